@@ -1,0 +1,191 @@
+"""Worker processes behind the `concurrent.futures` interface.
+
+`ProcessPoolExecutor` is not used: one crash of the simulator breaks the whole of it, and it cannot
+end a call that hangs. Here each worker is a fresh Python of its own, held by one thread; a worker
+that crashes or hangs is ended and replaced, its call repeated once, and only then reported.
+"""
+
+import contextlib
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from multiprocessing.connection import Connection
+from typing import Any, ParamSpec, TypeVar
+
+from mtjspice.errors import SimulatorError, WorkerError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+TRIES = 2
+"""How often a call is started before its worker's death is reported."""
+
+
+class WorkerPool(Executor):
+    """Runs importable functions with picklable arguments in worker processes.
+
+    Args:
+        jobs: number of processes; each is started when it first has work.
+        timeout_s: a call that takes longer is taken for hung.
+    """
+
+    def __init__(self, jobs: int, *, timeout_s: float = 3600.0):
+        self.timeout_s = timeout_s
+        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self._open = True
+        self._workers = [_Worker(timeout_s) for _ in range(jobs)]
+        self._threads = [
+            threading.Thread(target=self._work, args=(worker,), daemon=True)
+            for worker in self._workers
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Queue a call; its future gives the result, the function's own error, or `WorkerError`."""
+        if kwargs:
+            raise TypeError("a call in a worker takes positional arguments only")
+        if not self._open:
+            raise RuntimeError("the pool is shut down")
+        future: Future[T] = Future()
+        self._calls.put(_Call(future, fn, args))
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the workers: after the queued calls, or at once where these are cancelled."""
+        self._open = False
+        if cancel_futures:
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    call = self._calls.get_nowait()
+                    if call is not None:
+                        call.future.cancel()
+            for worker in self._workers:
+                worker.kill()
+        for _ in self._threads:
+            self._calls.put(None)
+        if wait:
+            for thread in self._threads:
+                thread.join()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Leave at once when an error passes through; otherwise finish what is queued."""
+        self.shutdown(cancel_futures=kind is not None)
+
+    def _work(self, worker: "_Worker") -> None:
+        while (call := self._calls.get()) is not None:
+            if call.future.set_running_or_notify_cancel():
+                _run(worker, call, keep_trying=lambda: self._open)
+        worker.stop()
+
+
+class _Call:
+    def __init__(self, future: Future[Any], function: Callable[..., Any], args: tuple[Any, ...]):
+        self.future, self.function, self.args = future, function, args
+
+
+def _run(worker: "_Worker", call: _Call, keep_trying: Callable[[], bool]) -> None:
+    deaths = []
+    while len(deaths) < TRIES and (not deaths or keep_trying()):
+        try:
+            ok, answer = worker.ask(call.function, call.args)
+        except _WorkerDeath as death:
+            deaths.append(str(death))
+            continue
+        except Exception as error:  # noqa: BLE001, such as arguments that cannot be pickled
+            ok, answer = False, error
+        if ok:
+            call.future.set_result(answer)
+            return
+        if isinstance(answer, SimulatorError):
+            worker.stop()  # ngspice keeps global state; nothing is known of it any more
+        call.future.set_exception(answer)
+        return
+    call.future.set_exception(
+        WorkerError(f"a worker process died {len(deaths)} times at the same work: {deaths[-1]}")
+    )
+
+
+class _WorkerDeath(Exception):
+    """The process ended, or was ended, before it answered."""
+
+
+class _Worker:
+    """One process and the connection to it."""
+
+    def __init__(self, timeout_s: float):
+        self.timeout_s = timeout_s
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: Connection | None = None
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115, lives as long as the worker
+
+    def ask(self, function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[bool, Any]:
+        """Have the process run a call; (whether it succeeded, result or error)."""
+        connection = self._ready()
+        try:
+            connection.send((function, args))
+            if not connection.poll(self.timeout_s):
+                raise _WorkerDeath(f"no answer within {self.timeout_s:g} s")
+            answer: tuple[bool, Any] = connection.recv()
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            raise _WorkerDeath(self._obituary()) from None
+        finally:
+            if sys.exc_info()[0] is not None:
+                self.stop()
+        return answer
+
+    def kill(self) -> None:
+        """End the process from another thread; a call that waits for it sees it die."""
+        process = self._process
+        if process is not None:
+            process.kill()
+
+    def stop(self) -> None:
+        """End the process and close the connection; nothing to do if that has been done."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+        if self._connection is not None:
+            with contextlib.suppress(OSError):
+                self._connection.close()
+            self._connection = None
+
+    def _ready(self) -> Connection:
+        """The connection to a living process, started if there is none."""
+        if self._process is not None and self._connection is not None:
+            if self._process.poll() is None:
+                return self._connection
+            self.stop()
+        ours, theirs = socket.socketpair()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "mtjspice.collect.worker", str(theirs.fileno())],
+            pass_fds=(theirs.fileno(),),
+            stdin=subprocess.DEVNULL,
+            stdout=self._stderr,
+            stderr=self._stderr,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+        theirs.close()
+        self._connection = Connection(ours.detach())
+        return self._connection
+
+    def _obituary(self) -> str:
+        """How the process ended, with what it last printed."""
+        if self._process is None:
+            return "it was stopped"
+        try:
+            code = self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            return "it closed its connection"
+        self._stderr.seek(max(0, self._stderr.tell() - 2000))
+        said = self._stderr.read().decode(errors="replace").strip()
+        how = signal.Signals(-code).name if code < 0 else f"exit {code}"
+        return f"{how}; it said: {said}" if said else how

@@ -1,0 +1,1 @@
+"""Datasets that networks learn from, and results on disk."""

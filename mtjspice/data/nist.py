@@ -1,0 +1,116 @@
+"""NIST's Wine solutions: the networks and the split of Goodwill et al. (2022).
+
+The folder, as published with usnistgov/daffodil-lib, holds ``solutions/`` with four text files a
+solution (``7_fc1_weight.txt`` 13 x 12 and ``7_fc2_weight.txt`` 6 x 6 of 0 and 1, even columns +, odd
+columns −, 1 the high conductance; ``7_fc1_bias.txt`` and ``7_fc2_bias.txt``) and ``dataset/`` with
+``X_train.txt`` (feature rows, sample columns), ``Y_train.txt`` (one-hot) and the same for test.
+"""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from mtjspice.data.network import Layer, Network, check_layers
+from mtjspice.data.samples import Samples
+from mtjspice.errors import InputError
+
+INPUTS, OUTPUTS = 13, 3
+
+
+def read_samples(folder: Path) -> Samples:
+    """Read the data and the split.
+
+    Raises:
+        InputError: if the folder or a file is missing, unreadable or of the wrong shape.
+    """
+    dataset = _subfolder(folder, "dataset")
+    inputs, labels, train = [], [], []
+    for split in ("train", "test"):
+        x = _read_matrix(dataset / f"X_{split}.txt").T
+        y = _read_matrix(dataset / f"Y_{split}.txt").T
+        if x.shape[1] != INPUTS or y.shape != (len(x), OUTPUTS) or not (y.sum(axis=1) == 1).all():
+            raise InputError(
+                source=dataset / f"Y_{split}.txt",
+                value=[*x.shape, *y.shape],
+                allowed=f"must hold {INPUTS} features and a one-hot label of {OUTPUTS} a sample",
+            )
+        inputs.append(x)
+        labels.append(y.argmax(axis=1).astype(np.int64))
+        train.append(np.full(len(x), split == "train"))
+    return Samples(
+        inputs=np.concatenate(inputs),
+        labels=np.concatenate(labels),
+        train=np.concatenate(train),
+        classes=("cultivar 1", "cultivar 2", "cultivar 3"),
+        source="Wine data in NIST's split",
+    )
+
+
+def read_solutions(folder: Path, only: tuple[int, ...] | None = None) -> list[Network]:
+    """Read solutions, in the order of their numbers.
+
+    Raises:
+        InputError: if the folder or a file is missing, unreadable or of the wrong shape.
+    """
+    solutions = _subfolder(folder, "solutions")
+    names = [path.name.split("_")[0] for path in solutions.glob("*_fc1_weight.txt")]
+    numbers = sorted(int(name) for name in names if name.isdigit())
+    if not numbers:
+        raise InputError(source=solutions, allowed="must hold files named <number>_fc1_weight.txt")
+    missing = set(only or ()) - set(numbers)
+    if missing:
+        raise InputError(
+            source=solutions,
+            key="solution",
+            value=min(missing),
+            allowed=f"the folder holds solutions {numbers[0]} to {numbers[-1]}",
+        )
+    return [_read_solution(solutions, number) for number in (only or numbers)]
+
+
+def _read_solution(folder: Path, number: int) -> Network:
+    layers = []
+    for part in ("fc1", "fc2"):
+        path = folder / f"{number}_{part}_weight.txt"
+        on = _read_matrix(path)
+        if not np.isin(on, (0, 1)).all():
+            raise InputError(source=path, allowed="must hold only 0 and 1")
+        bias = _read_matrix(folder / f"{number}_{part}_bias.txt").ravel()
+        layers.append(Layer(states=(1 - on).astype(np.uint8), bias=bias))
+    check_layers(tuple(layers), INPUTS, OUTPUTS, folder / f"{number}_fc1_weight.txt")
+    return Network(name=f"solution {number}", layers=tuple(layers))
+
+
+def _read_matrix(path: Path) -> npt.NDArray[np.float64]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # numpy only warns of an empty file
+            matrix = np.loadtxt(path, dtype=np.float64, ndmin=2)
+    except (OSError, ValueError, UserWarning) as error:
+        raise InputError(
+            source=path, allowed=f"cannot be read as a matrix of numbers: {error}"
+        ) from None
+    bad = np.argwhere(~np.isfinite(matrix))
+    if bad.size:
+        row, column = (int(i) for i in bad[0])
+        raise InputError(
+            source=path,
+            key=f"line {row + 1}, entry {column + 1}",
+            value=float(matrix[row, column]),
+            allowed="must be a finite number",
+        )
+    return matrix
+
+
+def _subfolder(folder: Path, name: str) -> Path:
+    """The folder itself if it is the subfolder, or the subfolder of it or beside it."""
+    candidates = (folder / name, folder.parent / name if folder.name != name else folder)
+    for path in candidates:
+        if path.is_dir() and path.name == name:
+            return path
+    raise InputError(
+        source=folder,
+        allowed=f"must be a folder that holds {name}/, as published with NIST's daffodil-lib",
+    )

@@ -1,0 +1,1 @@
+"""Closed-form physics of the junction, one source for each formula."""

@@ -1,0 +1,62 @@
+"""Junctions of one tile as they came out of the factory: spread and defects applied."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mtjspice.spec.die import Die
+from mtjspice.spec.mtj import Mtj
+from mtjspice.spec.tile import ProgrammedTile
+
+
+@dataclass(frozen=True)
+class Junctions:
+    """The junctions of a tile, as simulated at every level.
+
+    Attributes:
+        r_p: float64 [row, column], parallel resistance, Ω.
+        tmr0: float64 [row, column].
+        state: uint8 [row, column], 0 P, 1 AP, stuck junctions in the state they are stuck in.
+        short: bool [row, column].
+        open: bool [row, column].
+    """
+
+    r_p: npt.NDArray[np.float64]
+    tmr0: npt.NDArray[np.float64]
+    state: npt.NDArray[np.uint8]
+    short: npt.NDArray[np.bool_]
+    open: npt.NDArray[np.bool_]
+
+
+def draw_junctions(mtj: Mtj, tile: ProgrammedTile, die: Die) -> Junctions:
+    """Apply a die's spread and defects to a tile.
+
+    R_P and TMR0 are log-normal around the nominal junction: both are positive, and the resistance
+    of a tunnel barrier is exponential in its thickness, which is what varies. The draw depends on
+    the die's seed and the tile's index only, so a tile keeps its junctions when it is rewritten.
+    """
+    shape = tile.states.shape
+    of_die = np.random.default_rng([die.seed, 0])
+    of_tile = np.random.default_rng([die.seed, 1, tile.index])
+    z_die = of_die.standard_normal(2)
+    z = of_tile.standard_normal((2, *shape))
+    r_p = mtj.r_p * np.exp(die.sigma_ln_rp_die * z_die[0] + die.sigma_ln_rp * z[0])
+    tmr0 = mtj.tmr0 * np.exp(die.sigma_ln_tmr_die * z_die[1] + die.sigma_ln_tmr * z[1])
+    state = np.array(tile.states, dtype=np.uint8)
+    short = np.zeros(shape, dtype=np.bool_)
+    is_open = np.zeros(shape, dtype=np.bool_)
+    for defect in die.defects:
+        if defect.tile != tile.index:
+            continue
+        place = defect.row, defect.column
+        match defect.kind:
+            case "short":
+                short[place] = True
+            case "open":
+                is_open[place] = True
+            case "stuck_p":
+                state[place] = 0
+            case "stuck_ap":
+                state[place] = 1
+    return Junctions(r_p=r_p, tmr0=tmr0, state=state, short=short, open=is_open)

@@ -1,0 +1,82 @@
+"""The errors that users see, each with the exit code of the command line.
+
+Every message says what is wrong, where, and what to do. Bad input is exit code 2, a simulator that
+is missing or fails is 3.
+"""
+
+from pathlib import Path
+
+
+class MtjspiceError(Exception):
+    """Base of all errors that this package raises on purpose."""
+
+    exit_code = 2
+
+
+class InputError(MtjspiceError):
+    """Something that the user gave is wrong.
+
+    Attributes:
+        source: the file, folder or option that holds it.
+        key: the place in it, as a dotted path; empty for the whole of it.
+        value: what stands there.
+        allowed: what may stand there.
+    """
+
+    def __init__(self, *, source: str | Path, key: str = "", value: object = None, allowed: str):
+        self.source = str(source)
+        self.key = key
+        self.value = value
+        self.allowed = allowed
+        where = f"{self.source}: {key}" if key else self.source
+        shown = "" if value is None else f" = {_short(value)}"
+        super().__init__(f"{where}{shown}: {allowed}")
+
+
+class CapacityError(InputError):
+    """A network does not fit the array that it should live on."""
+
+
+class SimulatorError(MtjspiceError):
+    """The simulator is missing, too old, or failed."""
+
+    exit_code = 3
+
+
+class SimulatorMissingError(SimulatorError):
+    """No usable ngspice was found; the message says what to install."""
+
+
+class SimulationError(SimulatorError):
+    """A simulation did not give a result that counts.
+
+    Attributes:
+        reason: which check failed.
+        run_dir: the folder that keeps the netlist and the log, if there is one.
+        log: the last lines that ngspice printed.
+    """
+
+    def __init__(self, reason: str, *, run_dir: Path | None = None, log: str = ""):
+        self.reason = reason
+        self.run_dir = run_dir
+        self.log = log
+        kept = f"; netlist and log are kept in {run_dir}" if run_dir is not None else ""
+        tail = f"\nngspice said:\n{log}" if log else ""
+        super().__init__(f"the simulation failed: {reason}{kept}{tail}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle with the keyword arguments: errors travel from worker processes."""
+        return _rebuild_simulation_error, (self.reason, self.run_dir, self.log)
+
+
+class WorkerError(SimulatorError):
+    """A worker process crashed or hung, also on the second try."""
+
+
+def _rebuild_simulation_error(reason: str, run_dir: Path | None, log: str) -> SimulationError:
+    return SimulationError(reason, run_dir=run_dir, log=log)
+
+
+def _short(value: object, limit: int = 80) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

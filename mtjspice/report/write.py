@@ -1,0 +1,134 @@
+"""Write a study's report: ``report.json``, ``report.html``, ``manifest.json``."""
+
+import base64
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+
+from mtjspice.data.figures import Figure
+from mtjspice.data.files import write_text
+from mtjspice.data.network import Network
+from mtjspice.data.samples import Samples
+from mtjspice.report import plots
+from mtjspice.signoff.verdict import SPLITS, Comparison
+from mtjspice.spec.study import Study
+from mtjspice.spec.toml import format_spec
+from mtjspice.units import si
+
+
+@dataclass(frozen=True)
+class Story:
+    """Everything that a report tells."""
+
+    study: Study
+    samples: Samples
+    networks: list[Network]
+    comparison: Comparison
+    figures: list[Figure]
+    passed: bool
+    versions: dict[str, str]
+    times: dict[str, float]
+    simulations: dict[str, int]
+
+
+def write_report(story: Story, out: Path) -> Path:
+    """Write the three files, each whole; the path of the page."""
+    write_text(out / "report.json", json.dumps(_report(story), indent=1) + "\n")
+    write_text(out / "manifest.json", json.dumps(_manifest(story), indent=1) + "\n")
+    write_text(out / "report.html", _page(story))
+    return out / "report.html"
+
+
+def _report(story: Story) -> dict[str, Any]:
+    """The machine-readable report. All that differs from run to run is under ``times``."""
+    c, names = story.comparison, [network.name for network in story.networks]
+    return {
+        "study": story.study.name,
+        "verdict": "pass" if story.passed else "fail",
+        "figures": [figure.as_dict() for figure in story.figures],
+        "samples": {
+            "source": story.samples.source,
+            "train": int(story.samples.train.sum()),
+            "test": int((~story.samples.train).sum()),
+        },
+        "networks": names,
+        "g_norm": list(story.study.readout.g_norm),
+        "levels": {
+            level.level: {
+                "accuracy": {split: level.curves[split].tolist() for split in SPLITS},
+                "best_g_norm": [story.study.readout.g_norm[i] for i in level.best],
+                "confusion": level.confusion.tolist(),
+            }
+            for level in (c.ideal, c.ngspice)
+        },
+        "flips": [asdict(flip) for flip in c.flips],
+        "versions": story.versions,
+        "times": story.times | {"simulations": story.simulations},
+    }
+
+
+def _manifest(story: Story) -> dict[str, Any]:
+    return {
+        "study_key": story.study.key(),
+        "seed": story.study.seed,
+        "study": format_spec(story.study),
+        "versions": story.versions,
+    }
+
+
+def _page(story: Story) -> str:
+    c, study = story.comparison, story.study
+    pictures = {
+        "accuracy": plots.accuracy_plot(study.readout.g_norm, c),
+        "confusion": plots.confusion_plot(c, story.samples.classes),
+        "delivered": plots.delivered_plot(c.delivered),
+        "errors": plots.error_plot(c.current_errors),
+    }
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("mtjspice.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("study.html.j2").render(
+        story=story,
+        c=c,
+        study=study,
+        pictures={name: _inline(svg) for name, svg in pictures.items()},
+        rows=[_row(story, level) for level in (c.ideal, c.ngspice)],
+        limits=[figure for figure in story.figures if figure.limit],
+        others=[figure for figure in story.figures if not figure.limit],
+        lowest=[100 * np.nanmin(layer) for layer in c.delivered],
+        mean_error=[100 * layer.mean() for layer in c.current_errors],
+        array=_array_words(study),
+        spec=format_spec(study),
+    )
+
+
+def _row(story: Story, level: Any) -> dict[str, str]:
+    """One line of the table of levels."""
+    best = np.asarray(story.study.readout.g_norm)[level.best]
+    return {"level": level.level, "g_norm": f"{np.median(best):g}"} | {
+        split: f"{100 * np.median(level.tuned(split)):.2f} %" for split in SPLITS
+    }
+
+
+def _array_words(study: Study) -> str:
+    x, mtj = study.crossbar, study.crossbar.cell.mtj
+    return (
+        f"{x.rows} × {x.columns} passive array, R_P {si(mtj.r_p, 'Ω')}, R_AP {si(mtj.r_ap, 'Ω')}, "
+        f"wires {si(x.wire_row, 'Ω')} (rows) and {si(x.wire_column, 'Ω')} (columns) per cell, "
+        f"line ends {si(x.end_row, 'Ω')} and {si(x.end_column, 'Ω')}, "
+        f"read voltage {si(study.readout.read_voltage, 'V')}"
+    )
+
+
+def _inline(svg: str) -> Markup:
+    """An SVG as the source of an image, so that the page needs no other file."""
+    return Markup("data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode())

@@ -1,0 +1,1 @@
+"""Trained weights against SPICE: every level's outputs, their metrics, the verdict."""

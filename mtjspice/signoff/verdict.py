@@ -1,0 +1,175 @@
+"""Both levels compared, and held against the limits of the study."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mtjspice.data.figures import Figure, at_least, at_most
+from mtjspice.data.network import Network
+from mtjspice.data.samples import Samples
+from mtjspice.signoff.levels import SpiceRun, full_scale_current, ideal_current, ideal_outputs
+from mtjspice.signoff.metrics import accuracy, best_index, confusion
+from mtjspice.spec.study import Study
+
+Floats = npt.NDArray[np.float64]
+SPLITS = ("all", "train", "test")
+
+
+@dataclass(frozen=True)
+class LevelScore:
+    """How the networks of a study do at one level.
+
+    Attributes:
+        level: ``ideal`` or ``ngspice``.
+        curves: by split, float64 [network, g_norm]: accuracy.
+        best: int64 [network]: where accuracy on the training samples is highest.
+        predicted: int64 [network, sample]: class at the best G_norm.
+        confusion: int64 [true class, predicted class], all networks and samples, best G_norm.
+    """
+
+    level: str
+    curves: dict[str, Floats]
+    best: npt.NDArray[np.int64]
+    predicted: npt.NDArray[np.int64]
+    confusion: npt.NDArray[np.int64]
+
+    def tuned(self, split: str) -> Floats:
+        """float64 [network]: accuracy at each network's best G_norm."""
+        curves = self.curves[split]
+        return np.asarray(curves[np.arange(len(curves)), self.best])
+
+
+@dataclass(frozen=True)
+class Flip:
+    """A sample whose class in ngspice is not the ideal one, each at its best G_norm."""
+
+    network: str
+    sample: int
+    label: int
+    ideal: int
+    ngspice: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All that a verdict rests on.
+
+    Attributes:
+        ideal: the networks on ideal arrays.
+        ngspice: the networks in ngspice.
+        flips: where the two differ.
+        current_errors: by layer, float64: ngspice current minus ideal current for the same input
+            voltages, as a share of full scale; every network, sample and column at the network's
+            best G_norm.
+        delivered: by layer, float64 [row, column]: share of the driver's voltage that the cells of
+            the first network get.
+    """
+
+    ideal: LevelScore
+    ngspice: LevelScore
+    flips: tuple[Flip, ...]
+    current_errors: tuple[Floats, ...]
+    delivered: tuple[Floats, ...]
+
+
+def compare(
+    study: Study, networks: Sequence[Network], samples: Samples, runs: Sequence[SpiceRun]
+) -> Comparison:
+    """Score both levels and find where they differ."""
+    g_norm = study.readout.g_norm
+    ideal = score("ideal", [ideal_outputs(n, samples.inputs, g_norm) for n in networks], samples)
+    ngspice = score("ngspice", [run.outputs for run in runs], samples)
+    flips = [
+        Flip(
+            network=networks[n].name,
+            sample=int(i),
+            label=int(samples.labels[i]),
+            ideal=int(ideal.predicted[n, i]),
+            ngspice=int(ngspice.predicted[n, i]),
+        )
+        for n, i in np.argwhere(ideal.predicted != ngspice.predicted)
+    ]
+    depth = len(networks[0].layers)
+    errors = [
+        np.concatenate(
+            [
+                _current_error(study, network, run, k, int(best))
+                for network, run, best in zip(networks, runs, ngspice.best, strict=True)
+            ]
+        )
+        for k in range(depth)
+    ]
+    delivered = tuple(r.delivered for r in runs[0].reads if r.delivered is not None)
+    return Comparison(ideal, ngspice, tuple(flips), tuple(errors), delivered)
+
+
+def score(level: str, outputs: Sequence[Floats], samples: Samples) -> LevelScore:
+    """Score one level from the outputs [g_norm, sample, class] of each network."""
+    stacked = np.stack(outputs)
+    masks = {"all": np.full(len(samples.labels), True), "train": samples.train}
+    masks["test"] = ~samples.train
+    curves = {
+        split: accuracy(stacked[:, :, mask], samples.labels[mask]) for split, mask in masks.items()
+    }
+    best = np.array([best_index(curve) for curve in curves["train"]])
+    predicted = stacked[np.arange(len(best)), best].argmax(axis=-1)
+    counts = sum(confusion(p, samples.labels, len(samples.classes)) for p in predicted)
+    return LevelScore(level, curves, best, predicted, np.asarray(counts))
+
+
+def judge(study: Study, comparison: Comparison) -> list[Figure]:
+    """The stated figures; the verdict is a pass if none of them breaks its limit."""
+    many = comparison.ngspice.best.size > 1
+    median = "median over the networks, " if many else ""
+    how = f"{median}at the G_norm that is best on the training samples of this level"
+    figures = []
+    for level in (comparison.ideal, comparison.ngspice):
+        best_g = np.asarray(study.readout.g_norm)[level.best]
+        figures.append(
+            at_least(
+                f"best G_norm, {level.level}", float(np.median(best_g)), None, "G_P − G_AP", how
+            )
+        )
+        for split in SPLITS:
+            limited = level.level == "ngspice" and split == "all"
+            limit = study.limits.min_accuracy if limited else None
+            value = float(np.median(level.tuned(split)))
+            figures.append(
+                at_least(f"accuracy, {split} samples, {level.level}", value, limit, "", how)
+            )
+    drop = np.median(comparison.ideal.tuned("all")) - np.median(comparison.ngspice.tuned("all"))
+    flips = (comparison.ideal.predicted != comparison.ngspice.predicted).mean(axis=1)
+    limits = study.limits
+    figures += [
+        at_most(
+            "accuracy drop, ideal to ngspice", float(drop), limits.max_accuracy_drop, "",
+            "difference of the two accuracies over all samples",
+        ),
+        at_most(
+            "share of flipped classes, ideal to ngspice", float(np.median(flips)),
+            limits.max_flips, "", f"{median}all samples, each level at its best G_norm",
+        ),
+    ]  # fmt: skip
+    for k, error in enumerate(comparison.current_errors):
+        figures.append(
+            at_most(
+                f"current error of layer {k + 1}, RMS, ngspice",
+                float(np.sqrt((error**2).mean())), None, "of full scale",
+                "ngspice minus ideal current for the same input voltages",
+            )
+        )  # fmt: skip
+    return figures
+
+
+def passes(figures: Sequence[Figure]) -> bool:
+    """Whether no figure breaks its limit."""
+    return all(figure.holds is not False for figure in figures)
+
+
+def _current_error(study: Study, network: Network, run: SpiceRun, k: int, best: int) -> Floats:
+    layer, read = network.layers[k], run.reads[k]
+    at = best if len(read.volts) > 1 else 0
+    difference = read.current[at] - ideal_current(study, layer, read.volts[at])
+    return np.asarray(difference.ravel() / full_scale_current(study, layer))

@@ -1,0 +1,162 @@
+"""What every spec has in common: frozen, validated at birth, comparable, hashable, with a key."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from mtjspice.units import parse_quantity
+
+Floats = npt.NDArray[np.float64]
+States = npt.NDArray[np.uint8]
+
+
+class Spec(BaseModel):
+    """A frozen description. Equal specs have equal keys and equal hashes."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, validate_default=True
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_unknown_keys(cls, data: Any) -> Any:
+        """Refuse unknown keys with the list of the known ones, which pydantic alone leaves out."""
+        if isinstance(data, dict):
+            for key in data:
+                if key not in cls.model_fields:
+                    raise PydanticCustomError(
+                        "unknown_key",
+                        "unknown key; allowed are {allowed}",
+                        {"key": str(key), "allowed": ", ".join(cls.model_fields)},
+                    )
+        return data
+
+    def canonical(self) -> str:
+        """The one text that stands for this description: JSON with sorted keys."""
+        return json.dumps(self.model_dump(), sort_keys=True, ensure_ascii=False)
+
+    def key(self) -> str:
+        """SHA-256 of the description, in hexadecimal."""
+        return hashlib.sha256(self.canonical().encode()).hexdigest()
+
+    def replace(self, **changes: Any) -> Self:
+        """A validated copy with some fields changed."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self)(**(fields | changes))
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.canonical() == other.canonical()  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash(self.canonical())
+
+
+def _reader(unit: str) -> Callable[[Any], Any]:
+    """Let a field be written as a number in SI or as a string with suffix and unit."""
+
+    def read(value: Any) -> Any:
+        if isinstance(value, bool):
+            raise ValueError("true and false are not quantities")  # noqa: TRY004, pydantic's way
+        return parse_quantity(value, unit) if isinstance(value, str) else value
+
+    return read
+
+
+_POSITIVE = Field(gt=0, allow_inf_nan=False)
+_NON_NEGATIVE = Field(ge=0, allow_inf_nan=False)
+_FINITE = Field(allow_inf_nan=False)
+
+Resistance = Annotated[float, BeforeValidator(_reader("Ohm")), _NON_NEGATIVE]
+"""Ω, zero allowed."""
+PositiveResistance = Annotated[float, BeforeValidator(_reader("Ohm")), _POSITIVE]
+"""Ω, above zero."""
+ResistanceArea = Annotated[float, BeforeValidator(_reader("Ohm.m2")), _POSITIVE]
+"""Ω·m²; ``"10 Ohm.um2"`` is 1e-11."""
+Length = Annotated[float, BeforeValidator(_reader("m")), _POSITIVE]
+"""m, above zero."""
+Voltage = Annotated[float, BeforeValidator(_reader("V")), _FINITE]
+"""V."""
+PositiveVoltage = Annotated[float, BeforeValidator(_reader("V")), _POSITIVE]
+"""V, above zero."""
+BiasScale = Annotated[float, BeforeValidator(_reader("V")), Field(gt=0)]
+"""V, above zero; ``inf`` for a junction without bias dependence."""
+InverseSquareVolt = Annotated[float, BeforeValidator(_reader("V^-2")), _NON_NEGATIVE]
+"""V⁻²."""
+Ratio = Annotated[float, BeforeValidator(_reader("1")), _POSITIVE]
+"""A number above zero."""
+Spread = Annotated[float, BeforeValidator(_reader("1")), Field(ge=0, le=1)]
+"""A relative standard deviation, 0 to 1."""
+Share = Annotated[float, BeforeValidator(_reader("1")), Field(ge=0, le=1)]
+"""A share, 0 to 1."""
+Count = Annotated[int, Field(ge=1, strict=True)]
+"""A whole number from 1."""
+Index = Annotated[int, Field(ge=0, strict=True)]
+"""A whole number from 0."""
+Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
+"""A whole number from 0."""
+
+
+def _read_matrix(value: Any) -> Floats:
+    try:
+        matrix = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError("must be a list of equally long lists of numbers") from None
+    if matrix.ndim != 2 or matrix.size == 0:
+        raise ValueError(f"must have two axes and at least one entry; its shape is {matrix.shape}")
+    if not np.isfinite(matrix).all():
+        row, column = (int(i) for i in np.argwhere(~np.isfinite(matrix))[0])
+        raise ValueError(f"must be finite; [{row}][{column}] is {matrix[row, column]}")
+    matrix += 0.0  # one zero: −0.0 and 0.0 are the same voltage and must give the same key
+    matrix.setflags(write=False)
+    return matrix
+
+
+def _read_states(value: Any) -> States:
+    if isinstance(value, np.ndarray):
+        matrix = value.astype(np.uint8)
+        if matrix.ndim != 2 or not np.isin(value, (0, 1)).all():
+            raise ValueError("must be a matrix of 0 (P) and 1 (AP)")
+    else:
+        try:
+            rows = [row.replace(" ", "") for row in value]
+        except (AttributeError, TypeError):
+            raise ValueError("must be a list of strings of P and A (AP), one a row") from None
+        if len({len(row) for row in rows}) != 1 or set("".join(rows)) - {"P", "A"}:
+            raise ValueError("must be equally long strings of P and A (AP), one a row")
+        matrix = np.array([[int(state == "A") for state in row] for row in rows], dtype=np.uint8)
+    if matrix.size == 0:
+        raise ValueError("must have at least one row and one column")
+    matrix.setflags(write=False)
+    return matrix
+
+
+def _write_states(matrix: States) -> list[str]:
+    return ["".join("PA"[state] for state in row) for row in matrix]
+
+
+Matrix = Annotated[
+    Floats, BeforeValidator(_read_matrix), PlainSerializer(lambda m: m.tolist(), return_type=list)
+]
+"""A read-only float64 matrix."""
+StateMatrix = Annotated[
+    States, BeforeValidator(_read_states), PlainSerializer(_write_states, return_type=list)
+]
+"""A read-only uint8 matrix of junction states: 0 is P (low resistance), 1 is AP.
+
+Written as one string a row, ``["PAAP", "APPA"]``.
+"""
+
+Termination = Literal["grounded", "floating", "half"]

@@ -1,0 +1,77 @@
+"""All that determines one simulation of one array."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from mtjspice.spec.base import Spec
+from mtjspice.spec.crossbar import Crossbar
+from mtjspice.spec.die import Die
+from mtjspice.spec.periphery import Periphery, VirtualGround
+from mtjspice.spec.stimulus import Stimulus
+from mtjspice.spec.tile import ProgrammedTile
+
+
+class Experiment(Spec):
+    """A programmed tile of a die, its read-out, and the vectors that are applied.
+
+    Attributes:
+        crossbar: the array.
+        tile: its states.
+        stimulus: input vectors and the lines they concern.
+        die: spread and defects.
+        periphery: the read-out.
+        observe: ``outputs`` keeps the line currents; ``cells`` also keeps the voltage over every
+            cell, which costs memory.
+        reltol: relative tolerance of ngspice's Newton iteration. Its own default of 1e-3 leaves up
+            to 1e-5 of full scale in a sweep that starts each point from the last; 1e-6 leaves 1e-10.
+    """
+
+    crossbar: Crossbar
+    tile: ProgrammedTile
+    stimulus: Stimulus
+    die: Die = Die()
+    periphery: Periphery = VirtualGround()
+    observe: Literal["outputs", "cells"] = "outputs"
+    reltol: Annotated[float, Field(gt=0, le=1e-3)] = 1e-6
+
+    @property
+    def driven_rows(self) -> tuple[int, ...]:
+        """The rows that are driven, in the order of the stimulus."""
+        rows = self.stimulus.driven_rows
+        return tuple(range(self.crossbar.rows)) if rows is None else rows
+
+    @property
+    def sensed_columns(self) -> tuple[int, ...]:
+        """The columns that are read, in the order of the result."""
+        columns = self.stimulus.sensed_columns
+        return tuple(range(self.crossbar.columns)) if columns is None else columns
+
+    @model_validator(mode="after")
+    def _check_fit(self) -> Self:
+        rows, columns = self.crossbar.shape
+        if self.tile.states.shape != (rows, columns):
+            raise ValueError(
+                f"tile.states has the shape {self.tile.states.shape}; "
+                f"the crossbar asks for ({rows}, {columns})"
+            )
+        if len(self.driven_rows) != self.stimulus.volts.shape[1]:
+            raise ValueError(
+                f"stimulus.volts has {self.stimulus.volts.shape[1]} entries a vector; "
+                f"the crossbar has {rows} rows (name fewer in stimulus.driven_rows)"
+            )
+        for name, lines, count in (
+            ("driven_rows", self.driven_rows, rows),
+            ("sensed_columns", self.sensed_columns, columns),
+        ):
+            if max(lines) >= count:
+                raise ValueError(f"stimulus.{name} names line {max(lines)}; there are {count}")
+        for defect in self.die.defects:
+            if defect.tile == self.tile.index and (
+                defect.row >= rows or defect.column >= columns
+            ):
+                raise ValueError(
+                    f"die.defects has a defect at row {defect.row}, column {defect.column}; "
+                    f"the tile has {rows} rows and {columns} columns"
+                )
+        return self

@@ -1,0 +1,121 @@
+"""A whole study: data, network, array, read-out, limits. What `mtjspice run` takes."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from mtjspice.spec.base import Count, Index, PositiveVoltage, Ratio, Seed, Share, Spec
+from mtjspice.spec.crossbar import Crossbar
+from mtjspice.spec.die import Die
+from mtjspice.spec.periphery import Periphery, VirtualGround
+
+
+class WineData(Spec):
+    """The 178 Wine samples that scikit-learn ships, 13 features each scaled to 0–1.
+
+    Attributes:
+        test_samples: how many are held out, drawn from the study's seed, in proportion to the
+            classes; 30 as in Goodwill et al. (2022).
+    """
+
+    kind: Literal["wine"] = "wine"
+    test_samples: Count = 30
+
+
+class WineNistData(Spec):
+    """The same samples in the split of Goodwill et al. (2022), from the folder of the solutions."""
+
+    kind: Literal["wine_nist"] = "wine_nist"
+
+
+class TrainedNetwork(Spec):
+    """A network with tanh activations and ternary weights that is trained as if the array were ideal.
+
+    Attributes:
+        hidden: neurons of each hidden layer.
+        epochs: full-batch steps.
+        learning_rate: of Adam at the start; it falls to zero along a cosine.
+        restarts: networks that are trained side by side from different starts; the one with the
+            lowest training loss is kept.
+    """
+
+    kind: Literal["trained"] = "trained"
+    hidden: tuple[Count, ...] = (6,)
+    epochs: Count = 600
+    learning_rate: Ratio = 0.03
+    restarts: Count = 16
+
+
+class SolutionsNetwork(Spec):
+    """Networks that somebody else trained, read from a folder in NIST's format.
+
+    Attributes:
+        only: the numbers of the solutions to run; all of the folder if left out.
+    """
+
+    kind: Literal["solutions"] = "solutions"
+    only: Annotated[tuple[Index, ...], Field(min_length=1)] | None = None
+
+
+class Readout(Spec):
+    """How currents become numbers: ``x ← (I₊ − I₋)/(G_norm·V_read) + b``.
+
+    Attributes:
+        read_voltage: the voltage that an input of 1 stands for, V.
+        g_norm: the values of G_norm that are tried, in units of the nominal G_P − G_AP.
+    """
+
+    read_voltage: PositiveVoltage = 0.1
+    g_norm: Annotated[tuple[Ratio, ...], Field(min_length=1)] = (
+        *(0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2, 1.3, 1.5),
+    )
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if list(self.g_norm) != sorted(set(self.g_norm)):
+            raise ValueError("g_norm must rise from entry to entry")
+        return self
+
+
+class Limits(Spec):
+    """What makes the verdict a pass. A limit that is left out is not checked.
+
+    All are medians over the networks of the study, at each network's best G_norm.
+
+    Attributes:
+        min_accuracy: least share of all samples that ngspice classifies rightly.
+        max_accuracy_drop: most by which ngspice's accuracy may lie below the ideal one.
+        max_flips: largest share of samples whose class differs between ngspice and ideal.
+    """
+
+    min_accuracy: Share | None = None
+    max_accuracy_drop: Share | None = None
+    max_flips: Share | None = None
+
+
+class Study(Spec):
+    """Everything that determines what `mtjspice run` reports.
+
+    Attributes:
+        name: stands in the title of the report.
+        seed: of the data split and the training.
+        data: the samples.
+        network: trained here or read.
+        crossbar: every layer lives on a tile of this kind.
+        die: spread and defects; layer k is tile k of the die.
+        periphery: the read-out of each tile.
+        readout: how currents become numbers.
+        limits: of the verdict.
+    """
+
+    name: str
+    seed: Seed = 0
+    data: Annotated[WineData | WineNistData, Field(discriminator="kind")] = WineData()
+    network: Annotated[TrainedNetwork | SolutionsNetwork, Field(discriminator="kind")] = (
+        TrainedNetwork()
+    )
+    crossbar: Crossbar
+    die: Die = Die()
+    periphery: Periphery = VirtualGround()
+    readout: Readout = Readout()
+    limits: Limits = Limits()

@@ -1,0 +1,15 @@
+"""An array with its states written."""
+
+from mtjspice.spec.base import Index, Spec, StateMatrix
+
+
+class ProgrammedTile(Spec):
+    """The target states of one tile.
+
+    Attributes:
+        states: uint8 [row, column], 0 is P (low resistance), 1 is AP.
+        index: which tile of the die this is; it selects the draw of variation and the defects.
+    """
+
+    states: StateMatrix
+    index: Index = 0

@@ -1,0 +1,106 @@
+"""Which ngspice there is: the shared library's place, its version, whether it has KLU."""
+
+import ctypes.util
+import functools
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mtjspice.errors import SimulatorMissingError
+
+MIN_VERSION = 39
+LIBRARY_VARIABLE = "NGSPICE_LIBRARY_PATH"
+ADVICE = (
+    "Install ngspice 39 or newer with its shared library (Debian and Ubuntu: the packages ngspice "
+    "and libngspice0; Fedora: libngspice; Arch: ngspice; macOS: brew install libngspice), or set "
+    f"{LIBRARY_VARIABLE} to the full path of libngspice.so.0. `mtjspice doctor` shows what is found."
+)
+_FOLDERS = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/opt/homebrew/lib")
+_NAMES = ("libngspice.so.0", "libngspice.so", "libngspice.dylib")
+
+
+@dataclass(frozen=True)
+class NgspiceInfo:
+    """One ngspice library.
+
+    Attributes:
+        library: full path of the shared library.
+        version: major version number.
+        klu: whether the KLU sparse solver is built in.
+    """
+
+    library: str
+    version: int
+    klu: bool
+
+    def __str__(self) -> str:
+        return f"ngspice {self.version} ({'KLU' if self.klu else 'without KLU'})"
+
+
+def find_library() -> Path:
+    """The shared library that will be used.
+
+    Raises:
+        SimulatorMissingError: if there is none, or the variable names a file that is not there.
+    """
+    named = os.environ.get(LIBRARY_VARIABLE)
+    if named:
+        if not Path(named).is_file():
+            raise SimulatorMissingError(
+                f"{LIBRARY_VARIABLE} = {named!r} names no file. {ADVICE}"
+            )
+        return Path(named)
+    machine = f"{platform.machine()}-linux-gnu"
+    for folder in _FOLDERS:
+        for name in _NAMES:
+            for path in (Path(folder, machine, name), Path(folder, name)):
+                if path.is_file():
+                    return path
+    # The loader may know a folder that is not in the list, but only by a bare name.
+    loadable = ctypes.util.find_library("ngspice")
+    if loadable:
+        return Path(loadable)
+    raise SimulatorMissingError(f"ngspice's shared library was not found. {ADVICE}")
+
+
+def probe() -> NgspiceInfo:
+    """Ask the library for its version, in a process of its own: a broken one may crash.
+
+    Raises:
+        SimulatorMissingError: if there is no library, it cannot be loaded, or it is too old.
+    """
+    return _probe(str(find_library()))
+
+
+@functools.cache
+def _probe(library: str) -> NgspiceInfo:
+    command = [sys.executable, "-m", "mtjspice.spice.probe"]
+    environment = os.environ | {LIBRARY_VARIABLE: library}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    answer = re.search(r"^\{.*\}$", done.stdout, re.MULTILINE)
+    if done.returncode != 0 or answer is None:
+        last = (done.stderr or done.stdout).strip().splitlines()[-1:]
+        raise SimulatorMissingError(
+            f"{library} could not be loaded (exit {done.returncode}): {' '.join(last)}. {ADVICE}"
+        )
+    info = NgspiceInfo(**json.loads(answer[0]))
+    if info.version < MIN_VERSION:
+        raise SimulatorMissingError(f"{library} is ngspice {info.version}, too old. {ADVICE}")
+    return info
+
+
+def _report_library() -> None:
+    """Print what this process's library says of itself, for `probe` in another process."""
+    from mtjspice.spice.library import open_library  # noqa: PLC0415, loads the library
+
+    library = open_library()
+    print(json.dumps(asdict(library.info)))
+
+
+if __name__ == "__main__":
+    _report_library()

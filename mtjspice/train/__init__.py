@@ -1,0 +1,1 @@
+"""Networks for arrays: mapping weights to tiles, and training. Knows no simulator."""

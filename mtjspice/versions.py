@@ -1,0 +1,19 @@
+"""The versions that a result depends on."""
+
+import platform
+from importlib.metadata import version
+
+from mtjspice.spice.probe import NgspiceInfo
+
+PACKAGES = ("mtjspice", "numpy", "scipy", "torch", "PySpice", "xarray", "scikit-learn")
+
+
+def of_everything(simulator: NgspiceInfo) -> dict[str, str]:
+    """Python, the packages that compute, and the simulator."""
+    packages = {name: version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), **packages, "simulator": str(simulator)}
+
+
+def of_training() -> str:
+    """What a trained network depends on beside its spec and data."""
+    return f"torch {version('torch')} scikit-learn {version('scikit-learn')}"

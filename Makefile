@@ -34,7 +34,7 @@ ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
 $(STAMP): force
 endif
 # A .venv whose Python has gone from the machine is a dangling link.
-ifeq ($(wildcard $(BIN)/python),)
+ifeq ($(realpath $(BIN)/python),)
 $(STAMP): force
 endif
 
@@ -90,7 +90,7 @@ ngspice:
 	@scripts/install-ngspice.sh
 
 $(STAMP): pyproject.toml constraints.txt
-	@fail() { printf '\nmake setup: %s\n' "$$@" >&2; exit 1; }
+	@fail() { echo >&2; printf 'make setup: %s\n' "$$@" >&2; exit 1; }
 	sudo=
 	if [ "$$(id -u)" != 0 ]; then sudo='sudo -n'; fi
 	recent() { "$$1" -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
@@ -109,8 +109,8 @@ $(STAMP): pyproject.toml constraints.txt
 	  if [ -z "$$py" ] && py=$$(pick recent) && [ -n "$$py" ]; then
 	    # Debian packs venv's other half by itself.
 	    package=$$("$$py" -I -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
-	    echo "make setup: $$py lacks ensurepip; installing $$package"
 	    if command -v apt-get >/dev/null && $$sudo true 2>/dev/null; then
+	      echo "make setup: $$py lacks ensurepip; installing $$package"
 	      $$sudo apt-get -qq update || true
 	      $$sudo env DEBIAN_FRONTEND=noninteractive apt-get -y -q install --no-install-recommends "$$package" || true
 	    fi
@@ -127,6 +127,7 @@ $(STAMP): pyproject.toml constraints.txt
 	fi
 
 	touch $(VENV)/.setup-running
+	rm -f $(STAMP)
 	again="The next make starts with a fresh $(VENV). If the network or a package index is the reason, see: pip config list"
 	$(PIP) install -c constraints.txt -e '.[dev]' ||
 	  fail "pip could not install the package; its reason stands above." "$$again"

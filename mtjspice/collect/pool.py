@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from multiprocessing.connection import Connection
-from typing import Any, ParamSpec, TypeVar
+from typing import IO, Any, ParamSpec, TypeVar
 
 from mtjspice.errors import SimulatorError, WorkerError
 
@@ -124,7 +124,7 @@ class _Worker:
         self.timeout_s = timeout_s
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115, lives as long as the worker
+        self._said: IO[bytes] | None = None
 
     def ask(self, function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[bool, Any]:
         """Have the process run a call; (whether it succeeded, result or error)."""
@@ -157,6 +157,9 @@ class _Worker:
             with contextlib.suppress(OSError):
                 self._connection.close()
             self._connection = None
+        if self._said is not None:
+            self._said.close()
+            self._said = None
 
     def _ready(self) -> Connection:
         """The connection to a living process, started if there is none."""
@@ -165,12 +168,13 @@ class _Worker:
                 return self._connection
             self.stop()
         ours, theirs = socket.socketpair()
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115, lives as long as the process
         self._process = subprocess.Popen(
             [sys.executable, "-m", "mtjspice.collect.worker", str(theirs.fileno())],
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,
-            stdout=self._stderr,
-            stderr=self._stderr,
+            stdout=self._said,
+            stderr=self._said,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
         theirs.close()
@@ -179,13 +183,13 @@ class _Worker:
 
     def _obituary(self) -> str:
         """How the process ended, with what it last printed."""
-        if self._process is None:
+        if self._process is None or self._said is None:
             return "it was stopped"
         try:
             code = self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             return "it closed its connection"
-        self._stderr.seek(max(0, self._stderr.tell() - 2000))
-        said = self._stderr.read().decode(errors="replace").strip()
+        self._said.seek(0)
+        said = self._said.read().decode(errors="replace").strip()[-2000:]
         how = signal.Signals(-code).name if code < 0 else f"exit {code}"
         return f"{how}; it said: {said}" if said else how

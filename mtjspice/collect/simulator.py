@@ -75,9 +75,8 @@ class Simulator:
 
         Raises:
             InputError: if a circuit has a node without a path to ground.
-            SimulationError: if one fails, with the folder that keeps its netlist and log; what
-                has finished stays in the store.
-            WorkerError: if a worker died twice at one simulation, likewise.
+            SimulationError: if one fails, or its worker dies twice, with the folder that keeps its
+                netlist and log. The others are finished first and stay in the store.
         """
         decks = [build_deck(experiment) for experiment in experiments]
         results: list[xr.Dataset | None] = [self._load(deck) for deck in decks]
@@ -89,12 +88,20 @@ class Simulator:
         self.found += done
         if progress:
             progress(done, len(decks))
+        failures = []
         for future in as_completed(waiting):
             i = waiting[future]
-            results[i] = self._finish(experiments[i], decks[i], future)
+            try:
+                results[i] = self._finish(experiments[i], decks[i], future)
+            except SimulationError as error:
+                failures.append(error)
             done += 1
             if progress:
                 progress(done, len(decks))
+        if failures:
+            if len(failures) > 1:
+                failures[0].add_note(f"{len(failures)} of {len(decks)} simulations failed")
+            raise failures[0]
         return [result for result in results if result is not None]
 
     def _load(self, deck: Deck) -> xr.Dataset | None:

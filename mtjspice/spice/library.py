@@ -30,7 +30,8 @@ for _version in range(SimulationType.LAST_VERSION + 1, 100):
 
 ABORTS = re.compile(
     r"singular matrix|aborted|no convergence|can't find|unknown model|"
-    r"no such vector|timestep too small|fatal|not enough memory|^\s*(stderr )?error",
+    r"no such vector|timestep too small|fatal|not enough memory|"
+    r"is not a valid|ignored!|resistance to low|^\s*error",
     re.IGNORECASE,
 )
 """What ngspice prints when a run did not give a result that counts, whatever its exit status."""

@@ -110,9 +110,9 @@ def simulate(spec: SpecFile, out: OutFolder = None, as_json: AsJson = False) -> 
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Say what is installed, and what to do about what is not."""
-    from mtjspice import checkup  # noqa: PLC0415
+    from mtjspice.spice.doctor import examine  # noqa: PLC0415
 
-    findings = checkup.examine()
+    findings = examine()
     if as_json:
         _print_json([finding.__dict__ for finding in findings])
     else:
@@ -130,7 +130,9 @@ def main() -> None:
     try:
         app()
     except MtjspiceError as error:
-        Console(stderr=True).print(f"mtjspice: {error}", markup=False, highlight=False, soft_wrap=True)
+        Console(stderr=True).print(
+            f"mtjspice: {error}", markup=False, highlight=False, soft_wrap=True
+        )
         sys.exit(error.exit_code)
 
 
@@ -173,6 +175,8 @@ def _print_outcome(study: Study, outcome: Any) -> None:
         if figure.limit:
             holds = "holds" if figure.holds else "BROKEN"
             console.print(f"limit: {figure.name}: {figure.value:.4g} {figure.limit}: {holds}")
+    for warning in outcome.warnings:
+        console.print(f"warning: {warning}", soft_wrap=True)
     seconds = ", ".join(f"{name} {s:.1f} s" for name, s in outcome.times.items())
     console.print(f"times: {seconds}")
     console.print(f"report: {outcome.report}", soft_wrap=True)

@@ -5,13 +5,13 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from mtjspice import versions
 from mtjspice.collect.simulator import Simulator
-from mtjspice.data import nist
+from mtjspice.data import nist, versions
 from mtjspice.data.figures import Figure
 from mtjspice.data.files import make_folder
 from mtjspice.data.network import Layer, Network, load_network, save_network
@@ -20,7 +20,7 @@ from mtjspice.data.wine import load_wine
 from mtjspice.errors import InputError
 from mtjspice.report.write import Story, write_report
 from mtjspice.signoff.levels import ngspice_outputs
-from mtjspice.signoff.verdict import Comparison, compare, judge, passes
+from mtjspice.signoff.verdict import Comparison, compare, judge, passes, warnings
 from mtjspice.spec.study import SolutionsNetwork, Study, TrainedNetwork, WineNistData
 from mtjspice.train.mapping import place_network
 
@@ -35,6 +35,7 @@ class Outcome:
     Attributes:
         passed: the verdict.
         figures: the stated numbers, with limits.
+        warnings: what to know before trusting them.
         comparison: what they rest on.
         report: the page, beside which lie ``report.json``, ``manifest.json`` and the results.
         times: wall seconds of each step.
@@ -42,6 +43,7 @@ class Outcome:
 
     passed: bool
     figures: list[Figure]
+    warnings: list[str]
     comparison: Comparison
     report: Path
     times: dict[str, float]
@@ -93,12 +95,13 @@ def run_study(
         comparison=comparison,
         figures=figures,
         passed=passes(figures),
-        versions=versions.of_everything(simulator.info),
+        warnings=warnings(study, comparison),
+        versions=versions.of_everything(str(simulator.info)),
         times=times,
         simulations={"run": simulator.ran, "found": simulator.found},
     )
     report = write_report(story, out)
-    return Outcome(story.passed, figures, comparison, report, times)
+    return Outcome(story.passed, figures, story.warnings, comparison, report, times)
 
 
 def check_fit(study: Study, samples: Samples, networks: list[Network]) -> None:
@@ -111,7 +114,7 @@ def check_fit(study: Study, samples: Samples, networks: list[Network]) -> None:
         widths = (samples.inputs.shape[1], *study.network.hidden, len(samples.classes))
         blank = tuple(
             Layer(states=np.ones((a, 2 * b), dtype=np.uint8), bias=np.zeros(b))
-            for a, b in zip(widths, widths[1:], strict=False)
+            for a, b in pairwise(widths)
         )
         networks = [Network(name=f"{study.name}: network.hidden", layers=blank)]
     for network in networks:

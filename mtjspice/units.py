@@ -114,4 +114,6 @@ def _expected(tail: str, unit: str) -> str:
     if unit == "m" and tail == "m":
         return "'m' is ambiguous for a length (milli or metre); write 'mm' or a plain number"
     allowed = "no unit" if unit == "1" else f"the unit {unit} or none"
-    return f"{tail!r} does not fit; allowed are a SPICE suffix (T G meg k m u n p f a) and {allowed}"
+    return (
+        f"{tail!r} does not fit; allowed are a SPICE suffix (T G meg k m u n p f a) and {allowed}"
+    )

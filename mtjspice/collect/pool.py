@@ -92,14 +92,14 @@ class _Call:
 
 
 def _run(worker: "_Worker", call: _Call, keep_trying: Callable[[], bool]) -> None:
-    deaths = []
+    deaths: list[str] = []
     while len(deaths) < TRIES and (not deaths or keep_trying()):
         try:
             ok, answer = worker.ask(call.function, call.args)
-        except _WorkerDeath as death:
+        except _WorkerDeathError as death:
             deaths.append(str(death))
             continue
-        except Exception as error:  # noqa: BLE001, such as arguments that cannot be pickled
+        except Exception as error:
             ok, answer = False, error
         if ok:
             call.future.set_result(answer)
@@ -113,7 +113,7 @@ def _run(worker: "_Worker", call: _Call, keep_trying: Callable[[], bool]) -> Non
     )
 
 
-class _WorkerDeath(Exception):
+class _WorkerDeathError(Exception):
     """The process ended, or was ended, before it answered."""
 
 
@@ -132,10 +132,10 @@ class _Worker:
         try:
             connection.send((function, args))
             if not connection.poll(self.timeout_s):
-                raise _WorkerDeath(f"no answer within {self.timeout_s:g} s")
+                raise _WorkerDeathError(f"no answer within {self.timeout_s:g} s")
             answer: tuple[bool, Any] = connection.recv()
         except (EOFError, BrokenPipeError, ConnectionResetError):
-            raise _WorkerDeath(self._obituary()) from None
+            raise _WorkerDeathError(self._obituary()) from None
         finally:
             if sys.exc_info()[0] is not None:
                 self.stop()

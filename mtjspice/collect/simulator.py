@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, as_completed
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import xarray as xr
@@ -151,7 +151,7 @@ def label(experiment: Experiment, deck: Deck, vectors: Vectors) -> xr.Dataset:
     still = np.zeros(deck.points)
     into = [-values[deck.row_currents[r]] if r in deck.row_currents else still for r in rows]
     out = [values[deck.column_currents[c]] for c in sensed]
-    variables = {
+    variables: dict[str, Any] = {
         "current": (("vector", "output_line"), np.stack(out, axis=1), {"units": "A"}),
         "input_current": (("vector", "input_line"), np.stack(into, axis=1), {"units": "A"}),
     }

@@ -17,7 +17,7 @@ def serve(connection: Connection) -> None:
             return
         try:
             answer: tuple[bool, Any] = True, function(*args)
-        except Exception as error:  # noqa: BLE001, every error belongs to the caller
+        except Exception as error:
             answer = False, error
         try:
             connection.send(answer)

@@ -1,9 +1,12 @@
 """NIST's Wine solutions: the networks and the split of Goodwill et al. (2022).
 
-The folder, as published with usnistgov/daffodil-lib, holds ``solutions/`` with four text files a
-solution (``7_fc1_weight.txt`` 13 x 12 and ``7_fc2_weight.txt`` 6 x 6 of 0 and 1, even columns +, odd
-columns −, 1 the high conductance; ``7_fc1_bias.txt`` and ``7_fc2_bias.txt``) and ``dataset/`` with
-``X_train.txt`` (feature rows, sample columns), ``Y_train.txt`` (one-hot) and the same for test.
+The folder, as published with usnistgov/daffodil-lib, holds two others:
+
+- ``solutions/`` with four text files a solution: ``7_fc1_weight.txt`` (13 x 12) and
+  ``7_fc2_weight.txt`` (6 x 6) of 0 and 1, where 1 is the high conductance, even columns are + and
+  odd ones −; ``7_fc1_bias.txt`` and ``7_fc2_bias.txt``.
+- ``dataset/`` with ``X_train.txt`` (a feature a row, a sample a column), ``Y_train.txt`` (one-hot),
+  and the same for test.
 """
 
 import warnings

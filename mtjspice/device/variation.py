@@ -43,7 +43,9 @@ def draw_junctions(mtj: Mtj, tile: ProgrammedTile, die: Die) -> Junctions:
     z = of_tile.standard_normal((2, *shape))
     # Rounded, because the last bit of exp differs between processors, and netlists should not.
     r_p = mtj.r_p * np.round(np.exp(die.sigma_ln_rp_die * z_die[0] + die.sigma_ln_rp * z[0]), 12)
-    tmr0 = mtj.tmr0 * np.round(np.exp(die.sigma_ln_tmr_die * z_die[1] + die.sigma_ln_tmr * z[1]), 12)
+    tmr0 = mtj.tmr0 * np.round(
+        np.exp(die.sigma_ln_tmr_die * z_die[1] + die.sigma_ln_tmr * z[1]), 12
+    )
     state = np.array(tile.states, dtype=np.uint8)
     short = np.zeros(shape, dtype=np.bool_)
     is_open = np.zeros(shape, dtype=np.bool_)

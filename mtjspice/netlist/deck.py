@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mtjspice.netlist import nodes
 from mtjspice.netlist.check import check_elements
-from mtjspice.netlist.elements import Element, VoltageSource, BehaviouralVoltage, fold
+from mtjspice.netlist.elements import BehaviouralVoltage, Element, VoltageSource, fold
 from mtjspice.netlist.nodes import INDEX, Nodes
 from mtjspice.netlist.passive import array_elements
 from mtjspice.spec.experiment import Experiment
@@ -41,7 +41,9 @@ class Deck:
     @property
     def vectors(self) -> tuple[str, ...]:
         """Every vector that the netlist saves, each once, in the order of the ``.save`` line."""
-        of_cells = (name for side in (self.word_volts, self.bit_volts) for row in side for name in row)
+        of_cells = (
+            name for side in (self.word_volts, self.bit_volts) for row in side for name in row
+        )
         names = (
             *self.row_currents.values(),
             *self.column_currents.values(),
@@ -79,7 +81,9 @@ def _what_to_read(experiment: Experiment, elements: tuple[Element, ...]) -> Deck
         text="",
         points=experiment.stimulus.volts.shape[0],
         row_currents={r: branches[n] for r in range(rows) if (n := nodes.driver(r)) in branches},
-        column_currents={c: branches[n] for c in range(columns) if (n := nodes.meter(c)) in branches},
+        column_currents={
+            c: branches[n] for c in range(columns) if (n := nodes.meter(c)) in branches
+        },
         output_volts={c: nodes.output(c) for c in experiment.sensed_columns if amplified},
         word_volts=tuple(tuple(place.word(r, c) for c in range(columns)) for r in cells),
         bit_volts=tuple(tuple(place.bit(r, c) for c in range(columns)) for r in cells),

@@ -1,14 +1,14 @@
 """Golden netlists: what the generator writes, kept under ``netlists/`` and compared in CI.
 
-``python -m mtjspice.netlist.golden --write`` regenerates them, ``--check`` compares. A difference is
-either a mistake or a change that its commit has to explain.
+``python -m mtjspice.netlist.golden --write`` regenerates them, ``--check`` compares. A difference
+is either a mistake or a change that its commit has to explain.
 """
 
 import difflib
 import sys
 from collections.abc import Mapping
 
-from mtjspice.assets import folder
+from mtjspice.data.assets import folder
 from mtjspice.netlist.card import card_text
 from mtjspice.netlist.deck import build_deck
 from mtjspice.spec import (
@@ -84,7 +84,7 @@ def golden_texts() -> dict[str, str]:
 
 def differences() -> list[str]:
     """What the files differ in from what would be written now, as unified diffs."""
-    found = []
+    found: list[str] = []
     for name, text in golden_texts().items():
         top, file = name.split("/")
         path = folder(top) / file

@@ -1,8 +1,8 @@
 """Names of nodes and sources, made in this one place.
 
 Lines are counted from 0, as the arrays of the package are. ``wl3_7`` is the node of word line 3 at
-column 7, ``bl3_7`` the node of bit line 7 at row 3. Where a wire has no resistance its nodes are one
-node: ``wl3`` is the whole of word line 3.
+column 7, ``bl3_7`` the node of bit line 7 at row 3. Where a wire has no resistance its nodes are
+one node: ``wl3`` is the whole of word line 3.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,9 @@
-"""The pictures of a report, as SVG text. Colours are viridis, which colour-blind readers can tell."""
+"""The pictures of a report, as SVG text. Maps are viridis, which colour-blind readers can tell."""
 
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -14,7 +15,7 @@ from mtjspice.signoff.verdict import Comparison, LevelScore
 
 Floats = npt.NDArray[np.float64]
 
-STYLE = {
+STYLE: Any = {
     "font.size": 11,
     "axes.titlesize": 12,
     "axes.spines.top": False,
@@ -93,9 +94,7 @@ def confusion_plot(comparison: Comparison, classes: Sequence[str]) -> str:
             axis.imshow(shares, cmap="viridis", vmin=0, vmax=1)
             for (i, j), count in np.ndenumerate(counts):
                 dark = shares[i, j] < 0.6
-                axis.text(
-                    j, i, str(count), ha="center", va="center", color="w" if dark else "k"
-                )
+                axis.text(j, i, str(count), ha="center", va="center", color="w" if dark else "k")
             axis.set_xticks(range(len(classes)), classes)
             axis.set_yticks(range(len(classes)), classes)
             axis.set_xlabel("predicted class")
@@ -108,7 +107,7 @@ def delivered_plot(delivered: Sequence[Floats]) -> str:
     """Map of the share of the driver's voltage that each cell gets, a layer beside the other."""
     percent = [100 * layer[~np.isnan(layer).all(axis=1)] for layer in delivered]
     low, high = min(p.min() for p in percent), max(p.max() for p in percent)
-    with picture(10.5, 4.2, columns=len(percent)) as (canvas, axes):
+    with picture(10.5, 4.6, columns=len(percent)) as (canvas, axes):
         for k, (axis, layer) in enumerate(zip(axes, percent, strict=True)):
             image = axis.imshow(layer, cmap="viridis", vmin=low, vmax=high)
             axis.set_xlabel("column (bit line)")

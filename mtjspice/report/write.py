@@ -31,6 +31,7 @@ class Story:
     comparison: Comparison
     figures: list[Figure]
     passed: bool
+    warnings: list[str]
     versions: dict[str, str]
     times: dict[str, float]
     simulations: dict[str, int]
@@ -50,6 +51,7 @@ def _report(story: Story) -> dict[str, Any]:
     return {
         "study": story.study.name,
         "verdict": "pass" if story.passed else "fail",
+        "warnings": story.warnings,
         "figures": [figure.as_dict() for figure in story.figures],
         "samples": {
             "source": story.samples.source,

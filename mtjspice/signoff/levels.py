@@ -28,7 +28,7 @@ def ideal_outputs(network: Network, inputs: Floats, g_norm: Sequence[float]) -> 
         g_norm: G_norm values, in units of G_P − G_AP.
 
     Returns:
-        float64 [g_norm, sample, class], before the last activation, which does not change the class.
+        float64 [g_norm, sample, class], before the last activation: it does not change the class.
     """
     g = np.asarray(g_norm)[:, None, None]
     x = inputs[None]
@@ -99,10 +99,7 @@ def ngspice_outputs(
             for n, network in enumerate(networks)
             for i in range(len(x[n]))
         ]
-        before = finished
-        results = simulator.run(
-            experiments, progress and (lambda done, _: progress(before + done, total))
-        )
+        results = simulator.run(experiments, progress and _counted(progress, finished, total))
         finished += len(experiments)
         for n, layer in enumerate(layers):
             of_network = [results.pop(0) for _ in x[n]]
@@ -149,7 +146,8 @@ def ideal_current(study: Study, layer: Layer, volts: Floats) -> Floats:
 
 def full_scale_current(study: Study, layer: Layer) -> float:
     """Current of a column of P junctions with every input at 1, A."""
-    return layer.states.shape[0] * study.readout.read_voltage / study.crossbar.cell.mtj.r_p
+    inputs: int = layer.states.shape[0]
+    return inputs * study.readout.read_voltage / study.crossbar.cell.mtj.r_p
 
 
 def reported_current(study: Study, result: xr.Dataset) -> Floats:
@@ -159,6 +157,11 @@ def reported_current(study: Study, result: xr.Dataset) -> Floats:
         volts = result["amplifier_voltage"].to_numpy()
         return np.asarray((periphery.zero - volts) / periphery.gain)
     return np.asarray(result["current"].to_numpy())
+
+
+def _counted(progress: Progress, before: int, total: int) -> Progress:
+    """Progress of one layer as progress of all of them."""
+    return lambda done, _: progress(before + done, total)
 
 
 def _read(study: Study, activations: Floats, results: list[xr.Dataset]) -> LayerRead:

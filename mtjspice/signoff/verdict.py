@@ -163,6 +163,20 @@ def judge(study: Study, comparison: Comparison) -> list[Figure]:
     return figures
 
 
+def warnings(study: Study, comparison: Comparison) -> list[str]:
+    """What a reader should know before trusting the figures."""
+    found = []
+    last = len(study.readout.g_norm) - 1
+    for level in (comparison.ideal, comparison.ngspice):
+        edge = int(np.isin(level.best, (0, last)).sum()) if last else 0
+        if edge:
+            found.append(
+                f"{level.level}: the best G_norm of {edge} of {level.best.size} networks lies at the "
+                "edge of the values tried; widen readout.g_norm"
+            )
+    return found
+
+
 def passes(figures: Sequence[Figure]) -> bool:
     """Whether no figure breaks its limit."""
     return all(figure.holds is not False for figure in figures)

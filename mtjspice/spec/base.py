@@ -58,7 +58,7 @@ class Spec(BaseModel):
         return type(self)(**(fields | changes))
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and self.canonical() == other.canonical()  # type: ignore[attr-defined]
+        return type(self) is type(other) and self.canonical() == other.canonical()
 
     def __hash__(self) -> int:
         return hash(self.canonical())
@@ -109,11 +109,17 @@ Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
 """A whole number from 0."""
 
 
-def _read_matrix(value: Any) -> Floats:
+def _read_volts(value: Any) -> Floats:
+    if not isinstance(value, np.ndarray):
+        read = _reader("V")
+        try:
+            value = [[read(volts) for volts in vector] for vector in value]
+        except TypeError:
+            value = None
     try:
         matrix = np.array(value, dtype=np.float64)
     except (TypeError, ValueError):
-        raise ValueError("must be a list of equally long lists of numbers") from None
+        raise ValueError("must be a list of equally long lists of voltages") from None
     if matrix.ndim != 2 or matrix.size == 0:
         raise ValueError(f"must have two axes and at least one entry; its shape is {matrix.shape}")
     if not np.isfinite(matrix).all():
@@ -147,10 +153,10 @@ def _write_states(matrix: States) -> list[str]:
     return ["".join("PA"[state] for state in row) for row in matrix]
 
 
-Matrix = Annotated[
-    Floats, BeforeValidator(_read_matrix), PlainSerializer(lambda m: m.tolist(), return_type=list)
+VoltageMatrix = Annotated[
+    Floats, BeforeValidator(_read_volts), PlainSerializer(lambda m: m.tolist(), return_type=list)
 ]
-"""A read-only float64 matrix."""
+"""A read-only float64 matrix, V; entries may be written with suffix and unit."""
 StateMatrix = Annotated[
     States, BeforeValidator(_read_states), PlainSerializer(_write_states, return_type=list)
 ]

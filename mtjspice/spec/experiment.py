@@ -68,9 +68,7 @@ class Experiment(Spec):
             if max(lines) >= count:
                 raise ValueError(f"stimulus.{name} names line {max(lines)}; there are {count}")
         for defect in self.die.defects:
-            if defect.tile == self.tile.index and (
-                defect.row >= rows or defect.column >= columns
-            ):
+            if defect.tile == self.tile.index and (defect.row >= rows or defect.column >= columns):
                 raise ValueError(
                     f"die.defects has a defect at row {defect.row}, column {defect.column}; "
                     f"the tile has {rows} rows and {columns} columns"

@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from mtjspice.spec.base import Index, Matrix, PositiveVoltage, Spec
+from mtjspice.spec.base import Index, VoltageMatrix, PositiveVoltage, Spec
 
 
 class Stimulus(Spec):
@@ -18,7 +18,7 @@ class Stimulus(Spec):
             lines where the crossbar asks for ``half``.
     """
 
-    volts: Matrix
+    volts: VoltageMatrix
     driven_rows: tuple[Index, ...] | None = None
     sensed_columns: tuple[Index, ...] | None = None
     read_voltage: PositiveVoltage = 0.1

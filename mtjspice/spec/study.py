@@ -29,7 +29,7 @@ class WineNistData(Spec):
 
 
 class TrainedNetwork(Spec):
-    """A network with tanh activations and ternary weights that is trained as if the array were ideal.
+    """A network with tanh and ternary weights that is trained as if the array were ideal.
 
     Attributes:
         hidden: neurons of each hidden layer.

@@ -85,11 +85,10 @@ def _written_place(loc: tuple[int | str, ...], data: object) -> list[str]:
     """The path of a key as people wrote it: pydantic's own has union tags in it."""
     place = []
     for depth, part in enumerate(loc):
-        if isinstance(data, dict) and part in data:
-            data = data[part]
-        elif isinstance(data, list | tuple) and isinstance(part, int) and part < len(data):
-            data = data[part]
-        elif depth < len(loc) - 1:
-            continue
+        try:
+            data = data[part]  # type: ignore[index]
+        except (KeyError, IndexError, TypeError):
+            if depth < len(loc) - 1:
+                continue
         place.append(str(part))
     return place

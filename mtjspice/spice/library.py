@@ -54,8 +54,10 @@ class Library(Shared.NgSpiceShared):  # type: ignore[misc]
 
     @staticmethod
     def _send_char(message_c: Any, _ngspice_id: int, user_data: Any) -> int:
-        """Keep what ngspice prints. PySpice takes any stderr line for an error, also the "Note:"
-        that ngspice prints after a successful gmin stepping; `ABORTS` decides instead.
+        """Keep what ngspice prints.
+
+        PySpice takes any stderr line for an error, also the "Note:" that ngspice prints after a
+        successful gmin stepping; `ABORTS` decides instead.
         """
         self = Shared.ffi.from_handle(user_data)
         text = Shared.ffi.string(message_c).decode("utf-8", errors="replace")

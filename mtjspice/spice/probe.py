@@ -16,9 +16,10 @@ from mtjspice.errors import SimulatorMissingError
 MIN_VERSION = 39
 LIBRARY_VARIABLE = "NGSPICE_LIBRARY_PATH"
 ADVICE = (
-    "Install ngspice 39 or newer with its shared library (Debian and Ubuntu: the packages ngspice "
-    "and libngspice0; Fedora: libngspice; Arch: ngspice; macOS: brew install libngspice), or set "
-    f"{LIBRARY_VARIABLE} to the full path of libngspice.so.0. `mtjspice doctor` shows what is found."
+    "Install ngspice 39 or newer with its shared library (Debian and Ubuntu: the packages "
+    "ngspice and libngspice0; Fedora: libngspice; Arch: ngspice; macOS: brew install libngspice), "
+    f"or set {LIBRARY_VARIABLE} to the full path of libngspice.so.0. `mtjspice doctor` shows what "
+    "is found."
 )
 _FOLDERS = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/opt/homebrew/lib")
 _NAMES = ("libngspice.so.0", "libngspice.so", "libngspice.dylib")
@@ -51,9 +52,7 @@ def find_library() -> Path:
     named = os.environ.get(LIBRARY_VARIABLE)
     if named:
         if not Path(named).is_file():
-            raise SimulatorMissingError(
-                f"{LIBRARY_VARIABLE} = {named!r} names no file. {ADVICE}"
-            )
+            raise SimulatorMissingError(f"{LIBRARY_VARIABLE} = {named!r} names no file. {ADVICE}")
         return Path(named)
     machine = f"{platform.machine()}-linux-gnu"
     for folder in _FOLDERS:

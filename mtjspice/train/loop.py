@@ -1,6 +1,7 @@
 """Training of ternary networks as if the array were ideal."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -82,7 +83,7 @@ def _descend(
     many = {"dtype": torch.float64, "generator": chance}
     weights = [
         (2 * torch.rand(spec.restarts, a, b, **many) - 1).requires_grad_()  # type: ignore[call-overload]
-        for a, b in zip(widths, widths[1:], strict=False)
+        for a, b in pairwise(widths)
     ]
     biases = [
         torch.zeros(spec.restarts, 1, b, dtype=torch.float64, requires_grad=True)
@@ -95,12 +96,10 @@ def _descend(
     for epoch in range(spec.epochs):
         rounded = [w + (ternary(w) - w).detach() for w in weights]
         outputs = forward(rounded, biases, inputs)
-        each = torch.nn.functional.cross_entropy(
-            outputs.flatten(0, 1), targets, reduction="none"
-        )
+        each = torch.nn.functional.cross_entropy(outputs.flatten(0, 1), targets, reduction="none")
         loss = each.view(spec.restarts, -1).mean(dim=1)
         optimizer.zero_grad()
-        loss.sum().backward()
+        loss.sum().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
         with torch.no_grad():
@@ -110,9 +109,7 @@ def _descend(
             progress(epoch + 1, spec.epochs)
     with torch.no_grad():
         outputs = forward([ternary(w) for w in weights], biases, inputs)
-        each = torch.nn.functional.cross_entropy(
-            outputs.flatten(0, 1), targets, reduction="none"
-        )
+        each = torch.nn.functional.cross_entropy(outputs.flatten(0, 1), targets, reduction="none")
     return (
         [w.detach() for w in weights],
         [b.detach() for b in biases],

@@ -1,6 +1,7 @@
 """The circuits that ngspice, the scipy solve and badcrossbar are compared on."""
 
 import numpy as np
+from reference.nodal import Array
 
 from mtjspice.spec import (
     Crossbar,
@@ -12,7 +13,6 @@ from mtjspice.spec import (
     ProgrammedTile,
     Stimulus,
 )
-from reference.nodal import Array
 
 SIZE = 15
 SHORTS = ((2, 3), (11, 7))

@@ -41,7 +41,6 @@ def currents(array: Array, volts: Floats) -> Floats:
 
 
 def _solve(array: Array, drive: Floats) -> Floats:
-    rows, columns = array.ohmic.shape
     word, bit, count = _number(array)
     fixed = np.full(count, np.nan)
     # With zero line ends the first node of a row is the driver, the last of a column is ground.

@@ -163,7 +163,7 @@ def test_a_simulation_that_hangs_keeps_its_run_folder_and_the_others_finish(tmp_
     experiments = [large(), GOLDEN["wires"]]
     with (
         Simulator(jobs=1, store=tmp_path, timeout_s=1.5) as simulator,
-        pytest.raises(SimulationError, match="died 2 times.*no answer within") as caught,
+        pytest.raises(SimulationError, match=r"died 2 times.*no answer within") as caught,
     ):
         simulator.run(experiments)
     folder = caught.value.run_dir

@@ -5,7 +5,7 @@ In a wheel they lie inside the package, in a checkout at its top level.
 
 from pathlib import Path
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parent.parent
 
 
 def folder(name: str) -> Path:

@@ -29,8 +29,7 @@ def examine() -> list[Finding]:
     """Look at everything that mtjspice needs."""
     python = f"{sys.version_info.major}.{sys.version_info.minor}.{sys.version_info.micro}"
     findings = [Finding("Python", f"{python} in {sys.prefix}", True, "")]
-    for package in ("mtjspice", "PySpice", "torch", "numpy", "scipy"):
-        findings.append(_package(package))
+    findings += [_package(name) for name in ("mtjspice", "PySpice", "torch", "numpy", "scipy")]
     return findings + _simulator()
 
 

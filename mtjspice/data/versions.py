@@ -3,15 +3,13 @@
 import platform
 from importlib.metadata import version
 
-from mtjspice.spice.probe import NgspiceInfo
-
 PACKAGES = ("mtjspice", "numpy", "scipy", "torch", "PySpice", "xarray", "scikit-learn")
 
 
-def of_everything(simulator: NgspiceInfo) -> dict[str, str]:
-    """Python, the packages that compute, and the simulator."""
+def of_everything(simulator: str) -> dict[str, str]:
+    """Python, the packages that compute, and the simulator as it names itself."""
     packages = {name: version(name) for name in PACKAGES}
-    return {"python": platform.python_version(), **packages, "simulator": str(simulator)}
+    return {"python": platform.python_version(), **packages, "simulator": simulator}
 
 
 def of_training() -> str:

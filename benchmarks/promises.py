@@ -1,0 +1,46 @@
+"""What the benchmarks share: how they print their figures, and where the data lie."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from mtjspice.data.figures import Figure
+
+REPOSITORY = Path(__file__).parent.parent
+sys.path.insert(0, str(REPOSITORY / "tests"))  # the reference solver lives there
+
+
+def shared_data() -> Path | None:
+    """The folder of published data; None where this machine has none."""
+    named = os.environ.get("MTJSPICE_SHARED_DATA")
+    folder = Path(named) if named else REPOSITORY.parent / "shared" / "data"
+    return folder if folder.is_dir() else None
+
+
+def main(title: str, measure: Callable[[], Sequence[Figure]]) -> None:
+    """Measure and print: a table, or with ``--json`` one object with the key ``figures``."""
+    parser = argparse.ArgumentParser(description=title)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    as_json = parser.parse_args().json
+    figures = measure()
+    if as_json:
+        content = {"title": title, "figures": [figure.as_dict() for figure in figures]}
+        print(json.dumps(content, indent=1))
+        return
+    table = Table(title=title)
+    table.add_column("figure", ratio=3)
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("limit", no_wrap=True)
+    table.add_column("holds", no_wrap=True)
+    table.add_column("how", ratio=4)
+    words = {True: "yes", False: "NO", None: ""}
+    for f in figures:
+        value = f"{f.value:.4g}" if isinstance(f.value, float) else str(f.value)
+        table.add_row(f.name, f"{value} {f.unit}", f.limit, words[f.holds], f.how)
+    Console(width=160 if not sys.stdout.isatty() else None).print(table)

@@ -1,0 +1,40 @@
+"""How far is one array from the matrix product that it stands for?
+
+Describe an array, simulate it in ngspice, and compare with I = G V. Then add something of your own
+to the same circuit through PySpice.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from mtjspice.collect import simulate
+from mtjspice.device.conductance import conductance
+from mtjspice.device.variation import draw_junctions
+from mtjspice.netlist.pyspice import to_circuit
+from mtjspice.spec import Experiment, read_spec
+
+# 1. The description: frozen data, here from a file. It can be changed only by making another one.
+experiment = read_spec(Path(__file__).parent / "array.toml", Experiment)
+longer_wires = experiment.replace(crossbar=experiment.crossbar.replace(wire_row=20.0))
+
+# 2. What the array would give without wires: the junctions of this die, as a matrix.
+mtj = experiment.crossbar.cell.mtj
+junctions = draw_junctions(mtj, experiment.tile, experiment.die)
+matrix = conductance(junctions.state, junctions.r_p, junctions.tmr0)
+matrix[junctions.short] = 1 / experiment.die.short_resistance
+ideal = experiment.stimulus.volts @ matrix
+
+# 3. What ngspice says.
+for name, described in (("5 Ω a cell", experiment), ("20 Ω a cell", longer_wires)):
+    result = simulate(described)
+    shortfall = 1 - result["current"].to_numpy() / ideal
+    lowest = float((result["cell_voltage"][1] / 0.1).min())
+    print(f"{name}: currents up to {100 * shortfall.max():.1f} % below the product;")
+    print(f"  with every row at 0.1 V the worst junction gets {100 * lowest:.1f} % of it")
+
+# 4. The same circuit in PySpice, with a capacitor of your own on a bit line.
+circuit = to_circuit(experiment)
+circuit.C("mine", "bl3_0", circuit.gnd, 2e-15)
+print(f"PySpice has the circuit: {len(list(circuit.elements))} elements")
+assert np.isfinite(ideal).all()

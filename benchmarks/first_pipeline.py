@@ -92,7 +92,7 @@ def nist_solutions() -> list[Figure]:
 
 
 def other_solvers() -> list[Figure]:
-    """ngspice's currents against solvers that share no code with the netlist."""
+    """Currents of ngspice against solvers that share no code with the netlist."""
     grid = list(product((0.0, 5.0, 50.0), (0.0, 100.0), (False, True)))
     figures = []
     with Simulator(jobs=2) as simulator:
@@ -118,8 +118,7 @@ def _off_scipy(experiment: Experiment, result) -> float:
 
 def _badcrossbar(simulator: Simulator) -> Figure:
     name = "ngspice against badcrossbar, ohmic cells"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns that its plotting needs cairo
+    with warnings.catch_warnings(record=True):  # it warns that its plotting needs cairo
         try:
             import badcrossbar  # noqa: PLC0415, a peer that need not be installed
         except ImportError:

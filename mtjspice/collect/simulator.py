@@ -29,7 +29,7 @@ class Simulator:
     """ngspice in worker processes, with a store of what it has computed.
 
     Args:
-        jobs: worker processes; all processors if left out.
+        jobs: worker processes; as many as this process may use processors if left out.
         store: folder of results, one NetCDF file a simulation, named by its key; a simulation that
             is there is not run again. Nothing is kept if left out.
         timeout_s: a simulation that takes longer is taken for hung.
@@ -49,7 +49,7 @@ class Simulator:
         self, *, jobs: int | None = None, store: Path | None = None, timeout_s: float = 3600.0
     ):
         self.info: NgspiceInfo = probe()
-        self.jobs = jobs or os.cpu_count() or 1
+        self.jobs = jobs or len(os.sched_getaffinity(0))
         self.store = make_folder(store) if store is not None else None
         self.ran = self.found = 0
         self.seconds = 0.0

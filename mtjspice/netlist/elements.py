@@ -69,6 +69,8 @@ Element = Resistor | VoltageSource | BehaviouralVoltage | BehaviouralCurrent
 
 def fold(line: str) -> str:
     """Break a long netlist line at its blanks into continuation lines."""
+    if len(line) <= MAX_LINE:
+        return line
     lines, current = [], ""
     for piece in line.split(" "):
         if current and len(current) + 1 + len(piece) > MAX_LINE:

@@ -1,13 +1,13 @@
 """The same networks at two levels of fidelity: ideal products, and whole arrays in ngspice."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from mtjspice.collect.simulator import Simulator
+from mtjspice.collect.simulator import Progress, Simulator
 from mtjspice.data.network import Layer, Network
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.periphery import TransimpedanceAmplifier
@@ -16,7 +16,6 @@ from mtjspice.spec.study import Study
 from mtjspice.train.mapping import place_layer
 
 Floats = npt.NDArray[np.float64]
-Progress = Callable[[int, int], None]
 
 
 def ideal_outputs(network: Network, inputs: Floats, g_norm: Sequence[float]) -> Floats:

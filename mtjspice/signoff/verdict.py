@@ -171,8 +171,8 @@ def warnings(study: Study, comparison: Comparison) -> list[str]:
         edge = int(np.isin(level.best, (0, last)).sum()) if last else 0
         if edge:
             found.append(
-                f"{level.level}: the best G_norm of {edge} of {level.best.size} networks lies at the "
-                "edge of the values tried; widen readout.g_norm"
+                f"{level.level}: the best G_norm of {edge} of {level.best.size} networks lies at "
+                "the edge of the values tried; widen readout.g_norm"
             )
     return found
 

@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from mtjspice.spec.base import Index, VoltageMatrix, PositiveVoltage, Spec
+from mtjspice.spec.base import Index, PositiveVoltage, Spec, VoltageMatrix
 
 
 class Stimulus(Spec):

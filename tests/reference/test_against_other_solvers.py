@@ -35,8 +35,7 @@ def test_ngspice_equals_a_sparse_nodal_solve(simulator, wire, end, shorts, ohmic
 @pytest.mark.parametrize("shorts", [False, True])
 def test_ngspice_equals_badcrossbar(simulator, wire, shorts):
     # badcrossbar has one wire segment at each driver and each output: our line ends.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns that its plotting needs cairo
+    with warnings.catch_warnings(record=True):  # it warns that its plotting needs cairo
         badcrossbar = pytest.importorskip("badcrossbar", reason="the peer solver is not installed")
     experiment = cases.experiment(wire, wire, ohmic=True, shorts=shorts)
     ours = simulator.run([experiment])[0]["current"].to_numpy()

@@ -185,7 +185,7 @@ def test_a_seed_is_a_whole_number_of_63_bits(seed):
         ([0.1, 0.2], "two axes"),
         ([[0.1], [0.1, 0.2]], "equally long lists"),
         ([["a"]], "'a' is not a number"),
-        ([["5A"]], "the unit V"),
+        ([["5 Ohm"]], "the unit V"),
         ([[]], "at least one entry"),
         ([], "two axes"),
         ([[10**400]], "volts"),

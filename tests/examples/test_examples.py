@@ -1,0 +1,89 @@
+"""The examples of the README run and say what it says."""
+
+import json
+import runpy
+import sys
+
+import pytest
+
+from mtjspice import cli
+
+pytestmark = pytest.mark.ngspice
+
+
+def command(monkeypatch, *arguments: str) -> int:
+    """Run the command line in this process; the exit code."""
+    monkeypatch.setattr(sys, "argv", ["mtjspice", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return ended.value.code
+
+
+def report(folder) -> dict:
+    """The machine-readable report without what differs from run to run."""
+    content = json.loads((folder / "report.json").read_text())
+    content.pop("times")
+    return content
+
+
+def test_the_wine_study_passes_twice_with_the_same_report(
+    monkeypatch, capsys, repository, tmp_path
+):
+    spec = repository / "examples" / "wine" / "experiment.toml"
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        assert command(monkeypatch, "run", spec, "--out", folder, "--jobs", "2") == 0
+        assert "verdict: PASS" in capsys.readouterr().out
+    first, second = report(tmp_path / "one"), report(tmp_path / "two")
+    assert json.dumps(first) == json.dumps(second)
+    value = {figure["name"]: figure["value"] for figure in first["figures"]}
+    assert value["accuracy, all samples, ngspice"] >= 0.95
+    assert first["warnings"] == []
+    # Once more in the same folder: nothing is simulated again, and the report is the same.
+    assert command(monkeypatch, "run", spec, "--out", tmp_path / "one", "--json") == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content["times"]["simulations"] == {"run": 0, "found": 15}
+    assert report(tmp_path / "one") == second
+
+
+def test_a_broken_limit_is_exit_code_1(monkeypatch, capsys, repository, tmp_path):
+    text = (repository / "examples" / "wine" / "experiment.toml").read_text()
+    text = text.replace("g_norm = [0.3", "g_norm = [1.5] # [0.3")
+    spec = tmp_path / "broken.toml"
+    spec.write_text(text)
+    assert command(monkeypatch, "run", spec, "--out", tmp_path / "out") == 1
+    assert "BROKEN" in capsys.readouterr().out
+    assert report(tmp_path / "out")["verdict"] == "fail"
+
+
+def test_one_published_solution_runs_through_the_same_path(
+    monkeypatch, capsys, repository, shared_data, tmp_path
+):
+    spec = repository / "examples" / "wine_nist" / "experiment.toml"
+    solutions = shared_data / "wine-nist"
+    arguments = ("--solutions", solutions, "--only", "7", "--out", tmp_path, "--json")
+    assert command(monkeypatch, "run", spec, *arguments) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content["networks"] == ["solution 7"]
+    assert content["samples"] == {"source": "Wine data in NIST's split", "train": 148, "test": 30}
+
+
+def test_one_array_is_simulated_and_written(monkeypatch, capsys, repository):
+    spec = repository / "examples" / "array" / "array.toml"
+    cli.app(["simulate", str(spec), "--json"], standalone_mode=False)
+    currents = json.loads(capsys.readouterr().out)["current"]
+    assert [len(row) for row in currents] == [4, 4]
+    cli.app(["netlist", str(spec)], standalone_mode=False)
+    assert capsys.readouterr().out.endswith(".end\n")
+
+
+def test_the_tutorial_of_one_array(capsys, repository):
+    runpy.run_path(str(repository / "examples" / "array" / "read_one_array.py"))
+    printed = capsys.readouterr().out
+    assert "worst junction" in printed
+    assert "PySpice has the circuit" in printed
+
+
+def test_doctor_finds_everything(monkeypatch, capsys):
+    assert command(monkeypatch, "doctor", "--json") == 0
+    found = {part["part"]: part for part in json.loads(capsys.readouterr().out)}
+    assert found["ngspice"]["usable"]

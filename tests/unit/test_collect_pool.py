@@ -1,0 +1,242 @@
+import operator
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import CancelledError, wait
+
+import pytest
+
+from mtjspice.collect import WorkerPool
+from mtjspice.errors import InputError, SimulationError, WorkerError
+
+WORKS = """\
+import os, time
+from pathlib import Path
+
+from mtjspice.errors import InputError, SimulationError
+
+def count_and_die(path, how):
+    with open(path, "a") as file:
+        file.write("started\\n")
+    print("last words", flush=True)
+    how()
+
+def die_once(path):
+    first = not Path(path).exists()
+    count_and_die(path, os.abort if first else dict)
+    return os.getpid()
+
+def fail(kind, keywords):
+    raise kind(**keywords)
+
+def return_what_cannot_be_sent():
+    return lambda: None
+
+def raise_what_cannot_be_sent():
+    error = RuntimeError("own words")
+    error.held = lambda: None
+    raise error
+
+def shout():
+    os.write(1, b"x" * 300_000)
+    return "done"
+"""
+
+
+@pytest.fixture(scope="module")
+def works(tmp_path_factory):
+    """A module that workers can import."""
+    folder = tmp_path_factory.mktemp("importable")
+    (folder / "works_for_pool.py").write_text(WORKS)
+    sys.path.insert(0, str(folder))
+    yield __import__("works_for_pool")
+    sys.path.remove(str(folder))
+
+
+@pytest.fixture
+def pool():
+    with WorkerPool(1, timeout_s=30.0) as one:
+        yield one
+
+
+def test_a_call_gives_its_result(pool):
+    assert pool.submit(operator.add, 2, 3).result() == 5
+
+
+def test_calls_run_in_another_process(pool):
+    first, second = (pool.submit(os.getpid).result() for _ in range(2))
+    assert first == second != os.getpid()
+
+
+def test_as_many_processes_work_as_asked_for():
+    with WorkerPool(2) as pool:
+        start = time.monotonic()
+        asleep = [pool.submit(time.sleep, 1.0) for _ in range(2)]
+        wait(asleep)
+        # One after the other they would take 2 s and the start of a process.
+        assert time.monotonic() - start < 1.9
+        assert len({f.result() for f in [pool.submit(os.getpid) for _ in range(8)]}) <= 2
+
+
+def test_a_pool_maps_like_every_executor(pool):
+    assert list(pool.map(operator.neg, range(5))) == [0, -1, -2, -3, -4]
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "error"),
+    [
+        (operator.truediv, (1, 0), ZeroDivisionError),
+        (int, ("x",), ValueError),
+        (os.mkdir, ("/proc/none/such",), FileNotFoundError),
+        (subprocess.check_call, (["false"],), subprocess.CalledProcessError),
+    ],
+)
+def test_an_error_of_the_function_comes_back_as_itself(pool, function, args, error):
+    before = pool.submit(os.getpid).result()
+    with pytest.raises(error):
+        pool.submit(function, *args).result()
+    assert pool.submit(os.getpid).result() == before
+
+
+@pytest.mark.parametrize(
+    ("kind", "keywords"),
+    [
+        (SimulationError, {"reason": "singular", "log": "line"}),
+        (InputError, {"source": "a.toml", "key": "rows", "value": 0, "allowed": "at least 1"}),
+    ],
+)
+def test_an_error_of_this_package_comes_back_whole(pool, works, kind, keywords):
+    with pytest.raises(kind) as caught:
+        pool.submit(works.fail, kind, keywords).result()
+    assert str(caught.value) == str(kind(**keywords))
+
+
+def test_after_a_simulator_error_the_next_call_has_a_fresh_process(pool, works):
+    before = pool.submit(os.getpid).result()
+    with pytest.raises(SimulationError):
+        pool.submit(works.fail, SimulationError, {"reason": "singular"}).result()
+    assert pool.submit(os.getpid).result() != before
+
+
+@pytest.mark.parametrize(("how", "says"), [(os.abort, "SIGABRT"), (sys.exit, "exit")])
+def test_a_call_that_kills_its_worker_is_started_twice_and_then_reported(
+    pool, works, tmp_path, how, says
+):
+    with pytest.raises(WorkerError, match="died 2 times") as caught:
+        pool.submit(works.count_and_die, str(tmp_path / "starts"), how).result()
+    assert (tmp_path / "starts").read_text() == "started\n" * 2
+    assert says in str(caught.value)
+    assert "last words" in str(caught.value)
+    assert pool.submit(operator.add, 2, 3).result() == 5
+
+
+def test_a_status_of_a_worker_that_exits_is_reported(pool):
+    with pytest.raises(WorkerError, match="exit 7"):
+        pool.submit(os._exit, 7).result()
+
+
+def test_a_call_that_kills_its_worker_only_once_gives_its_result(pool, works, tmp_path):
+    before = pool.submit(os.getpid).result()
+    after = pool.submit(works.die_once, str(tmp_path / "starts")).result()
+    assert after != before
+    assert (tmp_path / "starts").read_text() == "started\n" * 2
+
+
+def test_a_call_that_hangs_is_ended_started_again_and_then_reported(works, tmp_path):
+    with WorkerPool(1, timeout_s=1.0) as pool:
+        start = time.monotonic()
+        future = pool.submit(works.count_and_die, str(tmp_path / "starts"), signal.pause)
+        with pytest.raises(WorkerError, match="no answer within 1 s"):
+            future.result()
+        assert 2.0 <= time.monotonic() - start < 10.0
+        assert (tmp_path / "starts").read_text() == "started\n" * 2
+        assert pool.submit(operator.add, 2, 3).result() == 5
+
+
+def test_other_calls_go_on_while_one_worker_dies():
+    with WorkerPool(2) as pool:
+        dead = pool.submit(os.abort)
+        alive = [pool.submit(operator.neg, i) for i in range(20)]
+        assert [f.result() for f in alive] == [-i for i in range(20)]
+        with pytest.raises(WorkerError):
+            dead.result()
+
+
+def test_arguments_that_cannot_be_sent_are_the_callers_error(pool):
+    with pytest.raises(Exception, match=r"pickle|local object") as caught:
+        pool.submit(operator.not_, lambda: None).result()
+    assert not isinstance(caught.value, WorkerError)
+    assert pool.submit(operator.add, 2, 3).result() == 5
+
+
+def test_a_result_that_cannot_be_sent_back_is_said_to_be_one(pool, works):
+    with pytest.raises(RuntimeError, match="cannot be sent back"):
+        pool.submit(works.return_what_cannot_be_sent).result()
+
+
+def test_an_error_that_cannot_be_sent_back_keeps_its_words(pool, works):
+    with pytest.raises(RuntimeError, match="own words"):
+        pool.submit(works.raise_what_cannot_be_sent).result()
+
+
+def test_a_worker_that_prints_much_does_not_hang(pool, works):
+    assert pool.submit(works.shout).result() == "done"
+
+
+def test_a_large_argument_comes_back_whole(pool):
+    data = os.urandom(5_000_000)
+    assert pool.submit(bytes, data).result() == data
+
+
+def test_keyword_arguments_are_refused(pool):
+    with pytest.raises(TypeError, match="positional"):
+        pool.submit(int, "5", base=8)
+
+
+def test_a_pool_that_is_shut_down_takes_no_calls():
+    pool = WorkerPool(1)
+    pool.shutdown()
+    with pytest.raises(RuntimeError, match="shut down"):
+        pool.submit(operator.add, 2, 3)
+
+
+def test_leaving_the_pool_finishes_what_is_queued():
+    with WorkerPool(1) as pool:
+        futures = [pool.submit(operator.neg, i) for i in range(5)]
+    assert [f.result(timeout=0) for f in futures] == [0, -1, -2, -3, -4]
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.0005, 0.01, 1.0])
+def test_shutting_down_and_cancelling_returns_at_once_while_a_worker_sleeps(after_s):
+    pool = WorkerPool(1)
+    asleep, queued = pool.submit(time.sleep, 30.0), pool.submit(operator.add, 2, 3)
+    time.sleep(after_s)
+    start = time.monotonic()
+    pool.shutdown(cancel_futures=True)
+    assert time.monotonic() - start < 5.0
+    assert queued.cancelled()
+    with pytest.raises((WorkerError, CancelledError)):
+        asleep.result(timeout=0)
+
+
+def leave_with_an_error():
+    with WorkerPool(1) as pool:
+        pool.submit(time.sleep, 30.0)
+        time.sleep(0.5)
+        raise KeyError("passes through")
+
+
+def test_an_error_that_passes_through_ends_the_pool_at_once():
+    start = time.monotonic()
+    with pytest.raises(KeyError):
+        leave_with_an_error()
+    assert time.monotonic() - start < 5.0
+
+
+def test_no_process_is_left_after_the_pool():
+    with WorkerPool(1) as pool:
+        process = pool.submit(os.getpid).result()
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)

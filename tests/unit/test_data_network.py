@@ -1,0 +1,110 @@
+import json
+
+import numpy as np
+import pytest
+from unit.builders import network
+
+from mtjspice.data.network import FORMAT, check_layers, load_network, pair_states, save_network
+from mtjspice.errors import InputError
+
+SOUND = {
+    "format": FORMAT,
+    "name": "n",
+    "key": "k",
+    "layers": [{"states": ["PA", "AP"], "bias": [0.5]}],
+}
+
+
+def test_a_weight_is_a_pair_of_junctions():
+    states = pair_states(np.array([[1, 0], [-1, 1]], dtype=np.int8))
+    assert states.tolist() == [[0, 1, 1, 1], [1, 0, 0, 1]]
+
+
+def test_weights_are_read_back_from_the_pairs():
+    weights = [[1, 0], [-1, 1]]
+    assert network((weights, [0, 0])).layers[0].weights.tolist() == weights
+
+
+def test_two_junctions_in_the_same_state_are_a_weight_of_zero():
+    layer = network(([[0]], [0])).layers[0]
+    both_p = type(layer)(states=np.zeros((1, 2), dtype=np.uint8), bias=layer.bias)
+    assert both_p.weights.tolist() == layer.weights.tolist() == [[0]]
+
+
+def test_a_network_that_is_saved_loads_equal(tmp_path):
+    saved = network(([[1, 0], [-1, 1]], [0.1, 1 / 3]), ([[1], [-1]], [-2.5e-7]), name="trained µ")
+    save_network(saved, tmp_path / "n.json", key="abc")
+    loaded, key = load_network(tmp_path / "n.json")
+    assert key == "abc"
+    assert loaded.name == saved.name
+    for one, other in zip(loaded.layers, saved.layers, strict=True):
+        assert one.states.dtype == np.uint8
+        assert (one.states == other.states).all()
+        assert (one.bias == other.bias).all()
+
+
+def test_the_sound_file_of_these_tests_loads(tmp_path):
+    (tmp_path / "n.json").write_text(json.dumps(SOUND))
+    assert load_network(tmp_path / "n.json")[0].layers[0].weights.tolist() == [[1], [-1]]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xfe",
+        b"{",
+        b"[]",
+        b"{}",
+        b"3",
+        json.dumps(SOUND).encode()[:-5],
+        *(
+            json.dumps(SOUND | change).encode()
+            for change in (
+                {"format": "mtjspice network 2"},
+                {"layers": []},
+                {"layers": None},
+                {"layers": [3]},
+                {"layers": [{"states": ["PA"]}]},
+                {"layers": [{"states": ["PA", "A"], "bias": [0]}]},
+                {"layers": [{"states": ["PX"], "bias": [0]}]},
+                {"layers": [{"states": [], "bias": []}]},
+                {"layers": [{"states": ["PA"], "bias": [0, 1]}]},
+                {"layers": [{"states": ["PA"], "bias": 0.5}]},
+                {"layers": [{"states": ["PA"], "bias": ["a"]}]},
+                {"layers": [{"states": ["PA"], "bias": [float("nan")]}]},
+                {"layers": [SOUND["layers"][0], {"states": ["PA"] * 3, "bias": [0]}]},
+            )
+        ),
+    ],
+)
+def test_a_file_that_holds_no_network_is_refused(tmp_path, content):
+    path = tmp_path / "n.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        load_network(path)
+    assert caught.value.source == str(path)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(InputError, match="cannot be read as a network"):
+        load_network(tmp_path / "n.json")
+
+
+def test_layers_that_fit_are_accepted():
+    made = network(([[1, 0], [0, 1], [1, 1]], [0, 0]), ([[1], [0]], [0]))
+    check_layers(made.layers, 3, 1, "here")
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "key"), [(4, 1, "layer 1"), (3, 2, "last layer")])
+def test_layers_that_do_not_fit_the_data_are_named(inputs, outputs, key):
+    made = network(([[1, 0], [0, 1], [1, 1]], [0, 0]), ([[1], [0]], [0]))
+    with pytest.raises(InputError) as caught:
+        check_layers(made.layers, inputs, outputs, "here")
+    assert caught.value.key == key
+
+
+def test_layers_that_do_not_fit_each_other_are_named():
+    made = network(([[1, 0], [0, 1], [1, 1]], [0, 0]), ([[1], [0], [1]], [0]))
+    with pytest.raises(InputError, match=r"layer 2 = .*must have 2 rows"):
+        check_layers(made.layers, 3, 1, "here")

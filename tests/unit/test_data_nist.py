@@ -1,0 +1,199 @@
+import numpy as np
+import pytest
+from sklearn import datasets
+
+from mtjspice.data import nist
+from mtjspice.data.samples import scaled
+from mtjspice.errors import InputError
+
+TRAIN, TEST = 4, 2
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A small folder in NIST's format: six samples, solutions 2 and 10."""
+    rng = np.random.default_rng(1)
+    top = tmp_path / "published"
+    for name in ("dataset", "solutions"):
+        (top / name).mkdir(parents=True)
+    for split, samples in (("train", TRAIN), ("test", TEST)):
+        np.savetxt(top / "dataset" / f"X_{split}.txt", rng.uniform(size=(13, samples)))
+        np.savetxt(top / "dataset" / f"Y_{split}.txt", np.eye(3)[rng.integers(0, 3, samples)].T)
+    for number in (10, 2):
+        for part, inputs, outputs in (("fc1", 13, 6), ("fc2", 6, 3)):
+            start = top / "solutions" / f"{number}_{part}"
+            np.savetxt(f"{start}_weight.txt", rng.integers(0, 2, (inputs, 2 * outputs)), fmt="%d")
+            np.savetxt(f"{start}_bias.txt", np.full(outputs, number / 4))
+    return top
+
+
+def spoil(path, row, column, value):
+    matrix = np.loadtxt(path, ndmin=2)
+    matrix[row, column] = value
+    np.savetxt(path, matrix)
+
+
+def test_samples_are_read_in_the_published_split(folder):
+    samples = nist.read_samples(folder)
+    assert samples.inputs.shape == (TRAIN + TEST, 13)
+    assert samples.train.tolist() == [True] * TRAIN + [False] * TEST
+    x, y = (np.loadtxt(folder / "dataset" / f"{letter}_test.txt") for letter in "XY")
+    assert (samples.inputs[TRAIN:] == x.T).all()
+    assert (samples.labels[TRAIN:] == y.argmax(axis=0)).all()
+
+
+def test_solutions_are_read_in_the_order_of_their_numbers(folder):
+    two, ten = nist.read_solutions(folder)
+    assert (two.name, ten.name) == ("solution 2", "solution 10")
+    assert two.layers[0].bias.tolist() == [0.5] * 6
+    on = np.loadtxt(folder / "solutions" / "10_fc1_weight.txt")
+    assert (ten.layers[0].weights == on[:, 0::2] - on[:, 1::2]).all()
+
+
+def test_only_the_solutions_that_are_asked_for_are_read(folder):
+    assert [n.name for n in nist.read_solutions(folder, (10,))] == ["solution 10"]
+
+
+@pytest.mark.parametrize("subfolder", ["", "solutions", "dataset"])
+def test_the_folder_or_one_of_its_two_may_be_named(folder, subfolder):
+    assert len(nist.read_samples(folder / subfolder).labels) == TRAIN + TEST
+    assert len(nist.read_solutions(folder / subfolder)) == 2
+
+
+@pytest.mark.parametrize("read", [nist.read_samples, nist.read_solutions])
+@pytest.mark.parametrize("name", ["missing", "published/missing"])
+def test_a_missing_folder_is_refused_even_beside_the_right_one(folder, read, name):
+    missing = folder.parent / name
+    with pytest.raises(InputError) as caught:
+        read(missing)
+    assert caught.value.source == str(missing)
+
+
+@pytest.mark.parametrize(
+    ("read", "name"), [(nist.read_samples, "dataset/"), (nist.read_solutions, "solutions/")]
+)
+def test_a_folder_of_something_else_is_refused_with_what_it_must_hold(tmp_path, read, name):
+    with pytest.raises(InputError, match=name) as caught:
+        read(tmp_path)
+    assert caught.value.source == str(tmp_path)
+
+
+def test_a_folder_without_solutions_is_refused(folder):
+    for path in (folder / "solutions").iterdir():
+        path.unlink()
+    with pytest.raises(InputError, match="<number>_fc1_weight.txt"):
+        nist.read_solutions(folder)
+
+
+def test_an_unknown_solution_is_refused_with_the_known_ones(folder):
+    with pytest.raises(InputError, match="solutions 2 to 10") as caught:
+        nist.read_solutions(folder, (2, 7))
+    assert caught.value.value == 7
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\x00\xff\xfegarbage", b"1 0\n1\n", b"1 0 x\n"])
+@pytest.mark.parametrize("name", ["solutions/10_fc2_weight.txt", "dataset/X_test.txt"])
+def test_an_unreadable_file_is_named(folder, name, content):
+    path = folder / name
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content)
+    read = nist.read_solutions if name.startswith("s") else nist.read_samples
+    with pytest.raises(InputError, match="cannot be read as a matrix of numbers") as caught:
+        read(folder)
+    assert caught.value.source == str(path)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("dataset/X_train.txt", nist.read_samples),
+        ("dataset/Y_train.txt", nist.read_samples),
+        ("solutions/2_fc1_weight.txt", nist.read_solutions),
+        ("solutions/2_fc1_bias.txt", nist.read_solutions),
+    ],
+)
+def test_a_number_that_is_not_finite_is_named_with_its_place(folder, name, read, value):
+    spoil(folder / name, 2, 0, value)
+    with pytest.raises(InputError, match="line 3, entry 1 = .*must be a finite number") as caught:
+        read(folder)
+    assert caught.value.source == str(folder / name)
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.5])
+def test_a_feature_that_is_not_scaled_is_refused_with_its_folder(folder, value):
+    spoil(folder / "dataset" / "X_train.txt", 2, 0, value)
+    with pytest.raises(InputError, match="scaled to 0–1") as caught:
+        nist.read_samples(folder)
+    assert str(folder) in str(caught.value)
+
+
+@pytest.mark.parametrize("column", [[1, 1, 0], [0, 0, 0], [0.5, 0.5, 0], [2, -1, 0]])
+def test_a_label_that_is_not_one_hot_is_refused(folder, column):
+    path = folder / "dataset" / "Y_train.txt"
+    spoil(path, slice(None), 0, column)
+    with pytest.raises(InputError, match="one-hot") as caught:
+        nist.read_samples(folder)
+    assert caught.value.source == str(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("X_train.txt", (12, TRAIN)), ("Y_train.txt", (2, TRAIN)), ("Y_train.txt", (3, TRAIN + 1))],
+)
+def test_a_data_file_of_the_wrong_shape_is_named(folder, name, shape):
+    matrix = np.zeros(shape)
+    matrix[0] = 1
+    np.savetxt(folder / "dataset" / name, matrix)
+    with pytest.raises(InputError, match="13 features and a one-hot label") as caught:
+        nist.read_samples(folder)
+    assert caught.value.source == str(folder / "dataset" / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("2_fc1_weight.txt", (12, 12)),
+        ("2_fc1_weight.txt", (13, 11)),
+        ("2_fc2_weight.txt", (5, 6)),
+        ("2_fc2_weight.txt", (6, 8)),
+        ("2_fc2_bias.txt", (4, 1)),
+    ],
+)
+def test_a_solution_of_the_wrong_shape_is_refused_by_the_name_of_its_layer_files(
+    folder, name, shape
+):
+    np.savetxt(folder / "solutions" / name, np.ones(shape))
+    with pytest.raises(InputError, match="must have") as caught:
+        nist.read_solutions(folder)
+    assert name[: len("2_fc1")] in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [2, -1, 0.5])
+def test_weights_that_are_not_0_or_1_are_refused(folder, value):
+    path = folder / "solutions" / "2_fc2_weight.txt"
+    spoil(path, 0, 0, value)
+    with pytest.raises(InputError, match="only 0 and 1") as caught:
+        nist.read_solutions(folder)
+    assert caught.value.source == str(path)
+
+
+def test_the_published_folder_holds_100_solutions(shared_data):
+    networks = nist.read_solutions(shared_data / "wine-nist")
+    assert [n.name for n in networks] == [f"solution {i}" for i in range(100)]
+    assert {tuple(layer.states.shape for layer in n.layers) for n in networks} == {
+        ((13, 12), (6, 6))
+    }
+
+
+def test_the_published_split_is_148_and_30_of_scikit_learns_samples(shared_data):
+    samples = nist.read_samples(shared_data / "wine-nist")
+    assert (samples.train.sum(), (~samples.train).sum()) == (148, 30)
+    raw, labels = datasets.load_wine(return_X_y=True)
+    theirs = np.column_stack([samples.inputs, samples.labels])
+    ours = np.column_stack([scaled(raw), labels])
+    theirs, ours = (a[np.lexsort(np.round(a, 9).T)] for a in (theirs, ours))
+    assert (theirs[:, -1] == ours[:, -1]).all()
+    assert np.abs(theirs - ours).max() < 1e-6

@@ -1,0 +1,234 @@
+import re
+
+import pytest
+from unit.builders import OHMIC, experiment
+
+from mtjspice.device import conductance
+from mtjspice.errors import InputError
+from mtjspice.netlist import build_deck
+from mtjspice.netlist.golden import golden_experiments
+from mtjspice.spec import Defect, Die, Mtj, TransimpedanceAmplifier, format_spec, parse_spec
+
+GOLDEN = golden_experiments()
+WIRES = {"wire_row": 5.0, "wire_column": 2.0, "end_row": 100.0, "end_column": 50.0}
+SOME = {"driven_rows": (0,), "sensed_columns": (1,)}
+
+
+def lines(made) -> list[str]:
+    """The netlist lines of an experiment, unfolded."""
+    return build_deck(made).text.replace("\n+ ", " ").splitlines()
+
+
+def elements(made) -> dict[str, str]:
+    """What stands behind each element's name."""
+    pairs = (line.split(" ", 1) for line in lines(made) if line[0] in "RVB")
+    return dict(pairs)
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_the_same_experiment_gives_the_same_bytes(name):
+    again = parse_spec(format_spec(GOLDEN[name]), type(GOLDEN[name]))
+    assert again is not GOLDEN[name]
+    assert build_deck(again).text.encode() == build_deck(GOLDEN[name]).text.encode()
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_what_is_saved_is_what_is_read(name):
+    saved = next(line for line in lines(GOLDEN[name]) if line.startswith(".save "))
+    names = re.findall(r"([iv])\((\w+)\)", saved)
+    assert len(names) == len(saved.split()) - 1
+    read = [f"{name}#branch" if kind == "i" else name for kind, name in names]
+    assert read == list(build_deck(GOLDEN[name]).vectors)
+    assert len(set(read)) == len(read)
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_every_saved_name_is_in_the_circuit(name):
+    deck = build_deck(GOLDEN[name])
+    parts = elements(GOLDEN[name])
+    sources = {f"{element.lower()}#branch" for element in parts if element[0] in "VB"}
+    nodes = {node for rest in parts.values() for node in rest.split()[:2]}
+    assert set(deck.vectors) <= sources | nodes
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_lines_are_short_enough_for_people(name):
+    text = build_deck(GOLDEN[name]).text
+    assert text.endswith("\n.end\n")
+    assert max(len(line) for line in text.splitlines()) < 160
+
+
+def test_an_array_without_wires_has_a_node_for_each_line():
+    assert elements(experiment(crossbar={"cell": OHMIC})) == {
+        "Vindex": "index 0 0.0",
+        "Vrow0": "wl0 0 0.1",
+        "Vrow1": "wl1 0 0.2",
+        "Rc0_0": f"wl0 bl0 {Mtj().r_p}",
+        "Rc0_1": f"wl0 bl1 {Mtj().r_ap}",
+        "Rc1_0": f"wl1 bl0 {Mtj().r_ap}",
+        "Rc1_1": f"wl1 bl1 {Mtj().r_p}",
+        "Vcol0": "bl0 0 0.0",
+        "Vcol1": "bl1 0 0.0",
+    }
+
+
+def test_wires_and_line_ends_are_between_neighbours():
+    parts = elements(experiment(crossbar=WIRES | {"cell": OHMIC}))
+    assert parts["Rin0"] == "in0 wl0_0 100.0"
+    assert parts["Rwl0_0"] == "wl0_0 wl0_1 5.0"
+    assert parts["Rbl0_1"] == "bl0_1 bl1_1 2.0"
+    assert parts["Rend1"] == "bl1_1 end1 50.0"
+    assert parts["Vrow0"] == "in0 0 0.1"
+    assert parts["Vcol1"] == "end1 0 0.0"
+    assert parts["Rc1_0"].startswith("wl1_0 bl1_0 ")
+    # index, 2 drivers, 2 + 2 line ends, 2 + 2 wires, 4 junctions, 2 meters
+    assert len(parts) == 1 + 2 + 4 + 4 + 4 + 2
+
+
+@pytest.mark.parametrize(
+    ("zero", "letter"),
+    [("wire_row", "Rwl"), ("wire_column", "Rbl"), ("end_row", "Rin"), ("end_column", "Rend")],
+)
+def test_a_resistance_of_zero_joins_the_nodes_and_writes_no_resistor(zero, letter):
+    before, after = (elements(experiment(crossbar=WIRES | c)) for c in ({}, {zero: 0.0}))
+    assert [name for name in before if name.startswith(letter)]
+    assert not [name for name in after if name.startswith(letter)]
+    assert len(before) - len(after) == 2
+
+
+def test_a_bias_dependent_junction_is_a_source_with_its_law():
+    law = conductance.expression("v(wl0,bl1)", 1, Mtj().r_p, 1.0, Mtj())
+    assert elements(experiment())["Bc0_1"] == f"wl0 bl1 I={law}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "rest"),
+    [
+        ("short", "Rc0_1", "wl0 bl1 75.0"),
+        ("open", None, None),
+        ("stuck_p", "Rc0_1", f"wl0 bl1 {Mtj().r_p}"),
+        ("stuck_ap", "Rc0_1", f"wl0 bl1 {Mtj().r_ap}"),
+    ],
+)
+def test_a_defect_replaces_its_junction_alone(kind, name, rest):
+    die = Die(defects=(Defect(kind=kind, row=0, column=1),), short_resistance=75.0)
+    bad, good = (elements(experiment(crossbar={"cell": OHMIC}, **p)) for p in ({"die": die}, {}))
+    assert bad.pop(name, None) == rest
+    good.pop("Rc0_1")
+    assert bad == good
+
+
+@pytest.mark.parametrize(
+    ("unselected", "row", "column"),
+    [("grounded", "wl1 0 0.0", "bl0 0 0.0"), ("half", "wl1 0 0.05", "bl0 0 0.05")],
+)
+def test_unselected_lines_are_held(unselected, row, column):
+    parts = elements(experiment(volts=[[0.1]], crossbar={"unselected": unselected}, stimulus=SOME))
+    assert parts["Vrow1"] == row
+    assert parts["Vcol0"] == column
+    assert parts["Vrow0"] == "wl0 0 0.1"
+    assert parts["Vcol1"] == "bl1 0 0.0"
+
+
+def test_floating_lines_are_held_by_nothing():
+    made = experiment(volts=[[0.1]], crossbar={"unselected": "floating"}, stimulus=SOME)
+    assert not {"Vrow1", "Brow1", "Vcol0"} & set(elements(made))
+    deck = build_deck(made)
+    assert set(deck.row_currents) == {0}
+    assert set(deck.column_currents) == {1}
+
+
+def test_half_is_half_of_the_read_voltage_above_the_reference():
+    made = experiment(
+        volts=[[0.1]],
+        crossbar={"unselected": "half"},
+        stimulus=SOME | {"read_voltage": 0.3},
+        periphery=TransimpedanceAmplifier(reference=1.0),
+    )
+    assert elements(made)["Vrow1"] == "wl1 0 1.15"
+
+
+def test_a_line_that_is_cut_off_is_refused_with_its_nodes():
+    cut = tuple(Defect(kind="open", row=1, column=c) for c in (0, 1))
+    made = experiment(
+        volts=[[0.1]],
+        crossbar=WIRES | {"unselected": "floating"},
+        stimulus={"driven_rows": (0,)},
+        die=Die(defects=cut),
+    )
+    with pytest.raises(InputError, match=r"wl1_\d.*no path to ground.*crossbar.unselected"):
+        build_deck(made)
+
+
+def test_a_line_that_is_cut_off_and_observed_is_refused_with_its_node():
+    cut = tuple(Defect(kind="open", row=1, column=c) for c in (0, 1))
+    made = experiment(
+        volts=[[0.1]],
+        crossbar={"unselected": "floating"},
+        stimulus={"driven_rows": (0,)},
+        die=Die(defects=cut),
+        observe="cells",
+    )
+    with pytest.raises(InputError, match="wl1"):
+        build_deck(made)
+
+
+def test_one_vector_is_a_sweep_of_one_point():
+    made = experiment(volts=[[0.1, 0.2]])
+    assert ".dc Vindex 0 0 1" in lines(made)
+    assert build_deck(made).points == 1
+
+
+def test_the_vectors_are_points_of_the_sweep():
+    made = experiment(volts=[[0.1, 0.2], [0.3, 0.2], [-0.1, 0.2]])
+    parts = elements(made)
+    assert ".dc Vindex 0 2 1" in lines(made)
+    assert parts["Brow0"] == "wl0 0 V=pwl(v(index), 0,0.1, 1,0.3, 2,-0.1)"
+    assert parts["Vrow1"] == "wl1 0 0.2"
+    deck = build_deck(made)
+    assert deck.points == 3
+    assert deck.row_currents == {0: "brow0#branch", 1: "vrow1#branch"}
+
+
+def test_entries_of_a_vector_drive_the_rows_that_are_named():
+    parts = elements(experiment(stimulus={"driven_rows": (1, 0)}))
+    assert parts["Vrow1"] == "wl1 0 0.1"
+    assert parts["Vrow0"] == "wl0 0 0.2"
+
+
+def test_an_amplifier_is_a_resistance_a_meter_and_a_clipped_source():
+    made = experiment(
+        crossbar={"cell": OHMIC},
+        periphery=TransimpedanceAmplifier(
+            reference=1.5, gain=2e3, input_resistance=10.0, zero=1.6, clip_low=0.0, clip_high=3.3
+        ),
+    )
+    parts = elements(made)
+    assert parts["Ramp1"] == "bl1 vg1 10.0"
+    assert parts["Vcol1"] == "vg1 0 1.5"
+    assert parts["Bamp1"] == "out1 0 V=min(max(1.6-2000.0*i(Vcol1),0.0),3.3)"
+    assert parts["Vrow0"] == "wl0 0 1.6"
+    assert build_deck(made).output_volts == {0: "out0", 1: "out1"}
+
+
+def test_an_amplifier_without_input_resistance_has_no_resistor():
+    parts = elements(experiment(periphery=TransimpedanceAmplifier()))
+    assert "Ramp0" not in parts
+    assert parts["Vcol0"] == "bl0 0 0.0"
+
+
+def test_only_sensed_columns_have_an_amplifier():
+    made = experiment(volts=[[0.1]], stimulus=SOME, periphery=TransimpedanceAmplifier())
+    assert "Bamp1" in elements(made)
+    assert "Bamp0" not in elements(made)
+
+
+def test_cells_are_saved_only_when_they_are_observed():
+    assert build_deck(experiment()).word_volts == ()
+    deck = build_deck(experiment(crossbar=WIRES, observe="cells"))
+    assert deck.word_volts == (("wl0_0", "wl0_1"), ("wl1_0", "wl1_1"))
+    assert deck.bit_volts == (("bl0_0", "bl0_1"), ("bl1_0", "bl1_1"))
+
+
+def test_the_text_names_the_experiment():
+    assert experiment().key() in build_deck(experiment()).text

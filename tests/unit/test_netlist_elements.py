@@ -1,0 +1,85 @@
+import pytest
+
+from mtjspice.errors import InputError
+from mtjspice.netlist.check import check_elements
+from mtjspice.netlist.elements import (
+    MAX_LINE,
+    BehaviouralCurrent,
+    BehaviouralVoltage,
+    Resistor,
+    VoltageSource,
+    fold,
+)
+
+SOURCE = VoltageSource("a", "n", "0", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("element", "line"),
+    [
+        (Resistor("x", "a", "b", 5.0), "Rx a b 5.0"),
+        (VoltageSource("x", "a", "0", -0.1), "Vx a 0 -0.1"),
+        (BehaviouralVoltage("x", "a", "0", "2*v(b)"), "Bx a 0 V=2*v(b)"),
+        (BehaviouralCurrent("x", "a", "b", "1e-3*v(a,b)"), "Bx a b I=1e-3*v(a,b)"),
+    ],
+)
+def test_elements_write_their_netlist_line(element, line):
+    assert element.line() == line
+
+
+def test_a_short_line_is_not_folded():
+    assert fold("R1 a b 5.0") == "R1 a b 5.0"
+
+
+def test_a_long_line_is_folded_at_blanks_and_unfolds_to_itself():
+    line = " ".join(f"i(vrow{i})" for i in range(60))
+    folded = fold(line).split("\n")
+    assert len(folded) > 3
+    assert max(map(len, folded)) <= MAX_LINE
+    assert all(part.startswith("+ ") for part in folded[1:])
+    assert " ".join([folded[0], *(part.removeprefix("+ ") for part in folded[1:])]) == line
+
+
+def test_a_long_expression_without_blanks_stays_whole():
+    law = "1+" * 80 + "1"
+    assert fold(f"B1 a b I={law}").split("\n")[-1] == f"+ I={law}"
+
+
+def test_a_sound_circuit_passes():
+    check_elements([SOURCE, Resistor("b", "n", "m", 1.0), BehaviouralCurrent("c", "m", "0", "0")])
+
+
+def test_nodes_without_a_path_to_ground_are_refused_by_name():
+    island = [Resistor("b", "x", "y", 1.0), Resistor("c", "y", "z", 1.0)]
+    with pytest.raises(InputError, match="3 nodes have no path to ground") as caught:
+        check_elements([SOURCE, *island])
+    assert {name.strip() for name in caught.value.key.split(",")} == {"x", "y", "z"}
+
+
+def test_of_many_floating_nodes_some_are_named():
+    islands = [Resistor(str(i), f"x{i}", f"y{i}", 1.0) for i in range(20)]
+    with pytest.raises(InputError, match="40 nodes") as caught:
+        check_elements([SOURCE, *islands])
+    assert caught.value.key.endswith("…")
+
+
+@pytest.mark.parametrize("ohms", [0.0, -1.0])
+def test_a_resistance_that_is_not_positive_is_refused(ohms):
+    with pytest.raises(InputError, match="must be above 0 Ω") as caught:
+        check_elements([SOURCE, Resistor("b", "n", "0", ohms)])
+    assert caught.value.key == "rb"
+
+
+def test_a_name_that_is_used_twice_is_refused():
+    # ngspice does not tell capitals from small letters.
+    with pytest.raises(InputError, match="is used twice"):
+        check_elements([SOURCE, Resistor("c", "n", "0", 1.0), Resistor("C", "n", "0", 1.0)])
+
+
+def test_one_name_may_serve_elements_of_different_kinds():
+    check_elements([VoltageSource("a", "n", "0", 1.0), Resistor("a", "n", "0", 1.0)])
+
+
+def test_a_behavioural_source_that_is_short_circuited_is_refused():
+    with pytest.raises(InputError, match="both ends at one node"):
+        check_elements([SOURCE, BehaviouralVoltage("b", "n", "n", "1")])

@@ -4,17 +4,15 @@ python benchmarks/first_pipeline.py [--json]
 """
 
 import json
-import logging
 import os
 import tempfile
 import time
-import warnings
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 from promises import REPOSITORY, main, shared_data
-from reference import cases, nodal
+from reference import cases, nodal, peer
 
 from mtjspice.collect import Simulator, WorkerPool
 from mtjspice.data import nist
@@ -118,23 +116,14 @@ def _off_scipy(experiment: Experiment, result) -> float:
 
 def _badcrossbar(simulator: Simulator) -> Figure:
     name = "ngspice against badcrossbar, ohmic cells"
-    with warnings.catch_warnings(record=True):  # it warns that its plotting needs cairo
-        try:
-            import badcrossbar  # noqa: PLC0415, a peer that need not be installed
-        except ImportError:
-            return Figure(name, "not measured", "", "", None, "badcrossbar is not installed")
-    logging.disable(logging.INFO)
+    if not peer.installed():
+        return Figure(name, "not measured", "", "", None, "badcrossbar is not installed")
     worst = 0.0
     for wire, shorts in product((0.0, 5.0, 50.0), (False, True)):
         experiment = cases.experiment(wire, wire, ohmic=True, shorts=shorts)
         ours = simulator.run([experiment])[0]["current"].to_numpy()
-        theirs = badcrossbar.compute(
-            experiment.stimulus.volts.T,
-            1 / cases.array(experiment).ohmic,
-            r_i_word_line=wire,
-            r_i_bit_line=wire,
-        ).currents.output
-        worst = max(worst, float(np.abs(ours - theirs).max()) / cases.full_scale(experiment))
+        off = np.abs(ours - peer.currents(experiment)).max()
+        worst = max(worst, float(off) / cases.full_scale(experiment))
     how = "worst of 6 tiles: wires and line ends 0, 5, 50 Ω, with and without two shorts"
     return at_most(name, worst, 1e-6, "of full scale", how)
 
@@ -143,12 +132,7 @@ def _sweep(simulator: Simulator) -> Figure:
     worst = 0.0
     for wire, shorts in product((0.0, 5.0, 50.0), (False, True)):
         sweep = cases.experiment(wire, 100.0, ohmic=False, shorts=shorts, vectors=20)
-        volts = sweep.stimulus.volts
-        alone = [
-            sweep.replace(stimulus=sweep.stimulus.replace(volts=volts[k : k + 1]))
-            for k in range(len(volts))
-        ]
-        together, *single = simulator.run([sweep, *alone])
+        together, *single = simulator.run([sweep, *cases.one_by_one(sweep)])
         points = np.concatenate([result["current"].to_numpy() for result in single])
         off = np.abs(together["current"].to_numpy() - points).max()
         worst = max(worst, float(off) / cases.full_scale(sweep))

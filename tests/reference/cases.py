@@ -68,3 +68,12 @@ def array(e: Experiment) -> Array:
 def full_scale(e: Experiment) -> float:
     """Current of a column of P junctions with every input at 0.1 V, A."""
     return e.crossbar.rows * 0.1 / R_P
+
+
+def one_by_one(sweep: Experiment) -> list[Experiment]:
+    """The vectors of a sweep, each as a simulation of its own: one operating point."""
+    stimulus = sweep.stimulus
+    return [
+        sweep.replace(stimulus=stimulus.replace(volts=stimulus.volts[k : k + 1]))
+        for k in range(len(stimulus.volts))
+    ]

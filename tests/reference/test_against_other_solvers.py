@@ -1,11 +1,10 @@
 """ngspice, as driven by us, against solvers that other people wrote, on the same circuits."""
 
 import itertools
-import warnings
 
 import numpy as np
 import pytest
-from reference import cases, nodal
+from reference import cases, nodal, peer
 
 from mtjspice.collect import Simulator
 from mtjspice.spec import Experiment
@@ -31,31 +30,18 @@ def test_ngspice_equals_a_sparse_nodal_solve(simulator, wire, end, shorts, ohmic
     assert worst_difference(simulator, [experiment]) < 1e-6
 
 
+@pytest.mark.skipif(not peer.installed(), reason="badcrossbar is not installed")
 @pytest.mark.parametrize("wire", [0.0, 5.0, 50.0])
 @pytest.mark.parametrize("shorts", [False, True])
 def test_ngspice_equals_badcrossbar(simulator, wire, shorts):
-    # badcrossbar has one wire segment at each driver and each output: our line ends.
-    with warnings.catch_warnings(record=True):  # it warns that its plotting needs cairo
-        badcrossbar = pytest.importorskip("badcrossbar", reason="the peer solver is not installed")
     experiment = cases.experiment(wire, wire, ohmic=True, shorts=shorts)
     ours = simulator.run([experiment])[0]["current"].to_numpy()
-    theirs = badcrossbar.compute(
-        experiment.stimulus.volts.T,
-        1 / cases.array(experiment).ohmic,
-        r_i_word_line=wire,
-        r_i_bit_line=wire,
-    ).currents.output
-    assert np.abs(ours - theirs).max() < 1e-9 * cases.full_scale(experiment)
+    assert np.abs(ours - peer.currents(experiment)).max() < 1e-9 * cases.full_scale(experiment)
 
 
 def test_the_sweep_equals_separate_operating_points(simulator):
     sweep = cases.experiment(5.0, 100.0, ohmic=False, shorts=True, vectors=20)
-    volts = sweep.stimulus.volts
-    alone = [
-        sweep.replace(stimulus=sweep.stimulus.replace(volts=volts[k : k + 1]))
-        for k in range(len(volts))
-    ]
-    together, *single = simulator.run([sweep, *alone])
+    together, *single = simulator.run([sweep, *cases.one_by_one(sweep)])
     points = np.concatenate([result["current"].to_numpy() for result in single])
     error = np.abs(together["current"].to_numpy() - points).max()
     assert error < 1e-8 * cases.full_scale(sweep)

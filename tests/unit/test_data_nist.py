@@ -81,7 +81,7 @@ def test_a_folder_of_something_else_is_refused_with_what_it_must_hold(tmp_path, 
 def test_a_folder_without_solutions_is_refused(folder):
     for path in (folder / "solutions").iterdir():
         path.unlink()
-    with pytest.raises(InputError, match="<number>_fc1_weight.txt"):
+    with pytest.raises(InputError, match=r"<number>_fc1_weight\.txt"):
         nist.read_solutions(folder)
 
 
@@ -117,7 +117,7 @@ def test_an_unreadable_file_is_named(folder, name, content):
 )
 def test_a_number_that_is_not_finite_is_named_with_its_place(folder, name, read, value):
     spoil(folder / name, 2, 0, value)
-    with pytest.raises(InputError, match="line 3, entry 1 = .*must be a finite number") as caught:
+    with pytest.raises(InputError, match=r"line 3, entry 1 = .*must be a finite number") as caught:
         read(folder)
     assert caught.value.source == str(folder / name)
 

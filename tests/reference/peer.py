@@ -1,4 +1,4 @@
-"""badcrossbar, the solver of D. Joksas and A. Mehonic (SoftwareX 12, 100617 (2020)), on our circuits.
+"""badcrossbar (D. Joksas, A. Mehonic, SoftwareX 12, 100617 (2020)), a peer solver, on our circuits.
 
 It has one wire segment at each driver and each output: the circuits are those with line ends equal
 to the wires.

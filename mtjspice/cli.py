@@ -4,6 +4,7 @@
 missing or failed.
 """
 
+import functools
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -23,8 +25,10 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from mtjspice.device.trial import tile_experiment
 from mtjspice.errors import InputError, MtjspiceError
-from mtjspice.spec import Experiment, Study, read_spec
+from mtjspice.spec import DieDesign, Experiment, Study, changed, read_spec
+from mtjspice.units import si
 
 app = typer.Typer(
     help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
@@ -56,15 +60,15 @@ def run(
 
     study = read_spec(spec, Study)
     if seed is not None:
-        study = study.replace(seed=seed)
+        study = changed(study, "--seed", seed=seed)
     if only:
         if study.network.kind != "solutions":
             raise InputError(
                 source="--only", value=only, allowed="this study trains its network itself"
             )
-        study = study.replace(network=study.network.replace(only=tuple(only)))
+        study = study.replace(network=changed(study.network, "--only", only=tuple(only)))
     folder = out or Path("out") / spec.resolve().parent.name
-    with _progress() as tell:
+    with _about(spec), _progress() as tell:
         outcome = run_study(study, folder, solutions=solutions, jobs=jobs, progress=tell)
     if as_json:
         _print_json(json.loads((folder / "report.json").read_text()))
@@ -74,12 +78,21 @@ def run(
 
 
 @app.command()
-def netlist(spec: SpecFile, out: OutFolder = None) -> None:
-    """Write the netlist of one array; plain ``ngspice -b`` runs it."""
+def netlist(
+    spec: SpecFile,
+    tile: Annotated[int | None, typer.Option(min=0, help="Of a die: which tile.")] = None,
+    out: OutFolder = None,
+) -> None:
+    """Write the netlist of one array, or of one tile of a die; plain ``ngspice -b`` runs it."""
     from mtjspice.data.files import make_folder, write_text  # noqa: PLC0415
     from mtjspice.netlist import build_deck  # noqa: PLC0415
 
-    text = build_deck(read_spec(spec, Experiment)).text
+    with _about(spec):
+        if tile is None:
+            experiment = read_spec(spec, Experiment)
+        else:
+            experiment = tile_experiment(read_spec(spec, DieDesign), tile)
+        text = build_deck(experiment).text
     if out is None:
         sys.stdout.write(text)
     else:
@@ -87,24 +100,36 @@ def netlist(spec: SpecFile, out: OutFolder = None) -> None:
 
 
 @app.command()
-def simulate(spec: SpecFile, out: OutFolder = None, as_json: AsJson = False) -> None:
-    """Simulate one array in ngspice and print its output currents."""
+def simulate(
+    spec: SpecFile, out: OutFolder = None, jobs: Jobs = None, as_json: AsJson = False
+) -> None:
+    """Simulate one array, or every tile of a die, in ngspice and print its output currents."""
     from mtjspice.collect import Simulator  # noqa: PLC0415
+    from mtjspice.collect.die import simulate_die  # noqa: PLC0415
+    from mtjspice.data.results import save_result  # noqa: PLC0415
 
-    experiment = read_spec(spec, Experiment)
-    with Simulator(jobs=1, store=out) as simulator:
-        result = simulator.run([experiment])[0]
-    currents = result["current"]
+    described = read_spec(spec, Experiment, DieDesign)
+    store = None if out is None else out / "simulations"
+    with _about(spec), Simulator(jobs=jobs, store=store) as simulator, _progress() as tell:
+        count = functools.partial(tell, "ngspice")
+        if isinstance(described, DieDesign):
+            result = simulate_die(described, simulator, count)
+        else:
+            assert isinstance(described, Experiment)
+            result = simulator.run([described], count)[0]
+    allowed = getattr(described.periphery, "clipped", 0.0)
+    clipped = result.attrs.get("clipped_share", 0.0)
+    if clipped > allowed:
+        Console(stderr=True).print(
+            f"warning: {100 * clipped:.2f} % of the reads are clipped; "
+            f"{100 * allowed:g} % are allowed (periphery.clipped)"
+        )
+    if out is not None:
+        save_result(result, out / "result.nc")
     if as_json:
-        _print_json({"attrs": result.attrs, "current": currents.to_numpy().tolist()})
-        return
-    table = Table(title=f"Output current in µA, {result.attrs['simulator']}")
-    table.add_column("vector", justify="right")
-    for line in currents["output_line"].to_numpy():
-        table.add_column(f"column {line}", justify="right")
-    for k, row in enumerate(currents.to_numpy()):
-        table.add_row(str(k), *(f"{1e6 * i:.4f}" for i in row))
-    Console().print(table)
+        _print_json({"attrs": result.attrs, "current": result["current"].to_numpy().tolist()})
+    else:
+        _print_currents(result)
 
 
 @app.command()
@@ -137,6 +162,15 @@ def main() -> None:
 
 
 @contextmanager
+def _about(spec: Path) -> Iterator[None]:
+    """Name the spec file in errors that are found only when its circuit is built."""
+    try:
+        yield
+    except InputError as error:
+        raise error.within(spec) from None
+
+
+@contextmanager
 def _progress() -> Iterator[Callable[[str, int, int], None]]:
     """Bars on stderr, one for each kind of step."""
     columns = (
@@ -159,7 +193,7 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
 def _print_outcome(study: Study, outcome: Any) -> None:
     """The short table that a run ends with."""
     console = Console()
-    table = Table(title=study.name)
+    table = Table(title=escape(study.name))
     for heading in ("level", "best G_norm", "all samples", "training", "test"):
         table.add_column(heading, justify="left" if heading == "level" else "right")
     value = {figure.name: figure.value for figure in outcome.figures}
@@ -176,11 +210,28 @@ def _print_outcome(study: Study, outcome: Any) -> None:
             holds = "holds" if figure.holds else "BROKEN"
             console.print(f"limit: {figure.name}: {figure.value:.4g} {figure.limit}: {holds}")
     for warning in outcome.warnings:
-        console.print(f"warning: {warning}", soft_wrap=True)
+        console.print(f"warning: {warning}", soft_wrap=True, markup=False)
     seconds = ", ".join(f"{name} {s:.1f} s" for name, s in outcome.times.items())
     console.print(f"times: {seconds}")
-    console.print(f"report: {outcome.report}", soft_wrap=True)
+    console.print(f"report: {outcome.report}", soft_wrap=True, markup=False)
     console.print(f"verdict: {'PASS' if outcome.passed else 'FAIL'}")
+
+
+def _print_currents(result: Any) -> None:
+    """Every current of one array; of a die or a transient, how many there are and their range."""
+    console, currents = Console(), result["current"]
+    if currents.dims != ("vector", "output_line"):
+        low, high = float(currents.min()), float(currents.max())
+        sizes = " x ".join(f"{size} {name}s" for name, size in currents.sizes.items())
+        console.print(f"{sizes}: {si(low, 'A')} to {si(high, 'A')}, {result.attrs['simulator']}")
+        return
+    table = Table(title=f"Output current in µA, {result.attrs['simulator']}")
+    table.add_column("vector", justify="right")
+    for line in currents["output_line"].to_numpy():
+        table.add_column(f"column {line}", justify="right")
+    for k, row in enumerate(currents.to_numpy()):
+        table.add_row(str(k), *(f"{1e6 * i:.4f}" for i in row))
+    console.print(table)
 
 
 def _print_json(content: Any) -> None:

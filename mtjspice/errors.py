@@ -32,6 +32,17 @@ class InputError(MtjspiceError):
         shown = "" if value is None else f" = {_short(value)}"
         super().__init__(f"{where}{shown}: {allowed}")
 
+    def within(self, file: str | Path) -> "InputError":
+        """The same error with the spec file that it comes from in front."""
+        if str(file) in self.source:
+            return self
+        source = f"{file}: {self.source}"
+        return type(self)(source=source, key=self.key, value=self.value, allowed=self.allowed)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle with the keyword arguments: errors travel from worker processes."""
+        return _rebuild_input_error, (type(self), self.source, self.key, self.value, self.allowed)
+
 
 class CapacityError(InputError):
     """A network does not fit the array that it should live on."""
@@ -71,6 +82,12 @@ class SimulationError(SimulatorError):
 
 class WorkerError(SimulatorError):
     """A worker process crashed or hung, also on the second try."""
+
+
+def _rebuild_input_error(
+    kind: type[InputError], source: str, key: str, value: object, allowed: str
+) -> InputError:
+    return kind(source=source, key=key, value=value, allowed=allowed)
 
 
 def _rebuild_simulation_error(reason: str, run_dir: Path | None, log: str) -> SimulationError:

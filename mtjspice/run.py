@@ -13,7 +13,6 @@ import numpy as np
 from mtjspice.collect.simulator import Simulator
 from mtjspice.data import nist, versions
 from mtjspice.data.figures import Figure
-from mtjspice.data.files import make_folder
 from mtjspice.data.network import Layer, Network, load_network, save_network
 from mtjspice.data.samples import Samples
 from mtjspice.data.wine import load_wine
@@ -76,7 +75,7 @@ def run_study(
     samples = _read_samples(study, solutions)
     ready = _read_networks(study, solutions)
     check_fit(study, samples, ready)
-    with Simulator(jobs=jobs, store=make_folder(out) / "simulations") as simulator:
+    with Simulator(jobs=jobs, store=out / "simulations") as simulator:
         times, start = {}, time.perf_counter()
         networks = ready or [_trained(study, samples, out, functools.partial(tell, "training"))]
         times["training"] = time.perf_counter() - start

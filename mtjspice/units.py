@@ -2,8 +2,8 @@
 
 Inside the package every quantity is a plain float in SI units. At the border (TOML files, command
 line) a quantity may be a number, which is then in SI, or a string such as ``"5k"``, ``"50nm"`` or
-``"10 Ohm.um2"``. The suffixes are SPICE's: ``T G meg k m u n p f a``, case-insensitive, with one
-exception: a bare ``M`` is refused, because SPICE reads milli where most people mean mega.
+``"10 Ohm.um2"``. The suffixes are SPICE's: ``T G meg k m u n p f``, case-insensitive, with one
+exception: a capital ``M`` is refused, because SPICE reads milli where most people mean mega.
 """
 
 import math
@@ -22,23 +22,31 @@ SUFFIXES: Final[dict[str, float]] = {
     "n": 1e-9,
     "p": 1e-12,
     "f": 1e-15,
-    "a": 1e-18,
 }
-"""Multiplier of each suffix (ngspice manual, section 2.3.2, without the inch-based ``mil``)."""
+"""Multiplier of each suffix (ngspice manual, section 2.3.2).
+
+Without the inch-based ``mil``, and without ``a``: nobody means 0.1 attovolt by "0.1A".
+"""
 
 UNITS: Final[dict[str, frozenset[str]]] = {
-    "Ohm": frozenset({"ohm", "ohms", "Ω"}),
+    "Ohm": frozenset({"ohm", "ohms"}),
     "V": frozenset({"v", "volt", "volts"}),
     "A": frozenset({"a", "amp", "amps"}),
     "m": frozenset({"m"}),
     "s": frozenset({"s", "sec"}),
-    "Ohm.m2": frozenset({"ohm.m2", "Ω.m2"}),
+    "F": frozenset({"f", "farad", "farads"}),
+    "F/m": frozenset({"f/m"}),
+    "Ohm/sq": frozenset({"ohm/sq", "ohm"}),
+    "Ohm.m": frozenset({"ohm.m"}),
+    "Ohm.m2": frozenset({"ohm.m2"}),
     "V^-2": frozenset({"v^-2", "1/v2"}),
     "1": frozenset(),
 }
 """The units that a quantity can have, each with the ways to write it (compared in lower case)."""
 
-_SQUARED_LENGTH: Final = re.compile(r"(?i)(ohm|Ω)\.(n|u|µ|m)m2")
+_SQUARED_LENGTH: Final = re.compile(r"[Oo][Hh][Mm]\.([nuµm])m2")
+_ALIKE: Final = str.maketrans({"Ω": "ohm", "\u2126": "ohm", "\u03bc": "µ"})
+"""Omega, the ohm sign, and the Greek mu, which look like what is meant."""
 _NUMBER: Final = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(\S*)\s*")
 
 
@@ -59,6 +67,7 @@ def parse_quantity(text: str, unit: str) -> float:
     if match is None:
         raise ValueError(f"{text!r} is not a number with an optional suffix and unit, as in '5k'")
     number, tail = match.groups()
+    tail = tail.translate(_ALIKE)
     factor = _factor(tail, unit)
     if factor is None:
         raise ValueError(f"{text!r}: {_expected(tail, unit)}")
@@ -93,14 +102,16 @@ def si(value: float, unit: str, digits: int = 3) -> str:
 def _factor(tail: str, unit: str) -> float | None:
     """What the suffix and unit behind a number multiply it by; None if they do not fit."""
     if unit == "Ohm.m2" and (area := _SQUARED_LENGTH.fullmatch(tail)):
-        return float(f"1e{2 * round(math.log10(SUFFIXES[area[2].lower()]))}")
+        return float(f"1e{2 * round(math.log10(SUFFIXES[area[1]]))}")
     names = UNITS[unit] | {""}
+    if tail.startswith("M") and not tail.lower().startswith("meg"):
+        return None
     for suffix, factor in SUFFIXES.items():
         lowered = tail.lower()
         if not lowered.startswith(suffix) or lowered[len(suffix) :] not in names:
             continue
-        if suffix == "m" and tail.startswith("M"):
-            return None
+        if suffix == "" and unit == "F" and lowered == "f":
+            continue  # "2f" is two femtofarad, as in SPICE
         if suffix == "" and unit == "m" and tail == "m":
             # "5m" as a length: milli by SPICE, metre by habit.
             return None
@@ -109,11 +120,9 @@ def _factor(tail: str, unit: str) -> float | None:
 
 
 def _expected(tail: str, unit: str) -> str:
-    if tail.startswith("M"):
+    if tail.startswith("M") and not tail.lower().startswith("meg"):
         return "'M' is ambiguous (milli in SPICE); write 'meg' for 1e6 or 'm' for 1e-3"
     if unit == "m" and tail == "m":
         return "'m' is ambiguous for a length (milli or metre); write 'mm' or a plain number"
     allowed = "no unit" if unit == "1" else f"the unit {unit} or none"
-    return (
-        f"{tail!r} does not fit; allowed are a SPICE suffix (T G meg k m u n p f a) and {allowed}"
-    )
+    return f"{tail!r} does not fit; allowed are a SPICE suffix (T G meg k m u n p f) and {allowed}"

@@ -125,11 +125,13 @@ class _Worker:
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
         self._said: IO[bytes] | None = None
+        self._starting = threading.Lock()
+        self._ended = False
 
     def ask(self, function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[bool, Any]:
         """Have the process run a call; (whether it succeeded, result or error)."""
-        connection = self._ready()
         try:
+            connection = self._ready()
             connection.send((function, args))
             if not connection.poll(self.timeout_s):
                 raise _WorkerDeathError(f"no answer within {self.timeout_s:g} s")
@@ -142,10 +144,11 @@ class _Worker:
         return answer
 
     def kill(self) -> None:
-        """End the process from another thread; a call that waits for it sees it die."""
-        process = self._process
-        if process is not None:
-            process.kill()
+        """End the process from another thread, for good; a call that waits for it sees it die."""
+        with self._starting:
+            self._ended = True
+            if self._process is not None:
+                self._process.kill()
 
     def stop(self) -> None:
         """End the process and close the connection; nothing to do if that has been done."""
@@ -167,6 +170,12 @@ class _Worker:
             if self._process.poll() is None:
                 return self._connection
             self.stop()
+        with self._starting:
+            if self._ended:
+                raise _WorkerDeathError("it was stopped")
+            return self._start()
+
+    def _start(self) -> Connection:
         ours, theirs = socket.socketpair()
         self._said = tempfile.TemporaryFile()  # noqa: SIM115, lives as long as the process
         self._process = subprocess.Popen(

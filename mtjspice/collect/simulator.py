@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, as_completed
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
+from mtjspice.collect.label import label
 from mtjspice.collect.pool import WorkerPool
 from mtjspice.data.files import make_folder, write_text
 from mtjspice.data.results import load_result, save_result
@@ -19,7 +21,7 @@ from mtjspice.errors import SimulationError, SimulatorError, WorkerError
 from mtjspice.netlist.deck import Deck, build_deck
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spice.probe import NgspiceInfo, probe
-from mtjspice.spice.simulate import Vectors, run_deck, with_solver
+from mtjspice.spice.simulate import Vectors, run_deck, run_samples, with_solver
 
 Progress = Callable[[int, int], None]
 """Called with (simulations done, simulations asked for)."""
@@ -104,6 +106,34 @@ class Simulator:
             raise failures[0]
         return [result for result in results if result is not None]
 
+    def run_samples(
+        self, experiment: Experiment, shifts: npt.NDArray[np.float64]
+    ) -> list[xr.Dataset]:
+        """Simulate one experiment with sets of threshold shifts; the netlist is loaded once.
+
+        Args:
+            experiment: with transistors; its own mismatch does not count.
+            shifts: float64 [sample, transistor], V, in the order of `Deck.transistors`.
+
+        Raises:
+            InputError, SimulationError: as `run`. Nothing is kept in the store.
+        """
+        deck = build_deck(experiment)
+        chunks = np.array_split(shifts, min(self.jobs, len(shifts)))
+        futures = [self._pool.submit(run_samples, deck, chunk) for chunk in chunks]
+        try:
+            results = [vectors for future in futures for vectors in future.result()]
+        except (SimulationError, WorkerError) as error:
+            raise self._keep(deck, error) from None
+        self.ran += len(results)
+        self.seconds += sum(vectors.seconds for vectors in results)
+        return [self._named(experiment, deck, vectors) for vectors in results]
+
+    def _named(self, experiment: Experiment, deck: Deck, vectors: Vectors) -> xr.Dataset:
+        result = label(experiment, deck, vectors)
+        result.attrs |= {"simulator": str(self.info), "key": self.key(deck)}
+        return result
+
     def _load(self, deck: Deck) -> xr.Dataset | None:
         return None if self.store is None else load_result(self._path(deck, ".nc"))
 
@@ -116,8 +146,7 @@ class Simulator:
             vectors = future.result()
         except (SimulationError, WorkerError) as error:
             raise self._keep(deck, error) from None
-        result = label(experiment, deck, vectors)
-        result.attrs |= {"simulator": str(self.info), "key": self.key(deck)}
+        result = self._named(experiment, deck, vectors)
         if self.store is not None:
             save_result(result, self._path(deck, ".nc"))
         self.ran += 1
@@ -142,27 +171,3 @@ def simulate(experiment: Experiment) -> xr.Dataset:
     """Simulate one experiment in ngspice; the form is that of `mtjspice.data.results`."""
     with Simulator(jobs=1) as simulator:
         return simulator.run([experiment])[0]
-
-
-def label(experiment: Experiment, deck: Deck, vectors: Vectors) -> xr.Dataset:
-    """Give the vectors of a run their dimensions, signs and units."""
-    values, sensed = vectors.values, experiment.sensed_columns
-    rows = range(experiment.crossbar.rows)
-    still = np.zeros(deck.points)
-    into = [-values[deck.row_currents[r]] if r in deck.row_currents else still for r in rows]
-    out = [values[deck.column_currents[c]] for c in sensed]
-    variables: dict[str, Any] = {
-        "current": (("vector", "output_line"), np.stack(out, axis=1), {"units": "A"}),
-        "input_current": (("vector", "input_line"), np.stack(into, axis=1), {"units": "A"}),
-    }
-    if deck.output_volts:
-        volts = np.stack([values[deck.output_volts[c]] for c in sensed], axis=1)
-        variables["amplifier_voltage"] = (("vector", "output_line"), volts, {"units": "V"})
-    if deck.word_volts:
-        word, bit = (
-            np.stack([np.stack([values[name] for name in row], axis=1) for row in side], axis=1)
-            for side in (deck.word_volts, deck.bit_volts)
-        )
-        variables["cell_voltage"] = (("vector", "row", "column"), word - bit, {"units": "V"})
-    lines = {"input_line": list(rows), "output_line": list(sensed)}
-    return xr.Dataset(variables, coords=lines, attrs={"level": "ngspice"})

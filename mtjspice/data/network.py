@@ -109,6 +109,9 @@ def load_network(path: Path) -> tuple[Network, str]:
         if content["format"] != FORMAT:
             raise ValueError(f"its format is {content['format']!r}, expected {FORMAT!r}")
         layers = tuple(_read_layer(layer) for layer in content["layers"])
+        if not layers:
+            raise ValueError("it has no layers")
+        check_layers(layers, layers[0].states.shape[0], layers[-1].bias.size, path)
         return Network(name=str(content["name"]), layers=layers), str(content["key"])
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InputError(source=path, allowed=f"does not hold a network: {error!r}") from None
@@ -117,6 +120,11 @@ def load_network(path: Path) -> tuple[Network, str]:
 def _read_layer(layer: dict[str, Any]) -> Layer:
     states = np.array([["PA".index(s) for s in row] for row in layer["states"]], dtype=np.uint8)
     bias = np.array(layer["bias"], dtype=np.float64)
-    if states.ndim != 2 or states.shape[1] != 2 * bias.size or not np.isfinite(bias).all():
+    if (
+        states.ndim != 2
+        or bias.ndim != 1
+        or states.shape[1] != 2 * bias.size
+        or not np.isfinite(bias).all()
+    ):
         raise ValueError(f"states {states.shape} and bias {bias.shape} do not fit")
     return Layer(states=states, bias=bias)

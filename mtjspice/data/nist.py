@@ -33,12 +33,7 @@ def read_samples(folder: Path) -> Samples:
     for split in ("train", "test"):
         x = _read_matrix(dataset / f"X_{split}.txt").T
         y = _read_matrix(dataset / f"Y_{split}.txt").T
-        if x.shape[1] != INPUTS or y.shape != (len(x), OUTPUTS) or not (y.sum(axis=1) == 1).all():
-            raise InputError(
-                source=dataset / f"Y_{split}.txt",
-                value=[*x.shape, *y.shape],
-                allowed=f"must hold {INPUTS} features and a one-hot label of {OUTPUTS} a sample",
-            )
+        _check_samples(dataset, split, x, y)
         inputs.append(x)
         labels.append(y.argmax(axis=1).astype(np.int64))
         train.append(np.full(len(x), split == "train"))
@@ -49,6 +44,24 @@ def read_samples(folder: Path) -> Samples:
         classes=("cultivar 1", "cultivar 2", "cultivar 3"),
         source="Wine data in NIST's split",
     )
+
+
+def _check_samples(
+    dataset: Path, split: str, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]
+) -> None:
+    if x.shape[1] != INPUTS or x.min() < 0 or x.max() > 1:
+        raise InputError(
+            source=dataset / f"X_{split}.txt",
+            value={"features": x.shape[1], "from": float(x.min()), "to": float(x.max())},
+            allowed=f"must hold {INPUTS} lines, a feature each, scaled to 0–1",
+        )
+    one_hot = np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all()
+    if y.shape != (len(x), OUTPUTS) or not one_hot:
+        raise InputError(
+            source=dataset / f"Y_{split}.txt",
+            value={"classes": y.shape[1], "samples": len(y)},
+            allowed=f"must hold {OUTPUTS} lines, one-hot, for {len(x)} samples",
+        )
 
 
 def read_solutions(folder: Path, only: tuple[int, ...] | None = None) -> list[Network]:
@@ -74,15 +87,17 @@ def read_solutions(folder: Path, only: tuple[int, ...] | None = None) -> list[Ne
 
 
 def _read_solution(folder: Path, number: int) -> Network:
-    layers = []
-    for part in ("fc1", "fc2"):
+    layers: list[Layer] = []
+    width = INPUTS
+    for part, outputs in (("fc1", None), ("fc2", OUTPUTS)):
         path = folder / f"{number}_{part}_weight.txt"
         on = _read_matrix(path)
         if not np.isin(on, (0, 1)).all():
             raise InputError(source=path, allowed="must hold only 0 and 1")
         bias = _read_matrix(folder / f"{number}_{part}_bias.txt").ravel()
         layers.append(Layer(states=(1 - on).astype(np.uint8), bias=bias))
-    check_layers(tuple(layers), INPUTS, OUTPUTS, folder / f"{number}_fc1_weight.txt")
+        check_layers(tuple(layers[-1:]), width, outputs or bias.size, path)
+        width = bias.size
     return Network(name=f"solution {number}", layers=tuple(layers))
 
 
@@ -109,9 +124,8 @@ def _read_matrix(path: Path) -> npt.NDArray[np.float64]:
 
 def _subfolder(folder: Path, name: str) -> Path:
     """The folder itself if it is the subfolder, or the subfolder of it or beside it."""
-    candidates = (folder / name, folder.parent / name if folder.name != name else folder)
-    for path in candidates:
-        if path.is_dir() and path.name == name:
+    for path in (folder / name, folder if folder.name == name else folder.parent / name):
+        if folder.is_dir() and path.is_dir():
             return path
     raise InputError(
         source=folder,

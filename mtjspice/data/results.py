@@ -4,13 +4,20 @@ A result is an `xarray.Dataset` with the dimensions ``vector`` (input vectors in
 ``input_line`` (rows by number), ``output_line`` (sensed columns by number) and, where cells are
 observed, ``row`` and ``column``. Its variables, all float64:
 
+After a transient ``time`` (s, from the start of a period) follows ``vector`` everywhere.
+
 - ``current`` (vector, output_line), A: out of the array into the read-out.
 - ``input_current`` (vector, input_line), A: out of the row's source into the array; 0 for a row
   that floats.
 - ``amplifier_voltage`` (vector, output_line), V: with amplifiers only.
+- ``sense_voltage`` (vector, output_line), V: what latches compare; with sense amplifiers only.
+- ``decision`` (vector, output_line): +1 above the threshold, −1 below, 0 not decided;
+  ``decision_time`` s after the clock's edge; ``decision_energy`` J from the latch's supply, until
+  the end of the period. With sense amplifiers, after a transient only, without ``time``.
 - ``cell_voltage`` (vector, row, column), V: word line minus bit line, if cells are observed.
 
-Its attributes name the level that computed it, the simulator and the key.
+With amplifiers the attribute ``clipped_share`` is the share of their outputs at a limit. The other
+attributes name the level that computed it, the simulator and the key.
 """
 
 from pathlib import Path
@@ -21,9 +28,13 @@ from mtjspice.data.files import written_whole
 
 
 def save_result(result: xr.Dataset, path: Path) -> None:
-    """Write a result as NetCDF, whole or not at all."""
+    """Write a result as NetCDF with checksums, whole or not at all."""
     with written_whole(path) as temporary:
-        result.to_netcdf(temporary, engine="netcdf4")
+        result.to_netcdf(
+            temporary,
+            engine="netcdf4",
+            encoding={name: {"fletcher32": True} for name in result.data_vars},
+        )
 
 
 def load_result(path: Path) -> xr.Dataset | None:
@@ -36,5 +47,5 @@ def load_result(path: Path) -> xr.Dataset | None:
     try:
         with xr.open_dataset(path, engine="netcdf4") as opened:
             return opened.load()
-    except (OSError, ValueError, KeyError):
+    except (OSError, RuntimeError, ValueError, KeyError):
         return None

@@ -55,8 +55,8 @@ class Samples:
 
 def scaled(raw: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Scale each feature to 0–1 over all samples, as Goodwill et al. (2022) do."""
-    low, high = raw.min(axis=0), raw.max(axis=0)
-    return np.asarray((raw - low) / (high - low), dtype=np.float64)
+    low, span = raw.min(axis=0), np.ptp(raw, axis=0)
+    return np.asarray((raw - low) / np.where(span > 0, span, 1), dtype=np.float64)
 
 
 def stratified_split(

@@ -10,9 +10,9 @@ term of W. F. Brinkman, R. C. Dynes, J. M. Rowell, J. Appl. Phys. 41, 1915 (1970
 barrier.
 
 This module is the one source of the law: the netlist generator writes `expression`, the card
-``models/mtj.lib`` is generated from it, and everything in Python calls `current` and `slope`. With
-u = V², the AP branch is written as the ratio of polynomials V (V_h² + u)/(R_P (V_h² (1+TMR0) + u)),
-which has no division by zero and which ngspice differentiates exactly.
+``models/mtj.lib`` is generated from it, and everything in Python calls `current` and `slope`. The
+AP branch is evaluated as V (1/R_P − V_h² TMR0/R_P / (V_h² (1+TMR0) + V²)), which is the same, has
+no division by zero, and has the fewest operations: ngspice spends a third of its time in it.
 """
 
 import math
@@ -58,7 +58,7 @@ def slope(
     v, r, tmr = (np.asarray(a, dtype=np.float64) for a in (volts, r_p, tmr0))
     parallel = (1 + 3 * mtj.c_parallel * v * v) / r
     if math.isinf(mtj.v_half):
-        antiparallel = np.broadcast_to(1 / (r * (1 + tmr)), np.broadcast_shapes(v.shape, r.shape))
+        antiparallel = 1 / (r * (1 + tmr)) + 0 * v
     else:
         h, u = mtj.v_half**2, v * v
         a = h * (1 + tmr)
@@ -97,5 +97,5 @@ def expression(v: str, state: int, r_p: float, tmr0: float, mtj: Mtj) -> str:
     if math.isinf(mtj.v_half):
         return f"{v}*{format_quantity(1 / (r_p * (1 + tmr0)))}"
     h = mtj.v_half**2
-    low, r = format_quantity(r_p * h * (1 + tmr0)), format_quantity(r_p)
-    return f"{v}*({format_quantity(h)}+{v}*{v})/({low}+{r}*{v}*{v})"
+    full, drop, at = (format_quantity(x) for x in (1 / r_p, h * tmr0 / r_p, h * (1 + tmr0)))
+    return f"{v}*({full}-{drop}/({at}+{v}*{v}))"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mtjspice.device.temperature import ROOM, tmr_at
 from mtjspice.spec.die import Die
 from mtjspice.spec.mtj import Mtj
 from mtjspice.spec.tile import ProgrammedTile
@@ -29,12 +30,25 @@ class Junctions:
     open: npt.NDArray[np.bool_]
 
 
-def draw_junctions(mtj: Mtj, tile: ProgrammedTile, die: Die) -> Junctions:
+def draw_normal(seed: int, tile: int, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    """Standard normal numbers for what differs from transistor to transistor of a tile."""
+    return np.random.default_rng([seed, 2, tile]).standard_normal(shape)
+
+
+def draw_junctions(
+    mtj: Mtj, tile: ProgrammedTile, die: Die, temperature: float = ROOM
+) -> Junctions:
     """Apply a die's spread and defects to a tile.
 
     R_P and TMR0 are log-normal around the nominal junction: both are positive, and the resistance
     of a tunnel barrier is exponential in its thickness, which is what varies. The draw depends on
     the die's seed and the tile's index only, so a tile keeps its junctions when it is rewritten.
+
+    Args:
+        mtj: the nominal junction at 27 °C.
+        tile: target states.
+        die: spread and defects.
+        temperature: °C; it changes the magnetoresistance.
     """
     shape = tile.states.shape
     of_die = np.random.default_rng([die.seed, 0])
@@ -43,7 +57,7 @@ def draw_junctions(mtj: Mtj, tile: ProgrammedTile, die: Die) -> Junctions:
     z = of_tile.standard_normal((2, *shape))
     # Rounded, because the last bit of exp differs between processors, and netlists should not.
     r_p = mtj.r_p * np.round(np.exp(die.sigma_ln_rp_die * z_die[0] + die.sigma_ln_rp * z[0]), 12)
-    tmr0 = mtj.tmr0 * np.round(
+    tmr0 = tmr_at(mtj.tmr0, temperature, mtj.decay) * np.round(
         np.exp(die.sigma_ln_tmr_die * z_die[1] + die.sigma_ln_tmr * z[1]), 12
     )
     state = np.array(tile.states, dtype=np.uint8)
@@ -52,7 +66,7 @@ def draw_junctions(mtj: Mtj, tile: ProgrammedTile, die: Die) -> Junctions:
     for defect in die.defects:
         if defect.tile != tile.index:
             continue
-        place = defect.row, defect.column
+        place = defect.row, defect.column  # of the junction; lines are the netlist's business
         match defect.kind:
             case "short":
                 short[place] = True

@@ -36,6 +36,6 @@ Bp a b I=v(a,b)*(1/{{rp}}+{{c}}/{{rp}}*v(a,b)*v(a,b))
 .ends mtj_p
 
 .subckt mtj_ap a b rp={r_p} tmr0={tmr0} vh={v_half}
-Bap a b I=v(a,b)*({{vh*vh}}+v(a,b)*v(a,b))/({{rp*vh*vh*(1+tmr0)}}+{{rp}}*v(a,b)*v(a,b))
+Bap a b I=v(a,b)*({{1/rp}}-{{vh*vh*tmr0/rp}}/({{vh*vh*(1+tmr0)}}+v(a,b)*v(a,b)))
 .ends mtj_ap
 """

@@ -3,17 +3,25 @@
 from dataclasses import dataclass
 
 from mtjspice.netlist import nodes
+from mtjspice.netlist.array import array_elements
+from mtjspice.netlist.cards import Card, read_card, read_subcircuit
+from mtjspice.netlist.cells import kind_of
 from mtjspice.netlist.check import check_elements
-from mtjspice.netlist.elements import BehaviouralVoltage, Element, VoltageSource, fold
+from mtjspice.netlist.elements import BehaviouralVoltage, Element, Mosfet, VoltageSource, fold
 from mtjspice.netlist.nodes import INDEX, Nodes
-from mtjspice.netlist.passive import array_elements
+from mtjspice.netlist.readout import LATCH
+from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.experiment import Experiment
-from mtjspice.spec.periphery import TransimpedanceAmplifier
+from mtjspice.spec.periphery import SenseAmplifier, TransimpedanceAmplifier
 from mtjspice.units import format_quantity
 
-ABSOLUTE_TOLERANCES = "abstol=1e-12 vntol=1e-9"
-"""Newton's absolute tolerances, A and V. Tighter ones are below the round-off of KLU in larger
-arrays: with ``vntol=1e-10`` a 64 x 64 tile falls into gmin stepping and takes 50 times longer."""
+TOLERANCES = "abstol=1e-12 vntol=1e-9 pivrel=0.1"
+"""Newton's absolute tolerances, A and V, and the smallest pivot relative to its column.
+
+ngspice's own pivot limit of 1e-3 costs KLU five digits: Kirchhoff's law then closes to 1e-8 only,
+and with ``vntol=1e-10`` a 64 x 64 tile falls into gmin stepping. With 0.1 it closes to 1e-13, for
+no time that could be measured.
+"""
 
 
 @dataclass(frozen=True)
@@ -22,93 +30,153 @@ class Deck:
 
     Attributes:
         text: the netlist, ``.end`` included.
-        points: number of points of the sweep, one an input vector.
+        points: number of points of a sweep, one an input vector; None for a transient, whose
+            points the simulator chooses.
         row_currents: branch vectors of the row sources, by row; rows that float have none.
         column_currents: branch vectors of all column meters, by column; floating ones have none.
         output_volts: node vectors of the amplifier outputs, by column; empty without amplifiers.
-        word_volts: node vectors [row][column] of the word lines; empty unless cells are observed.
-        bit_volts: node vectors [row][column] of the bit lines; empty unless cells are observed.
+        sense_volts: node vectors that latches compare, by column; empty without latches.
+        latch_volts: node vectors (p, n) of the latch outputs, by column; in transients only.
+        latch_currents: branch vectors of the latches' supplies, by column; in transients only.
+        other_currents: branch vectors of all other sources that carry current to ground.
+        word_volts: node vectors [row][column] of the input lines; empty unless cells are observed.
+        bit_volts: node vectors [row][column] of the output lines; empty unless cells are observed.
+        transistors: instance names of the cells' transistors, in the order of rows and columns.
     """
 
     text: str
-    points: int
+    points: int | None
     row_currents: dict[int, str]
     column_currents: dict[int, str]
     output_volts: dict[int, str]
+    sense_volts: dict[int, str]
+    latch_volts: dict[int, tuple[str, str]]
+    latch_currents: dict[int, str]
+    other_currents: tuple[str, ...]
     word_volts: tuple[tuple[str, ...], ...]
     bit_volts: tuple[tuple[str, ...], ...]
+    transistors: tuple[str, ...]
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        """Branch vectors of all sources; at rest their currents add up to zero."""
+        return (*self.row_currents.values(), *self.column_currents.values(), *self.other_currents)
 
     @property
     def vectors(self) -> tuple[str, ...]:
         """Every vector that the netlist saves, each once, in the order of the ``.save`` line."""
-        of_cells = (
-            name for side in (self.word_volts, self.bit_volts) for row in side for name in row
-        )
+        cells = (name for side in (self.word_volts, self.bit_volts) for row in side for name in row)
+        time = ("time",) if self.points is None else ()
+        latches = (name for pair in self.latch_volts.values() for name in pair)
         names = (
-            *self.row_currents.values(),
-            *self.column_currents.values(),
+            *time,
+            *self.branches,
             *self.output_volts.values(),
-            *of_cells,
+            *self.sense_volts.values(),
+            *latches,
+            *self.latch_currents.values(),
+            *cells,
         )
         return tuple(dict.fromkeys(names))
 
 
 def build_deck(experiment: Experiment) -> Deck:
-    """Write the netlist of an experiment: one load, one ``.dc`` sweep over all its vectors.
+    """Write the netlist of an experiment: one load, one analysis over all its vectors.
 
-    The same experiment gives the same bytes.
+    The same experiment and card give the same bytes.
 
     Raises:
-        InputError: if the circuit has a node without a path to ground.
+        InputError: if the circuit has a node without a path to ground, or asks of the transistors'
+            card what it does not have.
     """
-    elements = tuple(array_elements(experiment))
-    check_elements(elements)
+    cell = experiment.crossbar.cell
+    card = read_card(experiment.technology) if kind_of(cell).transistors(cell) else None
+    elements = tuple(array_elements(experiment, card))
     deck = _what_to_read(experiment, elements)
-    return Deck(**{**deck.__dict__, "text": _text(experiment, elements, deck)})
+    observed = (node for side in (deck.word_volts, deck.bit_volts) for row in side for node in row)
+    check_elements(elements, observed)
+    return Deck(**{**deck.__dict__, "text": _text(experiment, elements, deck, card)})
 
 
 def _what_to_read(experiment: Experiment, elements: tuple[Element, ...]) -> Deck:
-    branches = {
+    sources = {
         element.name: element.line().split(" ", 1)[0].lower() + "#branch"
         for element in elements
         if isinstance(element, VoltageSource | BehaviouralVoltage)
     }
     rows, columns = experiment.crossbar.shape
-    place = Nodes(experiment.crossbar)
+    place = Nodes(experiment)
+    of_rows = {r: sources.pop(n) for r in range(rows) if (n := nodes.driver(r)) in sources}
+    of_columns = {c: sources.pop(n) for c in range(columns) if (n := nodes.meter(c)) in sources}
     amplified = isinstance(experiment.periphery, TransimpedanceAmplifier)
     cells = range(rows if experiment.observe == "cells" else 0)
+    timed = isinstance(experiment.analysis, TransientRead)
+    sources.pop(INDEX, None)
+    latched = experiment.sensed_columns if isinstance(experiment.periphery, SenseAmplifier) else ()
+    compared = latched if timed else ()
     return Deck(
         text="",
-        points=experiment.stimulus.volts.shape[0],
-        row_currents={r: branches[n] for r in range(rows) if (n := nodes.driver(r)) in branches},
-        column_currents={
-            c: branches[n] for c in range(columns) if (n := nodes.meter(c)) in branches
-        },
+        points=None if timed else experiment.stimulus.volts.shape[0],
+        row_currents=of_rows,
+        column_currents=of_columns,
         output_volts={c: nodes.output(c) for c in experiment.sensed_columns if amplified},
-        word_volts=tuple(tuple(place.word(r, c) for c in range(columns)) for r in cells),
-        bit_volts=tuple(tuple(place.bit(r, c) for c in range(columns)) for r in cells),
+        sense_volts={c: nodes.column_end(c) for c in latched},
+        latch_volts={c: (nodes.latch(c, "p"), nodes.latch(c, "n")) for c in compared},
+        latch_currents={c: sources.pop(nodes.supply(c)) for c in compared},
+        other_currents=tuple(sources.values()),
+        word_volts=tuple(tuple(place.row(r, c) for c in range(columns)) for r in cells),
+        bit_volts=tuple(tuple(place.column(r, c) for c in range(columns)) for r in cells),
+        transistors=tuple(f"m{e.name}" for e in elements if isinstance(e, Mosfet)),
     )
 
 
-def _text(experiment: Experiment, elements: tuple[Element, ...], deck: Deck) -> str:
-    saved = [_saved(name) for name in deck.vectors]
+def _text(
+    experiment: Experiment, elements: tuple[Element, ...], deck: Deck, card: Card | None
+) -> str:
+    kind = kind_of(experiment.crossbar.cell)
+    row, column = kind.input_line, kind.output_line
+    timed = isinstance(experiment.analysis, TransientRead)
+    saved = [_saved(name) for name in deck.vectors if name != "time"]
     sensed = [_saved(deck.column_currents[c]) for c in experiment.sensed_columns]
+    rows, columns = experiment.crossbar.shape
+    sweep = "" if timed else "* the sweep over v(index) steps through the input vectors\n"
     return "\n".join(
         [
-            f"* {experiment.crossbar.rows} x {experiment.crossbar.columns} passive MTJ array",
+            f"* {rows} x {columns} {experiment.crossbar.cell.kind} MTJ array",
             f"* written by mtjspice from experiment {experiment.key()}",
-            "* node wl<row>_<column>: word line at a cell; bl<row>_<column>: bit line at a cell",
-            "* the sweep over v(index) steps through the input vectors",
+            f"* {row}<row>_<column>: input line at a cell; {column}<row>_<column>: output line",
+            f"{sweep}.options reltol={format_quantity(experiment.reltol)} {TOLERANCES}",
+            f".temp {format_quantity(experiment.technology.temperature)}",
+            *_models(experiment, card),
             *(fold(element.line()) for element in elements),
-            f".options reltol={format_quantity(experiment.reltol)} {ABSOLUTE_TOLERANCES}",
-            f".dc V{INDEX} 0 {deck.points - 1} 1",
+            _analysis(experiment),
             fold(".save " + " ".join(saved)),
             # Without a .print line, plain "ngspice -b" runs nothing.
-            fold(".print dc " + " ".join(sensed)),
+            fold(f".print {'tran' if timed else 'dc'} " + " ".join(sensed)),
             ".end",
             "",
         ]
     )
+
+
+def _models(experiment: Experiment, card: Card | None) -> list[str]:
+    """Model cards and subcircuits, inside the netlist: it is then the same on every machine."""
+    texts = [card.text] if card else []
+    periphery = experiment.periphery
+    if isinstance(periphery, SenseAmplifier) and isinstance(experiment.analysis, TransientRead):
+        latch_card = read_card(experiment.technology.replace(card=periphery.card))
+        latch_card.check_models("nmos_12", "pmos_12")
+        texts.append(latch_card.text)
+        texts.append(read_subcircuit(LATCH))
+    return list(dict.fromkeys(texts))
+
+
+def _analysis(experiment: Experiment) -> str:
+    vectors = experiment.stimulus.volts.shape[0]
+    if isinstance(experiment.analysis, TransientRead):
+        step = format_quantity(experiment.analysis.step)
+        return f".tran {step} {format_quantity(vectors * experiment.analysis.period)} 0 {step}"
+    return f".dc V{INDEX} 0 {vectors - 1} 1"
 
 
 def _saved(vector: str) -> str:

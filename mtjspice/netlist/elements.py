@@ -23,17 +23,40 @@ class Resistor:
 
 
 @dataclass(frozen=True)
+class Capacitor:
+    """Linear capacitor, F."""
+
+    name: str
+    a: str
+    b: str
+    farads: float
+
+    def line(self) -> str:
+        """The netlist line."""
+        return f"C{self.name} {self.a} {self.b} {format_quantity(self.farads)}"
+
+
+@dataclass(frozen=True)
 class VoltageSource:
-    """Constant voltage source, V; its branch current flows from `a` through it to `b`."""
+    """Voltage source, V; its branch current flows from `a` through it to `b`.
+
+    With `points`, (time, voltage) pairs, it is piecewise linear in time and `volts` is its value
+    at rest.
+    """
 
     name: str
     a: str
     b: str
     volts: float
+    points: tuple[tuple[float, float], ...] = ()
 
     def line(self) -> str:
         """The netlist line."""
-        return f"V{self.name} {self.a} {self.b} {format_quantity(self.volts)}"
+        start = f"V{self.name} {self.a} {self.b} {format_quantity(self.volts)}"
+        if not self.points:
+            return start
+        pairs = (f"{format_quantity(t)} {format_quantity(v)}" for t, v in self.points)
+        return f"{start} pwl( {' '.join(pairs)} )"
 
 
 @dataclass(frozen=True)
@@ -64,7 +87,78 @@ class BehaviouralCurrent:
         return f"B{self.name} {self.a} {self.b} I={self.expression}"
 
 
-Element = Resistor | VoltageSource | BehaviouralVoltage | BehaviouralCurrent
+@dataclass(frozen=True)
+class Transconductance:
+    """Current from `a` through the element to `b`: `siemens` times the voltage from `c` to `d`."""
+
+    name: str
+    a: str
+    b: str
+    c: str
+    d: str
+    siemens: float
+
+    def line(self) -> str:
+        """The netlist line."""
+        nodes = f"{self.a} {self.b} {self.c} {self.d}"
+        return f"G{self.name} {nodes} {format_quantity(self.siemens)}"
+
+
+@dataclass(frozen=True)
+class Mosfet:
+    """Transistor; `delvto` shifts its threshold, V."""
+
+    name: str
+    drain: str
+    gate: str
+    source: str
+    bulk: str
+    model: str
+    width: float
+    length: float
+    delvto: float = 0.0
+
+    @property
+    def a(self) -> str:
+        """One end of the channel."""
+        return self.drain
+
+    @property
+    def b(self) -> str:
+        """The other end of the channel."""
+        return self.source
+
+    def line(self) -> str:
+        """The netlist line."""
+        pins = f"{self.drain} {self.gate} {self.source} {self.bulk}"
+        size = f"w={format_quantity(self.width)} l={format_quantity(self.length)}"
+        shift = f" delvto={format_quantity(self.delvto)}" if self.delvto else ""
+        return f"M{self.name} {pins} {self.model} {size}{shift}"
+
+
+@dataclass(frozen=True)
+class Subcircuit:
+    """An instance of a subcircuit."""
+
+    name: str
+    pins: tuple[str, ...]
+    of: str
+
+    def line(self) -> str:
+        """The netlist line."""
+        return f"X{self.name} {' '.join(self.pins)} {self.of}"
+
+
+Element = (
+    Resistor
+    | Capacitor
+    | VoltageSource
+    | BehaviouralVoltage
+    | BehaviouralCurrent
+    | Transconductance
+    | Mosfet
+    | Subcircuit
+)
 
 
 def fold(line: str) -> str:

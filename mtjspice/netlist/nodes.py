@@ -1,42 +1,105 @@
 """Names of nodes and sources, made in this one place.
 
-Lines are counted from 0, as the arrays of the package are. ``wl3_7`` is the node of word line 3 at
-column 7, ``bl3_7`` the node of bit line 7 at row 3. Where a wire has no resistance its nodes are
-one node: ``wl3`` is the whole of word line 3.
+Lines are counted from 0, as the arrays of the package are. In a passive array the rows are word
+lines and the columns bit lines: ``wl3_7`` is the node of word line 3 at column 7, ``bl3_7`` the
+node of bit line 7 at row 3. In a gated array the rows are bit lines (``bl``), the columns source
+lines (``sl``), and the word lines (``wl``, complementary ones ``wlb``) lead to the gates. Drivers
+stand at ``in<row>``, read-outs at ``end<column>``. Where there is no resistance between two of them
+they are one node, with the name of the driver or read-out if that is one of them.
 """
 
 from dataclasses import dataclass
 
-from mtjspice.spec.crossbar import Crossbar
+from mtjspice.netlist.cells import gates_along, kind_of
+from mtjspice.spec.experiment import Experiment
+from mtjspice.spec.line import Line
 
 GROUND = "0"
+THRESHOLD, CLOCK = "threshold", "clock"
+"""What all latches share."""
 INDEX = "index"
 """Node whose voltage is the number of the input vector."""
 
 
 @dataclass(frozen=True)
 class Nodes:
-    """The node names of one crossbar."""
+    """The node names of one experiment."""
 
-    crossbar: Crossbar
+    experiment: Experiment
 
-    def word(self, row: int, column: int) -> str:
-        """The word line at a cell."""
-        return f"wl{row}_{column}" if self.crossbar.wire_row > 0 else f"wl{row}"
+    def row(self, row: int, column: int) -> str:
+        """The input line at a cell; the nearest to its driver is column 0."""
+        crossbar = self.experiment.crossbar
+        end = None if self.dead("dead_row", row) else row_end(row)
+        place = _Place(row, f"{row}_{column}", column, crossbar.columns)
+        return _on_line(crossbar.row, kind_of(crossbar.cell).input_line, place, end)
 
-    def bit(self, row: int, column: int) -> str:
-        """The bit line at a cell."""
-        return f"bl{row}_{column}" if self.crossbar.wire_column > 0 else f"bl{column}"
+    def column(self, row: int, column: int) -> str:
+        """The output line at a cell; the nearest to its read-out is the last row."""
+        crossbar = self.experiment.crossbar
+        end = None if self.dead("dead_column", column) else column_end(column)
+        place = _Place(column, f"{row}_{column}", crossbar.rows - 1 - row, crossbar.rows)
+        return _on_line(crossbar.column, kind_of(crossbar.cell).output_line, place, end)
 
-    def row_end(self, row: int) -> str:
-        """Where the driver of a row is connected."""
-        return f"in{row}" if self.crossbar.end_row > 0 else self.word(row, 0)
+    def gate(self, line: str, row: int, column: int) -> str:
+        """A gate line at a cell; at rest it is one node, since gates draw no current."""
+        crossbar = self.experiment.crossbar
+        if gates_along(crossbar.cell) == "column":
+            place = _Place(column, f"{row}_{column}", row, crossbar.rows)
+        else:
+            place = _Place(row, f"{row}_{column}", column, crossbar.columns)
+        end = gate_end(line, place.line)
+        if self.experiment.analysis.kind == "dc":
+            return end
+        return _on_line(crossbar.gate, line, place, end)
 
-    def column_end(self, column: int) -> str:
-        """Where the read-out of a column is connected."""
-        if self.crossbar.end_column > 0:
-            return f"end{column}"
-        return self.bit(self.crossbar.rows - 1, column)
+    def dead(self, kind: str, k: int) -> bool:
+        """Whether a row or column of this tile is cut off from its driver or read-out."""
+        return any(
+            defect.kind == kind
+            and defect.tile == self.experiment.tile.index
+            and (defect.row if kind == "dead_row" else defect.column) == k
+            for defect in self.experiment.die.defects
+        )
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A cell as a line sees it: the line's number, the cell's name, its rank, the line's length."""
+
+    line: int
+    cell: str
+    rank: int
+    count: int
+
+
+def _on_line(line: Line, prefix: str, place: _Place, end: str | None) -> str:
+    """The node of a line at a cell; `end` is the node of its driver, None where it is cut off."""
+    joined = None if line.end > 0 else end
+    if line.r == 0:
+        return joined or f"{prefix}{place.line}"
+    ends = (0, place.count - 1) if line.ends == "both" else (0,)
+    return joined if joined and place.rank in ends else f"{prefix}{place.cell}"
+
+
+def row_end(row: int) -> str:
+    """Where the driver of a row is connected."""
+    return f"in{row}"
+
+
+def column_end(column: int) -> str:
+    """Where the read-out of a column is connected."""
+    return f"end{column}"
+
+
+def gate_end(line: str, k: int) -> str:
+    """Where the driver of a gate line is connected."""
+    return f"{line}in{k}"
+
+
+def junction_voltage(cell: str) -> str:
+    """A copy of the voltage over the junction of a cell, against ground."""
+    return f"v{cell}"
 
 
 def virtual_ground(column: int) -> str:
@@ -47,6 +110,21 @@ def virtual_ground(column: int) -> str:
 def output(column: int) -> str:
     """Output of the amplifier of a column."""
     return f"out{column}"
+
+
+def supply(column: int) -> str:
+    """Supply of the latch of a column, and name of its source."""
+    return f"vdd{column}"
+
+
+def threshold(column: int) -> str:
+    """What the latch of a column compares with."""
+    return f"threshold{column}"
+
+
+def latch(column: int, side: str) -> str:
+    """Output ``p`` or ``n`` of the latch of a column; p is high when the column is above."""
+    return f"latch{side}{column}"
 
 
 def driver(row: int) -> str:

@@ -124,9 +124,10 @@ def _row(story: Story, level: Any) -> dict[str, str]:
 def _array_words(study: Study) -> str:
     x, mtj = study.crossbar, study.crossbar.cell.mtj
     return (
-        f"{x.rows} × {x.columns} passive array, R_P {si(mtj.r_p, 'Ω')}, R_AP {si(mtj.r_ap, 'Ω')}, "
-        f"wires {si(x.wire_row, 'Ω')} (rows) and {si(x.wire_column, 'Ω')} (columns) per cell, "
-        f"line ends {si(x.end_row, 'Ω')} and {si(x.end_column, 'Ω')}, "
+        f"{x.rows} × {x.columns} {x.cell.kind} array, "
+        f"R_P {si(mtj.r_p, 'Ω')}, R_AP {si(mtj.r_ap, 'Ω')}, "
+        f"wires {si(x.row.r, 'Ω')} (rows) and {si(x.column.r, 'Ω')} (columns) per cell, "
+        f"line ends {si(x.row.end, 'Ω')} and {si(x.column.end, 'Ω')}, "
         f"read voltage {si(study.readout.read_voltage, 'V')}"
     )
 

@@ -44,12 +44,14 @@ class LayerRead:
         volts: float64 [g_norm, sample, row] above the reference; the first layer's inputs do not
             depend on G_norm, and its first axis has length 1.
         current: float64 [g_norm, sample, column], A, as the read-out reports it.
+        clipped: share of the amplifiers' outputs that stand at a limit.
         delivered: float64 [row, column] of the tile: the root-mean-square voltage over a cell, by
             that of its row's driver; None where cells were not observed.
     """
 
     volts: Floats
     current: Floats
+    clipped: float
     delivered: Floats | None
 
 
@@ -133,6 +135,7 @@ def layer_experiment(
         ),
         die=study.die,
         periphery=study.periphery,
+        technology=study.technology,
         observe="cells" if observe else "outputs",
     )
 
@@ -166,6 +169,7 @@ def _counted(progress: Progress, before: int, total: int) -> Progress:
 def _read(study: Study, activations: Floats, results: list[xr.Dataset]) -> LayerRead:
     volts = activations * study.readout.read_voltage
     current = np.stack([reported_current(study, result) for result in results])
+    clipped = float(np.mean([result.attrs.get("clipped_share", 0.0) for result in results]))
     delivered = None
     if "cell_voltage" in results[0]:
         cells = results[0]["cell_voltage"].to_numpy()
@@ -175,4 +179,4 @@ def _read(study: Study, activations: Floats, results: list[xr.Dataset]) -> Layer
             delivered[: driven.size] = (
                 np.sqrt((cells[:, : driven.size] ** 2).mean(axis=0)) / driven[:, None]
             )
-    return LayerRead(volts=volts, current=current, delivered=delivered)
+    return LayerRead(volts=volts, current=current, clipped=clipped, delivered=delivered)

@@ -63,6 +63,7 @@ class Comparison:
         current_errors: by layer, float64: ngspice current minus ideal current for the same input
             voltages, as a share of full scale; every network, sample and column at the network's
             best G_norm.
+        clipped: by layer: share of clipped amplifier outputs, mean over the networks.
         delivered: by layer, float64 [row, column]: share of the driver's voltage that the cells of
             the first network get.
     """
@@ -71,6 +72,7 @@ class Comparison:
     ngspice: LevelScore
     flips: tuple[Flip, ...]
     current_errors: tuple[Floats, ...]
+    clipped: tuple[float, ...]
     delivered: tuple[Floats, ...]
 
 
@@ -102,7 +104,8 @@ def compare(
         for k in range(depth)
     ]
     delivered = tuple(r.delivered for r in runs[0].reads if r.delivered is not None)
-    return Comparison(ideal, ngspice, tuple(flips), tuple(errors), delivered)
+    clipped = tuple(float(np.mean([r.reads[k].clipped for r in runs])) for k in range(depth))
+    return Comparison(ideal, ngspice, tuple(flips), tuple(errors), clipped, delivered)
 
 
 def score(level: str, outputs: Sequence[Floats], samples: Samples) -> LevelScore:
@@ -174,6 +177,13 @@ def warnings(study: Study, comparison: Comparison) -> list[str]:
                 f"{level.level}: the best G_norm of {edge} of {level.best.size} networks lies at "
                 "the edge of the values tried; widen readout.g_norm"
             )
+    allowed = getattr(study.periphery, "clipped", 0.0)
+    found += [
+        f"ngspice: {100 * share:.2f} % of the reads of layer {k + 1} are clipped by the amplifier; "
+        f"{100 * allowed:g} % are allowed (periphery.clipped)"
+        for k, share in enumerate(comparison.clipped)
+        if share > allowed
+    ]
     return found
 
 

@@ -1,11 +1,26 @@
 """What is described: frozen, validated, comparable, hashable data. Nothing here computes."""
 
-from mtjspice.spec.cell import Cell, PassiveCell
+from mtjspice.spec.analysis import DcRead, TransientRead
+from mtjspice.spec.cell import (
+    Cell,
+    GatedCell,
+    PassiveCell,
+    Transistor,
+    TransmissionGateCell,
+)
 from mtjspice.spec.crossbar import Crossbar
+from mtjspice.spec.design import DieDesign
 from mtjspice.spec.die import Defect, Die
 from mtjspice.spec.experiment import Experiment
+from mtjspice.spec.line import Line, WireGeometry
 from mtjspice.spec.mtj import Mtj
-from mtjspice.spec.periphery import Periphery, TransimpedanceAmplifier, VirtualGround
+from mtjspice.spec.periphery import (
+    Converter,
+    Periphery,
+    SenseAmplifier,
+    TransimpedanceAmplifier,
+    VirtualGround,
+)
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.study import (
     Limits,
@@ -16,30 +31,43 @@ from mtjspice.spec.study import (
     WineData,
     WineNistData,
 )
+from mtjspice.spec.technology import Technology
 from mtjspice.spec.tile import ProgrammedTile
-from mtjspice.spec.toml import build_spec, format_spec, parse_spec, read_spec
+from mtjspice.spec.toml import build_spec, changed, format_spec, parse_spec, read_spec
 
 __all__ = [
     "Cell",
+    "Converter",
     "Crossbar",
+    "DcRead",
     "Defect",
     "Die",
+    "DieDesign",
     "Experiment",
+    "GatedCell",
     "Limits",
+    "Line",
     "Mtj",
     "PassiveCell",
     "Periphery",
     "ProgrammedTile",
     "Readout",
+    "SenseAmplifier",
     "SolutionsNetwork",
     "Stimulus",
     "Study",
+    "Technology",
     "TrainedNetwork",
+    "TransientRead",
     "TransimpedanceAmplifier",
+    "Transistor",
+    "TransmissionGateCell",
     "VirtualGround",
     "WineData",
     "WineNistData",
+    "WireGeometry",
     "build_spec",
+    "changed",
     "format_spec",
     "parse_spec",
     "read_spec",

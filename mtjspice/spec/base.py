@@ -2,20 +2,21 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     PlainSerializer,
-    model_validator,
 )
-from pydantic_core import PydanticCustomError
 
 from mtjspice.units import parse_quantity
 
@@ -29,20 +30,6 @@ class Spec(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", arbitrary_types_allowed=True, validate_default=True
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _name_unknown_keys(cls, data: Any) -> Any:
-        """Refuse unknown keys with the list of the known ones, which pydantic alone leaves out."""
-        if isinstance(data, dict):
-            for key in data:
-                if key not in cls.model_fields:
-                    raise PydanticCustomError(
-                        "unknown_key",
-                        "unknown key; allowed are {allowed}",
-                        {"key": str(key), "allowed": ", ".join(cls.model_fields)},
-                    )
-        return data
 
     def canonical(self) -> str:
         """The one text that stands for this description: JSON with sorted keys."""
@@ -70,9 +57,29 @@ def _reader(unit: str) -> Callable[[Any], Any]:
     def read(value: Any) -> Any:
         if isinstance(value, bool):
             raise ValueError("true and false are not quantities")  # noqa: TRY004, pydantic's way
-        return parse_quantity(value, unit) if isinstance(value, str) else value
+        if isinstance(value, str):
+            value = parse_quantity(value, unit)
+        # One zero: −0.0 and 0.0 are the same quantity and must give the same key.
+        return value + 0.0 if isinstance(value, float) else value
 
     return read
+
+
+def _check_scale(volts: float) -> float:
+    if 1e6 < volts < math.inf:
+        raise ValueError("must be at most 1e6 V, or inf for a junction without bias dependence")
+    return volts
+
+
+def one_of(default: str) -> Discriminator:
+    """Tells the members of a union apart by ``kind``; what has none is the default kind."""
+
+    def kind(data: Any) -> str:
+        if isinstance(data, dict):
+            return str(data.get("kind", default))
+        return str(getattr(data, "kind", data))
+
+    return Discriminator(kind)
 
 
 _POSITIVE = Field(gt=0, allow_inf_nan=False)
@@ -83,22 +90,40 @@ Resistance = Annotated[float, BeforeValidator(_reader("Ohm")), _NON_NEGATIVE]
 """Ω, zero allowed."""
 PositiveResistance = Annotated[float, BeforeValidator(_reader("Ohm")), _POSITIVE]
 """Ω, above zero."""
-ResistanceArea = Annotated[float, BeforeValidator(_reader("Ohm.m2")), _POSITIVE]
-"""Ω·m²; ``"10 Ohm.um2"`` is 1e-11."""
-Length = Annotated[float, BeforeValidator(_reader("m")), _POSITIVE]
-"""m, above zero."""
+ResistanceArea = Annotated[float, BeforeValidator(_reader("Ohm.m2")), Field(ge=1e-18, le=1)]
+"""Ω·m², from 1e-18 to 1; ``"10 Ohm.um2"`` is 1e-11."""
+SheetResistance = Annotated[float, BeforeValidator(_reader("Ohm/sq")), _POSITIVE]
+"""Ω per square."""
+Resistivity = Annotated[float, BeforeValidator(_reader("Ohm.m")), _POSITIVE]
+"""Ω·m."""
+Capacitance = Annotated[float, BeforeValidator(_reader("F")), _NON_NEGATIVE]
+"""F, zero allowed."""
+CapacitancePerLength = Annotated[float, BeforeValidator(_reader("F/m")), _NON_NEGATIVE]
+"""F/m."""
+Time = Annotated[float, BeforeValidator(_reader("s")), _POSITIVE]
+"""s, above zero."""
+Length = Annotated[float, BeforeValidator(_reader("m")), Field(ge=1e-12, le=1)]
+"""m, from a picometre to a metre."""
 Voltage = Annotated[float, BeforeValidator(_reader("V")), _FINITE]
 """V."""
 PositiveVoltage = Annotated[float, BeforeValidator(_reader("V")), _POSITIVE]
 """V, above zero."""
-BiasScale = Annotated[float, BeforeValidator(_reader("V")), Field(gt=0)]
-"""V, above zero; ``inf`` for a junction without bias dependence."""
+BiasScale = Annotated[
+    float, BeforeValidator(_reader("V")), AfterValidator(_check_scale), Field(ge=1e-3)
+]
+"""V, from 1 mV to 1 MV; ``inf`` for a junction without bias dependence."""
 InverseSquareVolt = Annotated[float, BeforeValidator(_reader("V^-2")), _NON_NEGATIVE]
 """V⁻²."""
+PolarisationDecay = Annotated[float, BeforeValidator(_reader("1")), Field(ge=0, lt=1e-4)]
+"""K^−1.5; below 1e-4, so that the polarisation stays positive up to 150 °C."""
+Celsius = Annotated[float, BeforeValidator(_reader("1")), Field(ge=-55, le=150)]
+"""°C, from −55 to 150."""
 Ratio = Annotated[float, BeforeValidator(_reader("1")), _POSITIVE]
 """A number above zero."""
 Spread = Annotated[float, BeforeValidator(_reader("1")), Field(ge=0, le=1)]
 """A relative standard deviation, 0 to 1."""
+Scale = Annotated[float, BeforeValidator(_reader("1")), _NON_NEGATIVE]
+"""A factor, zero allowed."""
 Share = Annotated[float, BeforeValidator(_reader("1")), Field(ge=0, le=1)]
 """A share, 0 to 1."""
 Count = Annotated[int, Field(ge=1, strict=True)]
@@ -115,10 +140,10 @@ def _read_volts(value: Any) -> Floats:
         try:
             value = [[read(volts) for volts in vector] for vector in value]
         except TypeError:
-            value = None
+            raise ValueError("must be a list of lists of voltages, one a vector") from None
     try:
         matrix = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError("must be a list of equally long lists of voltages") from None
     if matrix.ndim != 2 or matrix.size == 0:
         raise ValueError(f"must have two axes and at least one entry; its shape is {matrix.shape}")
@@ -132,10 +157,12 @@ def _read_volts(value: Any) -> Floats:
 
 def _read_states(value: Any) -> States:
     if isinstance(value, np.ndarray):
-        matrix = value.astype(np.uint8)
-        if matrix.ndim != 2 or not np.isin(value, (0, 1)).all():
+        if value.ndim != 2 or not np.isin(value, (0, 1)).all():
             raise ValueError("must be a matrix of 0 (P) and 1 (AP)")
+        matrix = value.astype(np.uint8)
     else:
+        if isinstance(value, str):
+            raise ValueError("must be a list of strings, one a row")  # noqa: TRY004, pydantic's way
         try:
             rows = [row.replace(" ", "") for row in value]
         except (AttributeError, TypeError):

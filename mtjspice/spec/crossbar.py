@@ -1,35 +1,46 @@
-"""The array: cells, wires and line ends."""
+"""The array: cells and lines."""
 
-from mtjspice.spec.base import Count, Resistance, Spec, Termination
+from typing import Self
+
+from pydantic import model_validator
+
+from mtjspice.spec.base import Count, Spec, Termination
 from mtjspice.spec.cell import Cell, PassiveCell
+from mtjspice.spec.line import Line
 
 
 class Crossbar(Spec):
     """A rectangular array. Rows are driven from the left, columns are sensed at the bottom.
 
     Attributes:
-        rows: number of word lines (input lines).
-        columns: number of bit lines (output lines).
+        rows: number of input lines.
+        columns: number of output lines.
         cell: what sits at each crossing.
-        wire_row: resistance of a word line between two neighbouring cells, Ω.
-        wire_column: resistance of a bit line between two neighbouring cells, Ω.
-        end_row: resistance between a row's driver and its first cell, Ω.
-        end_column: resistance between a column's last cell and its read-out, Ω.
+        row: wires and ends of the input lines: word lines of a passive array, bit lines of a gated.
+        column: wires and ends of the output lines: bit lines of a passive array, source lines of a
+            gated one.
+        gate: wires and ends of the lines to the gates; they carry no current at rest, so that they
+            count in transients only.
         unselected: what holds the lines that are neither driven nor sensed: ``grounded`` (at the
             read-out's reference), ``floating`` (nothing) or ``half`` (half the read voltage above
             the reference).
-
-    A resistance of zero joins the nodes; it is not replaced by a small number.
     """
 
     rows: Count
     columns: Count
     cell: Cell = PassiveCell()
-    wire_row: Resistance = 0.0
-    wire_column: Resistance = 0.0
-    end_row: Resistance = 0.0
-    end_column: Resistance = 0.0
+    row: Line = Line()
+    column: Line = Line()
+    gate: Line = Line()
     unselected: Termination = "grounded"
+
+    @model_validator(mode="after")
+    def _check_gate(self) -> Self:
+        if self.gate.via > 0:
+            raise ValueError(
+                "gate.via must be 0: no current flows between a line and a gate at rest"
+            )
+        return self
 
     @property
     def shape(self) -> tuple[int, int]:

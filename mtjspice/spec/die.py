@@ -1,21 +1,53 @@
 """One chip: its spread and its defects."""
 
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from pydantic import model_validator
 
-from mtjspice.spec.base import Index, PositiveResistance, Seed, Spec, Spread
+from mtjspice.spec.base import Index, PositiveResistance, Scale, Seed, Spec, Spread
 
-DefectKind = Literal["short", "open", "stuck_p", "stuck_ap"]
+DefectKind = Literal[
+    "short",
+    "open",
+    "stuck_p",
+    "stuck_ap",
+    "dead_row",
+    "dead_column",
+    "bridged_rows",
+    "bridged_columns",
+]
+PLACES: Final[dict[str, tuple[bool, bool]]] = {
+    "dead_row": (True, False),
+    "dead_column": (False, True),
+}
+"""Whether a kind of defect needs a row and a column; both if it is not here."""
 
 
 class Defect(Spec):
-    """One bad junction: a short, an open, or a junction that does not switch."""
+    """One thing that is wrong with a tile.
+
+    Attributes:
+        kind: of a junction: ``short``, ``open``, or stuck in a state; of a line: ``dead_row`` and
+            ``dead_column`` (cut between driver or read-out and the first cell, at both ends where
+            there are two), ``bridged_rows`` and ``bridged_columns`` (shorted to the next line, at
+            the cell that is named).
+        row: of the junction or line.
+        column: of the junction or line.
+        tile: which tile of the die.
+    """
 
     kind: DefectKind
-    row: Index
-    column: Index
+    row: Index | None = None
+    column: Index | None = None
     tile: Index = 0
+
+    @model_validator(mode="after")
+    def _check_place(self) -> Self:
+        wanted = PLACES.get(self.kind, (True, True))
+        if wanted != (self.row is not None, self.column is not None):
+            names = " and ".join(n for n, w in zip(("row", "column"), wanted, strict=True) if w)
+            raise ValueError(f"a defect of the kind {self.kind} has a {names}, and nothing else")
+        return self
 
 
 class Die(Spec):
@@ -27,7 +59,10 @@ class Die(Spec):
         sigma_ln_rp_die: the same from die to die, common to all devices of a die.
         sigma_ln_tmr_die: the same from die to die, common to all devices of a die.
         short_resistance: resistance of a shorted junction, Ω.
-        defects: the bad junctions, at most one at a place.
+        bridge_resistance: resistance between two lines that are shorted, Ω.
+        mismatch: how strongly transistors differ, in units of what the card's Pelgrom coefficient
+            says; 0 for identical ones.
+        defects: what is wrong, at most one at a place.
         seed: of the draw.
     """
 
@@ -36,18 +71,37 @@ class Die(Spec):
     sigma_ln_rp_die: Spread = 0.0
     sigma_ln_tmr_die: Spread = 0.0
     short_resistance: PositiveResistance = 100.0
+    bridge_resistance: PositiveResistance = 100.0
+    mismatch: Scale = 0.0
     defects: tuple[Defect, ...] = ()
     seed: Seed = 0
 
     @model_validator(mode="after")
     def _check_places(self) -> Self:
-        seen: dict[tuple[int, int, int], str] = {}
+        seen: dict[tuple[object, ...], str] = {}
         for defect in self.defects:
-            place = defect.tile, defect.row, defect.column
+            lines = defect.kind.startswith("bridged")
+            place = defect.tile, defect.row, defect.column, defect.kind if lines else ""
             if place in seen:
                 raise ValueError(
                     f"two defects ({seen[place]}, {defect.kind}) at tile {defect.tile}, "
-                    f"row {defect.row}, column {defect.column}; a junction has at most one"
+                    f"row {defect.row}, column {defect.column}; a place has at most one"
                 )
             seen[place] = defect.kind
         return self
+
+    def check_fit(self, shape: tuple[int, int], tile: int | None = None) -> None:
+        """Refuse defects outside a tile of (rows, columns); of one tile only if it is given.
+
+        Raises:
+            ValueError: naming the defect.
+        """
+        for defect in self.defects:
+            last_row = shape[0] - 1 - (defect.kind == "bridged_rows")
+            last_column = shape[1] - 1 - (defect.kind == "bridged_columns")
+            outside = (defect.row or 0) > last_row or (defect.column or 0) > last_column
+            if outside and tile in (None, defect.tile):
+                raise ValueError(
+                    f"die.defects has {defect.kind} at row {defect.row}, column {defect.column}; "
+                    f"the last row and column for it are {last_row} and {last_column}"
+                )

@@ -4,11 +4,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from mtjspice.spec.analysis import Analysis, DcRead
 from mtjspice.spec.base import Spec
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
 from mtjspice.spec.periphery import Periphery, VirtualGround
 from mtjspice.spec.stimulus import Stimulus
+from mtjspice.spec.technology import Technology
 from mtjspice.spec.tile import ProgrammedTile
 
 
@@ -21,6 +23,8 @@ class Experiment(Spec):
         stimulus: input vectors and the lines they concern.
         die: spread and defects.
         periphery: the read-out.
+        technology: card, corner and temperature of the transistors.
+        analysis: currents at rest, or in time.
         observe: ``outputs`` keeps the line currents; ``cells`` also keeps the voltage over every
             cell, which costs memory.
         reltol: relative tolerance of ngspice's Newton iteration. In a sweep that starts each point
@@ -33,6 +37,8 @@ class Experiment(Spec):
     stimulus: Stimulus
     die: Die = Die()
     periphery: Periphery = VirtualGround()
+    technology: Technology = Technology()
+    analysis: Analysis = DcRead()
     observe: Literal["outputs", "cells"] = "outputs"
     reltol: Annotated[float, Field(gt=0, le=1e-3)] = 1e-8
 
@@ -67,10 +73,5 @@ class Experiment(Spec):
         ):
             if max(lines) >= count:
                 raise ValueError(f"stimulus.{name} names line {max(lines)}; there are {count}")
-        for defect in self.die.defects:
-            if defect.tile == self.tile.index and (defect.row >= rows or defect.column >= columns):
-                raise ValueError(
-                    f"die.defects has a defect at row {defect.row}, column {defect.column}; "
-                    f"the tile has {rows} rows and {columns} columns"
-                )
+        self.die.check_fit(self.crossbar.shape, self.tile.index)
         return self

@@ -2,7 +2,15 @@
 
 import math
 
-from mtjspice.spec.base import BiasScale, InverseSquareVolt, Length, Ratio, ResistanceArea, Spec
+from mtjspice.spec.base import (
+    BiasScale,
+    InverseSquareVolt,
+    Length,
+    PolarisationDecay,
+    Ratio,
+    ResistanceArea,
+    Spec,
+)
 
 
 class Mtj(Spec):
@@ -15,6 +23,7 @@ class Mtj(Spec):
         v_half: bias at which the magnetoresistance has fallen to half, V; ``inf`` for an ohmic AP
             state.
         c_parallel: quadratic rise of the parallel state's conductance with bias, V⁻².
+        decay: coefficient of T^1.5 in the fall of the spin polarisation with temperature, K^−1.5.
 
     The defaults are assumptions of this project for a 50 nm perpendicular junction.
     """
@@ -24,6 +33,7 @@ class Mtj(Spec):
     tmr0: Ratio = 1.0
     v_half: BiasScale = 0.5
     c_parallel: InverseSquareVolt = 0.0
+    decay: PolarisationDecay = 2e-5
 
     @property
     def r_p(self) -> float:

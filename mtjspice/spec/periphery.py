@@ -2,9 +2,18 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, Tag, model_validator
 
-from mtjspice.spec.base import PositiveResistance, Resistance, Spec, Voltage
+from mtjspice.spec.base import (
+    Capacitance,
+    PositiveResistance,
+    PositiveVoltage,
+    Resistance,
+    Share,
+    Spec,
+    Voltage,
+    one_of,
+)
 
 
 class VirtualGround(Spec):
@@ -31,6 +40,7 @@ class TransimpedanceAmplifier(Spec):
         zero: output at zero current, V.
         clip_low: lowest output, V.
         clip_high: highest output, V.
+        clipped: share of reads that may be clipped before a warning says so.
     """
 
     kind: Literal["transimpedance"] = "transimpedance"
@@ -40,6 +50,7 @@ class TransimpedanceAmplifier(Spec):
     zero: Voltage = 0.0
     clip_low: Voltage = -1.65
     clip_high: Voltage = 1.65
+    clipped: Share = 0.0
 
     @model_validator(mode="after")
     def _check_clipping(self) -> Self:
@@ -51,4 +62,61 @@ class TransimpedanceAmplifier(Spec):
         return self
 
 
-Periphery = Annotated[VirtualGround | TransimpedanceAmplifier, Field(discriminator="kind")]
+class SenseAmplifier(Spec):
+    """A load that makes a voltage of each column's current, and a clocked comparator on it.
+
+    The comparator is the PMOS-input StrongARM latch of ``models/periphery.lib``, for voltages up to
+    about 0.4 V. At rest (a DC analysis) the load alone is in the circuit: a latch draws no current
+    from its input.
+
+    Attributes:
+        reference: potential behind the load, V; stimulus voltages count from it.
+        load: between the column end and the reference, Ω.
+        threshold: what the column voltage is compared with, V.
+        supply: of the latch, V.
+        latch_load: at each of its outputs, F.
+        card: of the latch's transistors; the corner is the technology's.
+    """
+
+    kind: Literal["sense_amplifier"] = "sense_amplifier"
+    reference: Voltage = 0.0
+    load: PositiveResistance = 1e3
+    threshold: Voltage = 0.15
+    supply: PositiveVoltage = 1.2
+    latch_load: Capacitance = 2e-15
+    card: str = "cmos12_bsim4"
+
+
+class Converter(Spec):
+    """An analogue-to-digital or digital-to-analogue converter: a quantiser with full scale.
+
+    Attributes:
+        bits: of a code.
+        low: voltage of code 0, V.
+        high: voltage of one code above the last, V.
+        offset: added to the voltage before an ADC, after a DAC, V.
+    """
+
+    bits: Annotated[int, Field(ge=1, le=24, strict=True)] = 12
+    low: Voltage = 0.0
+    high: Voltage = 5.0
+    offset: Voltage = 0.0
+
+    @model_validator(mode="after")
+    def _check_range(self) -> Self:
+        if self.low >= self.high:
+            raise ValueError(f"low ({self.low} V) must lie below high ({self.high} V)")
+        return self
+
+    @property
+    def lsb(self) -> float:
+        """Voltage of one step, V."""
+        return (self.high - self.low) / float(2**self.bits)
+
+
+Periphery = Annotated[
+    Annotated[VirtualGround, Tag("virtual_ground")]
+    | Annotated[TransimpedanceAmplifier, Tag("transimpedance")]
+    | Annotated[SenseAmplifier, Tag("sense_amplifier")],
+    one_of("virtual_ground"),
+]

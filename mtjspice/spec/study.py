@@ -2,12 +2,22 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, Tag, model_validator
 
-from mtjspice.spec.base import Count, Index, PositiveVoltage, Ratio, Seed, Share, Spec
+from mtjspice.spec.base import (
+    Count,
+    Index,
+    PositiveVoltage,
+    Ratio,
+    Seed,
+    Share,
+    Spec,
+    one_of,
+)
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
 from mtjspice.spec.periphery import Periphery, VirtualGround
+from mtjspice.spec.technology import Technology
 
 
 class WineData(Spec):
@@ -104,18 +114,28 @@ class Study(Spec):
         crossbar: every layer lives on a tile of this kind.
         die: spread and defects; layer k is tile k of the die.
         periphery: the read-out of each tile.
+        technology: card, corner and temperature of the transistors.
         readout: how currents become numbers.
         limits: of the verdict.
     """
 
     name: str
     seed: Seed = 0
-    data: Annotated[WineData | WineNistData, Field(discriminator="kind")] = WineData()
-    network: Annotated[TrainedNetwork | SolutionsNetwork, Field(discriminator="kind")] = (
-        TrainedNetwork()
-    )
+    data: Annotated[
+        Annotated[WineData, Tag("wine")] | Annotated[WineNistData, Tag("wine_nist")], one_of("wine")
+    ] = WineData()
+    network: Annotated[
+        Annotated[TrainedNetwork, Tag("trained")] | Annotated[SolutionsNetwork, Tag("solutions")],
+        one_of("trained"),
+    ] = TrainedNetwork()
     crossbar: Crossbar
     die: Die = Die()
     periphery: Periphery = VirtualGround()
+    technology: Technology = Technology()
     readout: Readout = Readout()
     limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _check_defects(self) -> Self:
+        self.die.check_fit(self.crossbar.shape)
+        return self

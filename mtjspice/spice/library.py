@@ -7,6 +7,7 @@ import functools
 import os
 import re
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,19 @@ class Library(Shared.NgSpiceShared):  # type: ignore[misc]
         except NameError as error:
             raise SimulationError(f"netlist refused: {error}", log=self.tail()) from None
         self.raise_on_abort("netlist refused")
+
+    def alter(
+        self, devices: Sequence[str], parameter: str, values: npt.NDArray[np.float64]
+    ) -> None:
+        """Set a parameter of devices without loading the netlist anew.
+
+        Raises:
+            SimulationError: if ngspice refuses one of them.
+        """
+        # One command each: several joined by ";" overflow a buffer of ngspice 39 and end it.
+        for device, value in zip(devices, values, strict=len(values) > 0):
+            self.command(f"alter @{device}[{parameter}] = {float(value)!r}")
+        self.raise_on_abort("alter refused")
 
     def run_analysis(self) -> str:
         """Run the analysis of the loaded netlist; return the name of its plot.

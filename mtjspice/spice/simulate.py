@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +10,10 @@ import numpy.typing as npt
 from mtjspice.errors import SimulationError
 from mtjspice.netlist.deck import Deck
 
-KCL_TOLERANCE = 1e-6
+if TYPE_CHECKING:
+    from mtjspice.spice.library import Library
+
+KCL_TOLERANCE = 1e-8
 """Largest sum of all currents into the array, relative to the sum of their magnitudes."""
 
 
@@ -29,7 +33,21 @@ class Vectors:
 
 
 def run_deck(deck: Deck) -> Vectors:
-    """Load a netlist, run its sweep once, read and check what it saves.
+    """Load a netlist, run its analysis once, read and check what it saves.
+
+    Raises:
+        SimulationError: as `run_samples`.
+    """
+    return run_samples(deck, np.zeros((1, 0)))[0]
+
+
+def run_samples(deck: Deck, shifts: npt.NDArray[np.float64]) -> list[Vectors]:
+    """Load a netlist once and run its analysis for each sample of threshold shifts.
+
+    Args:
+        deck: what to run.
+        shifts: float64 [sample, transistor], V, in the order of `Deck.transistors`; without
+            transistors [sample, 0].
 
     Raises:
         SimulationError: unless ngspice finished, gave every vector with every point, all of them
@@ -40,20 +58,31 @@ def run_deck(deck: Deck) -> Vectors:
 
     library = open_library()
     start = time.perf_counter()
+    results = []
     try:
         library.load(with_solver(deck.text, klu=library.info.klu))
-        plot = library.run_analysis()
-        values = {}
-        for name in deck.vectors:
-            vector = library.vector(plot, name)
-            if vector is not None:
-                values[name] = vector
-        check_vectors(deck, values)
+        for sample in shifts:
+            library.alter(deck.transistors, "delvto", sample)
+            values = _run_once(library, deck)
+            now = time.perf_counter()
+            results.append(Vectors(values, now - start, "\n".join(library.log)))
+            start = now
     except SimulationError as error:
         raise SimulationError(error.reason, log=library.tail()) from None
-    log = "\n".join(library.log)
     library.clear()
-    return Vectors(values=values, seconds=time.perf_counter() - start, log=log)
+    return results
+
+
+def _run_once(library: "Library", deck: Deck) -> dict[str, npt.NDArray[np.float64]]:
+    plot = library.run_analysis()
+    values = {}
+    for name in deck.vectors:
+        vector = library.vector(plot, name)
+        if vector is not None:
+            values[name] = vector
+    check_vectors(deck, values)
+    library.command("destroy all")
+    return values
 
 
 def with_solver(netlist: str, *, klu: bool) -> str:
@@ -70,15 +99,17 @@ def check_vectors(deck: Deck, values: dict[str, npt.NDArray[np.float64]]) -> Non
     for name in deck.vectors:
         if name not in values:
             raise SimulationError(f"vector {name} is missing")
-        if values[name].size != deck.points:
-            raise SimulationError(f"{name} has {values[name].size} of {deck.points} points")
+        points = values["time"].size if deck.points is None else deck.points
+        if values[name].size != points:
+            raise SimulationError(f"{name} has {values[name].size} of {points} points")
         if not np.isfinite(values[name]).all():
             point = int(np.argmin(np.isfinite(values[name])))
             raise SimulationError(f"{name} is {values[name][point]} at point {point}")
-    branches = [*deck.row_currents.values(), *deck.column_currents.values()]
-    if branches:
+    if deck.points is None:
+        return  # in a transient, capacitors to ground carry current, too
+    if deck.branches:
         # Every branch current is counted as leaving the array, so their sum is zero.
-        leaving = np.stack([values[name] for name in branches])
+        leaving = np.stack([values[name] for name in deck.branches])
         residual = np.abs(leaving.sum(axis=0))
         scale = np.abs(leaving).sum(axis=0)
         worst = int(np.argmax(residual - KCL_TOLERANCE * scale))

@@ -1,0 +1,90 @@
+"""What is applied: sources of the rows, of unselected lines, of gates and bulks."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from mtjspice.netlist import nodes
+from mtjspice.netlist.cells import BULK, WELL, gates_along, kind_of
+from mtjspice.netlist.elements import BehaviouralVoltage, Element, VoltageSource
+from mtjspice.netlist.nodes import GROUND, INDEX
+from mtjspice.spec.analysis import TransientRead
+from mtjspice.spec.cell import PassiveCell, TransmissionGateCell
+from mtjspice.spec.experiment import Experiment
+from mtjspice.units import format_quantity
+
+
+def driver_elements(experiment: Experiment) -> Iterator[Element]:
+    """The sources of everything but the read-out."""
+    if experiment.analysis.kind == "dc":
+        yield VoltageSource(INDEX, INDEX, GROUND, 0.0)
+    reference = experiment.periphery.reference
+    volts = experiment.stimulus.volts + reference
+    entry = {row: i for i, row in enumerate(experiment.driven_rows)}
+    held = held_volts(experiment)
+    for row in range(experiment.crossbar.rows):
+        name, node = nodes.driver(row), nodes.row_end(row)
+        if row in entry:
+            yield _driver(experiment, name, node, volts[:, entry[row]])
+        elif held is not None:
+            yield VoltageSource(name, node, GROUND, held)
+    yield from _gates(experiment)
+
+
+def held_volts(experiment: Experiment) -> float | None:
+    """The voltage that holds unselected lines, V; None where nothing does."""
+    reference = experiment.periphery.reference
+    match experiment.crossbar.unselected:
+        case "grounded":
+            return reference
+        case "half":
+            return reference + experiment.stimulus.read_voltage / 2
+        case "floating":
+            return None
+
+
+def _driver(
+    experiment: Experiment, name: str, node: str, volts: npt.NDArray[np.float64]
+) -> Element:
+    """The source of one driven row: an input vector is a point of a sweep, or a span of time."""
+    analysis, reference = experiment.analysis, experiment.periphery.reference
+    if isinstance(analysis, TransientRead):
+        return VoltageSource(name, node, GROUND, reference, pulses(analysis, volts, reference))
+    if (volts == volts[0]).all():
+        return VoltageSource(name, node, GROUND, float(volts[0]))
+    points = ", ".join(f"{k},{format_quantity(v)}" for k, v in enumerate(volts))
+    return BehaviouralVoltage(name, node, GROUND, f"pwl(v({INDEX}), {points})")
+
+
+def pulses(
+    analysis: TransientRead, volts: npt.NDArray[np.float64], rest: float
+) -> tuple[tuple[float, float], ...]:
+    """(time, voltage) of one pulse a period, each to its own level."""
+    points = [(0.0, rest)]
+    for k, level in enumerate(volts):
+        start = k * analysis.period
+        points += [
+            (start + analysis.rise, float(level)),
+            (start + analysis.hold, float(level)),
+            (start + analysis.hold + analysis.rise, rest),
+            (start + analysis.period, rest),
+        ]
+    return tuple(points)
+
+
+def _gates(experiment: Experiment) -> Iterator[Element]:
+    """Gate lines of selected cells on, the others off; bulks."""
+    crossbar = experiment.crossbar
+    cell = crossbar.cell
+    if isinstance(cell, PassiveCell):
+        return
+    along_column = gates_along(cell) == "column"
+    selected = set(experiment.sensed_columns if along_column else experiment.driven_rows)
+    for gate, high in kind_of(cell).gate_lines.items():
+        for k in range(crossbar.columns if along_column else crossbar.rows):
+            volts = cell.gate_volts if (k in selected) == high else 0.0
+            yield VoltageSource(f"{gate}{k}", nodes.gate_end(gate, k), GROUND, volts)
+    yield VoltageSource(BULK, BULK, GROUND, 0.0)
+    if isinstance(cell, TransmissionGateCell):
+        yield VoltageSource(WELL, WELL, GROUND, cell.gate_volts)

@@ -1,0 +1,53 @@
+"""What is asked of the simulator."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Tag, model_validator
+
+from mtjspice.spec.base import Spec, Time, one_of
+
+
+class DcRead(Spec):
+    """Currents at rest, one input vector after the other in one sweep."""
+
+    kind: Literal["dc"] = "dc"
+
+
+class TransientRead(Spec):
+    """Currents in time: each vector is applied at the start of a period and taken away in it.
+
+    Attributes:
+        period: time for one vector, s.
+        rise: rise and fall time of the drivers, s.
+        hold: how long a vector is applied, s; the rest of the period is at the reference.
+        step: of the time axis of the result, and largest step of the simulator, s.
+        sense_at: when the sense amplifiers are clocked, s after the start of the period.
+    """
+
+    kind: Literal["transient"] = "transient"
+    period: Time = 10e-9
+    rise: Time = 0.1e-9
+    hold: Time = 8e-9
+    step: Time = 0.05e-9
+    sense_at: Time = 6e-9
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if self.step > self.rise:
+            raise ValueError(f"step ({self.step:g} s) must be at most rise ({self.rise:g} s)")
+        if not 2 * self.rise < self.hold < self.period - 2 * self.rise:
+            raise ValueError(
+                f"hold ({self.hold:g} s) must be above twice rise ({self.rise:g} s) and end at "
+                f"least twice rise before the period ({self.period:g} s)"
+            )
+        if not self.rise < self.sense_at < self.hold - self.rise:
+            raise ValueError(
+                f"sense_at ({self.sense_at:g} s) must lie between rise ({self.rise:g} s) and the "
+                f"same time before the end of hold ({self.hold:g} s)"
+            )
+        return self
+
+
+Analysis = Annotated[
+    Annotated[DcRead, Tag("dc")] | Annotated[TransientRead, Tag("transient")], one_of("dc")
+]

@@ -1,10 +1,10 @@
 """Generated files are what the code would write now, and ngspice runs them as they are."""
 
-import re
 import subprocess
 
 import numpy as np
 import pytest
+from reference.raw import read_raw
 
 from mtjspice.device import conductance
 from mtjspice.netlist.golden import differences, golden_experiments
@@ -23,12 +23,7 @@ V2 b 0 0
 """
 
 
-def read_raw(path) -> dict[str, np.ndarray]:
-    """The vectors of a binary raw file, by name."""
-    head, data = path.read_bytes().split(b"Binary:\n", 1)
-    names = re.findall(r"^\t\d+\t(\S+)\t", head.decode(), re.MULTILINE)
-    points = np.frombuffer(data, dtype=np.float64).reshape(-1, len(names))
-    return dict(zip(names, points.T, strict=True))
+AT_REST = [n for n, e in golden_experiments().items() if e.analysis.kind == "dc"]
 
 
 def test_golden_files_are_up_to_date():
@@ -36,10 +31,10 @@ def test_golden_files_are_up_to_date():
 
 
 @pytest.mark.ngspice
-@pytest.mark.parametrize("name", list(golden_experiments()))
+@pytest.mark.parametrize("name", AT_REST)
 def test_plain_ngspice_runs_a_golden_netlist(ngspice, repository, simulator, name):
     experiment = golden_experiments()[name]
-    raw = ngspice(repository / "netlists" / f"passive_{name}.cir")
+    raw = ngspice(repository / "netlists" / f"{name}.cir")
     current = np.stack([raw[f"i(vcol{c})"] for c in experiment.sensed_columns], axis=1)
     expected = simulator.run([experiment])[0]["current"].to_numpy()
     assert current == pytest.approx(expected, rel=1e-7)

@@ -30,12 +30,12 @@ def currents(experiment: Experiment) -> npt.NDArray[np.float64]:
 
     logging.disable(logging.INFO)
     crossbar = experiment.crossbar
-    assert crossbar.wire_row == crossbar.end_row
-    assert crossbar.wire_column == crossbar.end_column
+    assert crossbar.row.r == crossbar.row.end
+    assert crossbar.column.r == crossbar.column.end
     solution = badcrossbar.compute(
         experiment.stimulus.volts.T,
         1 / cases.array(experiment).ohmic,
-        r_i_word_line=crossbar.wire_row,
-        r_i_bit_line=crossbar.wire_column,
+        r_i_word_line=crossbar.row.r,
+        r_i_bit_line=crossbar.column.r,
     )
     return np.asarray(solution.currents.output)

@@ -7,7 +7,7 @@ import pytest
 
 from mtjspice.collect import WorkerPool
 from mtjspice.netlist import build_deck
-from mtjspice.spec import Crossbar, Experiment, ProgrammedTile, Stimulus
+from mtjspice.spec import Crossbar, Experiment, Line, ProgrammedTile, Stimulus
 from mtjspice.spice.simulate import run_deck
 
 pytestmark = [pytest.mark.ngspice, pytest.mark.slow]
@@ -20,7 +20,9 @@ def test_memory_is_flat_over_500_arrays():
         resident = []
         for _ in range(500):
             experiment = Experiment(
-                crossbar=Crossbar(rows=15, columns=15, wire_row=5.0, wire_column=5.0),
+                crossbar=Crossbar(
+                    rows=15, columns=15, row=Line(resistance=5.0), column=Line(resistance=5.0)
+                ),
                 tile=ProgrammedTile(states=rng.integers(0, 2, (15, 15))),
                 stimulus=Stimulus(volts=rng.random((20, 15)) * 0.1),
                 observe="cells",

@@ -32,7 +32,9 @@ EXPERIMENT = """\
 [crossbar]
 rows = 2
 columns = 2
-wire_row = "5 Ohm"
+
+[crossbar.row]
+resistance = "5 Ohm"
 
 [tile]
 states = ["PA", "AP"]
@@ -41,6 +43,24 @@ states = ["PA", "AP"]
 volts = [[0.1, 0.2]]
 """
 """An experiment that is valid."""
+
+DESIGN = """\
+name = "small die"
+tiles = 2
+vectors = 3
+
+[crossbar]
+rows = 3
+columns = 3
+
+[periphery]
+kind = "transimpedance"
+reference = "1.65V"
+zero = "1.65V"
+clip_low = 0.0
+clip_high = "3.3V"
+"""
+"""A die that is valid."""
 
 
 def experiment(

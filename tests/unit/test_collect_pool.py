@@ -150,12 +150,12 @@ def test_a_call_that_kills_its_worker_only_once_gives_its_result(pool, works, tm
 
 
 def test_a_call_that_hangs_is_ended_started_again_and_then_reported(works, tmp_path):
-    with WorkerPool(1, timeout_s=1.0) as pool:
+    with WorkerPool(1, timeout_s=3.0) as pool:
         start = time.monotonic()
         future = pool.submit(works.count_and_die, str(tmp_path / "starts"), signal.pause)
-        with pytest.raises(WorkerError, match="no answer within 1 s"):
+        with pytest.raises(WorkerError, match="no answer within 3 s"):
             future.result()
-        assert 2.0 <= time.monotonic() - start < 10.0
+        assert 6.0 <= time.monotonic() - start < 20.0
         assert (tmp_path / "starts").read_text() == "started\n" * 2
         assert pool.submit(operator.add, 2, 3).result() == 5
 

@@ -140,14 +140,18 @@ def test_a_label_that_is_not_one_hot_is_refused(folder, column):
 
 
 @pytest.mark.parametrize(
-    ("name", "shape"),
-    [("X_train.txt", (12, TRAIN)), ("Y_train.txt", (2, TRAIN)), ("Y_train.txt", (3, TRAIN + 1))],
+    ("name", "shape", "says"),
+    [
+        ("X_train.txt", (12, TRAIN), "must hold 13 lines, a feature each"),
+        ("Y_train.txt", (2, TRAIN), f"must hold 3 lines, one-hot, for {TRAIN} samples"),
+        ("Y_train.txt", (3, TRAIN + 1), f"must hold 3 lines, one-hot, for {TRAIN} samples"),
+    ],
 )
-def test_a_data_file_of_the_wrong_shape_is_named(folder, name, shape):
+def test_a_data_file_of_the_wrong_shape_is_named(folder, name, shape, says):
     matrix = np.zeros(shape)
     matrix[0] = 1
     np.savetxt(folder / "dataset" / name, matrix)
-    with pytest.raises(InputError, match="13 features and a one-hot label") as caught:
+    with pytest.raises(InputError, match=says) as caught:
         nist.read_samples(folder)
     assert caught.value.source == str(folder / "dataset" / name)
 

@@ -6,7 +6,11 @@ from mtjspice.netlist.elements import (
     MAX_LINE,
     BehaviouralCurrent,
     BehaviouralVoltage,
+    Capacitor,
+    Mosfet,
     Resistor,
+    Subcircuit,
+    Transconductance,
     VoltageSource,
     fold,
 )
@@ -20,6 +24,18 @@ SOURCE = VoltageSource("a", "n", "0", 1.0)
         (Resistor("x", "a", "b", 5.0), "Rx a b 5.0"),
         (VoltageSource("x", "a", "0", -0.1), "Vx a 0 -0.1"),
         (BehaviouralVoltage("x", "a", "0", "2*v(b)"), "Bx a 0 V=2*v(b)"),
+        (
+            VoltageSource("x", "a", "0", 0.0, ((0.0, 0.0), (1e-9, 0.1))),
+            "Vx a 0 0.0 pwl( 0.0 0.0 1e-09 0.1 )",
+        ),
+        (Capacitor("x", "a", "0", 1e-15), "Cx a 0 1e-15"),
+        (Transconductance("x", "a", "b", "c", "d", 1.0), "Gx a b c d 1.0"),
+        (Mosfet("x", "d", "g", "s", "b", "nch", 1e-6, 1e-7), "Mx d g s b nch w=1e-06 l=1e-07"),
+        (
+            Mosfet("x", "d", "g", "s", "b", "nch", 1e-6, 1e-7, 0.01),
+            "Mx d g s b nch w=1e-06 l=1e-07 delvto=0.01",
+        ),
+        (Subcircuit("x", ("a", "b", "0"), "latch"), "Xx a b 0 latch"),
         (BehaviouralCurrent("x", "a", "b", "1e-3*v(a,b)"), "Bx a b I=1e-3*v(a,b)"),
     ],
 )
@@ -83,3 +99,17 @@ def test_one_name_may_serve_elements_of_different_kinds():
 def test_a_behavioural_source_that_is_short_circuited_is_refused():
     with pytest.raises(InputError, match="both ends at one node"):
         check_elements([SOURCE, BehaviouralVoltage("b", "n", "n", "1")])
+
+
+@pytest.mark.parametrize(
+    "element",
+    [
+        Capacitor("c", "m", "0", 1e-15),
+        Transconductance("g", "m", "0", "n", "0", 1.0),
+        Mosfet("m", "m", "n", "x", "n", "nch", 1e-6, 1e-7),
+    ],
+    ids=["capacitor", "transconductance", "channel to a floating node"],
+)
+def test_what_holds_no_voltage_at_rest_is_no_path_to_ground(element):
+    with pytest.raises(InputError, match="no path to ground"):
+        check_elements([SOURCE, element, Resistor("b", "m", "o", 1.0)])

@@ -1,16 +1,21 @@
 import pytest
-from unit.builders import EXPERIMENT, OHMIC, STUDY, experiment
+from unit.builders import DESIGN, EXPERIMENT, OHMIC, STUDY, experiment
 
 from mtjspice.errors import InputError
+from mtjspice.netlist.golden import golden_experiments
 from mtjspice.spec import (
     Defect,
     Die,
+    DieDesign,
     Experiment,
     Limits,
+    Line,
     Mtj,
     PassiveCell,
+    SenseAmplifier,
     SolutionsNetwork,
     Study,
+    TransientRead,
     TransimpedanceAmplifier,
     WineNistData,
     format_spec,
@@ -33,7 +38,7 @@ def refused(text: str, kind: type = Study) -> InputError:
     [
         experiment(),
         experiment(volts=[[0.1, -1e-30], [1 / 3, 5e-324]]),
-        experiment(crossbar={"cell": OHMIC, "wire_row": 0.1, "unselected": "half"}),
+        experiment(crossbar={"cell": OHMIC, "row": Line(resistance=0.1), "unselected": "half"}),
         experiment(stimulus={"driven_rows": (1, 0), "sensed_columns": (1,)}),
         experiment(die=Die(defects=(Defect(kind="open", row=0, column=1),), seed=2**63 - 1)),
         experiment(periphery=TransimpedanceAmplifier(gain="2k"), observe="cells"),
@@ -41,6 +46,9 @@ def refused(text: str, kind: type = Study) -> InputError:
         SMALL.replace(name='quotes " and \n lines, µ', data=WineNistData()),
         SMALL.replace(network=SolutionsNetwork(only=(3, 0)), limits=Limits(max_flips=0.0)),
         SMALL.replace(crossbar=SMALL.crossbar.replace(cell=PassiveCell(mtj=Mtj(tmr0="150m")))),
+        *golden_experiments().values(),
+        experiment(analysis=TransientRead(), periphery=SenseAmplifier()),
+        parse_spec(DESIGN, DieDesign),
     ],
 )
 def test_a_spec_that_is_written_reads_back_equal(spec):
@@ -57,9 +65,15 @@ def test_the_examples_are_valid(repository, name):
     assert study.data.kind == name
 
 
+def test_the_die_of_the_examples_is_valid(repository):
+    path = repository / "examples" / "die20k" / "die.toml"
+    assert read_spec(path, DieDesign).tiles == 32
+    assert read_spec(path, Experiment, DieDesign) == read_spec(path, DieDesign, Experiment)
+
+
 def test_quantities_are_read_with_suffix_and_unit():
     spec = parse_spec(EXPERIMENT, Experiment)
-    assert spec.crossbar.wire_row == 5.0
+    assert spec.crossbar.row.resistance == 5.0
     assert spec.stimulus.volts.tolist() == [[0.1, 0.2]]
 
 
@@ -70,7 +84,7 @@ def test_quantities_are_read_with_suffix_and_unit():
         ("[extra]\na = 1", "extra", {"a": 1}, "allowed are name, seed"),
         ("[die]\nsigma_ln_rp = 2", "die.sigma_ln_rp", 2, "less than or equal to 1"),
         ("[limits]\nmin_accuracy = '5V'", "limits.min_accuracy", "5V", "no unit"),
-        ("[crossbar.cell]\nkind = 'gated'", "crossbar.cell.kind", "gated", "'passive'"),
+        ("[crossbar.cell]\nkind = 'gate'", "crossbar.cell.kind", "gate", "'passive', 'gated'"),
         ("[crossbar.cell.mtj]\nra = '10V'", "crossbar.cell.mtj.ra", "10V", "the unit Ohm.m2"),
         (
             "[[die.defects]]\nkind = 'short'\nrow = 1\ncolumn = -1",
@@ -131,11 +145,20 @@ def test_an_unknown_kind_is_named_with_the_kinds_that_there_are():
         assert word in str(error)
 
 
-def test_a_missing_kind_is_named_with_the_kinds_that_there_are():
-    error = refused(STUDY.replace('kind = "trained"\n', ""))
-    assert "network" in error.key
-    for word in ("kind", "trained", "solutions"):
-        assert word in str(error)
+def test_a_missing_kind_is_the_default_kind():
+    assert parse_spec(STUDY.replace('kind = "trained"\n', ""), Study) == SMALL
+
+
+@pytest.mark.parametrize("table", ["periphery = 3", "analysis = 'dc'", "periphery = []"])
+def test_what_is_no_table_is_refused_where_a_kind_is_expected(table):
+    error = refused(f"{table}\n{EXPERIMENT}", Experiment)
+    assert error.key.startswith(table.split(" ")[0])
+
+
+def test_the_unknown_keys_of_a_kind_are_refused_with_its_own():
+    error = refused(STUDY + "[crossbar.cell]\nkind = 'gated'\nnmos = 1")
+    assert error.key == "crossbar.cell.nmos"
+    assert "allowed are kind, mtj, access, gate_volts, gates" in error.allowed
 
 
 def test_a_missing_key_is_named():

@@ -1,0 +1,109 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from unit.builders import DESIGN, EXPERIMENT, STUDY
+
+from mtjspice import cli
+from mtjspice.data.results import load_result
+from mtjspice.device.trial import tile_experiment
+from mtjspice.netlist import build_deck
+from mtjspice.spec import DieDesign, parse_spec
+
+pytestmark = pytest.mark.ngspice
+
+
+@pytest.fixture
+def mtjspice(tmp_path, monkeypatch, capsys):
+    """The command line, in this process and an empty folder; (exit code, stdout)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["mtjspice", *arguments])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        return left.value.code or 0, capsys.readouterr().out
+
+    return call
+
+
+def test_names_and_folders_are_printed_as_they_are_written(mtjspice, tmp_path):
+    (tmp_path / "spec.toml").write_text(STUDY.replace("small", "small [wine] [/b]"))
+    code, said = mtjspice("run", "spec.toml", "--out", "out [wine]", "--jobs", "2")
+    assert code == 0
+    assert "small [wine] [/b]" in said
+    assert "out [wine]/report.html" in said
+
+
+@pytest.mark.parametrize(("limit", "code"), [("min_accuracy = 0.0", 0), ("min_accuracy = 1.0", 1)])
+def test_json_alone_is_printed_and_the_exit_code_is_the_verdict(mtjspice, tmp_path, limit, code):
+    (tmp_path / "spec.toml").write_text(f"{STUDY}\n[limits]\n{limit}\n")
+    left, said = mtjspice("run", "spec.toml", "--out", "out", "--jobs", "2", "--json")
+    assert left == code
+    assert json.loads(said) == json.loads((tmp_path / "out" / "report.json").read_text())
+    assert json.loads(said)["verdict"] == ("fail" if code else "pass")
+
+
+def test_the_currents_of_one_array_are_printed_as_json(mtjspice, tmp_path):
+    (tmp_path / "spec.toml").write_text(EXPERIMENT)
+    code, said = mtjspice("simulate", "spec.toml", "--json")
+    assert code == 0
+    (currents,) = json.loads(said)["current"]
+    assert len(currents) == 2
+    assert all(1e-6 < current < 1e-3 for current in currents)
+
+
+def test_a_netlist_is_printed_or_written(mtjspice, tmp_path):
+    (tmp_path / "spec.toml").write_text(EXPERIMENT)
+    code, said = mtjspice("netlist", "spec.toml")
+    assert code == 0
+    assert mtjspice("netlist", "spec.toml", "--out", "out") == (0, "")
+    assert (tmp_path / "out" / "deck.cir").read_text() == said
+
+
+def test_the_netlist_of_a_tile_is_that_of_its_trial(mtjspice, tmp_path):
+    (tmp_path / "die.toml").write_text(DESIGN)
+    code, said = mtjspice("netlist", "die.toml", "--tile", "1")
+    assert code == 0
+    assert said == build_deck(tile_experiment(parse_spec(DESIGN, DieDesign), 1)).text
+    assert said != mtjspice("netlist", "die.toml", "--tile", "0")[1]
+    assert mtjspice("netlist", "die.toml", "--tile", "1", "--out", "out") == (0, "")
+    assert (tmp_path / "out" / "deck.cir").read_text() == said
+
+
+def test_a_die_is_simulated_and_kept(mtjspice, tmp_path):
+    (tmp_path / "die.toml").write_text(DESIGN)
+    code, said = mtjspice("simulate", "die.toml", "--jobs", "2", "--out", "out")
+    assert code == 0
+    assert "2 tiles x 3 vectors x 3 output_lines" in said
+    kept = load_result(tmp_path / "out" / "result.nc")
+    assert kept["code"].dims == ("tile", "vector", "output_line")
+    code, said = mtjspice("simulate", "die.toml", "--jobs", "2", "--out", "out", "--json")
+    assert code == 0
+    assert json.loads(said)["current"] == kept["current"].to_numpy().tolist()
+    assert json.loads(said)["attrs"]["design"] == "small die"
+
+
+@pytest.mark.parametrize(("allowed", "warned"), [("0", True), ("1", False)])
+def test_reads_that_are_clipped_are_warned_of(tmp_path, monkeypatch, allowed, warned):
+    monkeypatch.chdir(tmp_path)
+    text = DESIGN.replace('clip_high = "3.3V"', f'clip_high = "1.65V"\nclipped = {allowed}')
+    (tmp_path / "die.toml").write_text(text)
+    monitored = subprocess.run(
+        [sys.executable, "-m", "mtjspice.cli", "simulate", "die.toml", "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    share = json.loads(monitored.stdout)["attrs"]["clipped_share"]
+    assert 0 < share < 1
+    said = f"{100 * share:.2f} % of the reads are clipped"
+    assert (said in " ".join(monitored.stderr.split())) is warned
+
+
+def test_the_doctor_answers_in_json(mtjspice):
+    code, said = mtjspice("doctor", "--json")
+    assert code == 0
+    assert {"Python", "ngspice"} <= {finding["part"] for finding in json.loads(said)}

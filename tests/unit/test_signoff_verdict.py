@@ -1,0 +1,129 @@
+import numpy as np
+import pytest
+from unit.builders import network
+
+from mtjspice.data.samples import Samples
+from mtjspice.signoff.levels import LayerRead, SpiceRun, full_scale_current, ideal_current
+from mtjspice.signoff.verdict import compare, judge, passes, score, warnings
+from mtjspice.spec import Crossbar, Limits, Readout, Study, TransimpedanceAmplifier
+
+# One layer that passes its inputs on: the class is the larger input.
+NET = network(([[1, 0], [0, 1]], [0, 0]))
+SAMPLES = Samples(
+    inputs=np.array([[1.0, 0.0], [0.9, 0.2], [0.0, 1.0], [0.3, 0.8]]),
+    labels=np.array([0, 0, 1, 1]),
+    train=np.array([True, False, True, False]),
+    classes=("left", "right"),
+    source="made up",
+)
+STUDY = Study(
+    name="s",
+    crossbar=Crossbar(rows=2, columns=4),
+    readout=Readout(g_norm=(0.5, 1.0, 2.0)),
+    limits=Limits(min_accuracy=0.75, max_accuracy_drop=0.25, max_flips=0.25),
+)
+
+
+def run_with(outputs: np.ndarray, error: float = 0.0, clipped: float = 0.0) -> SpiceRun:
+    """A run of NET with these outputs, currents off by a share of full scale."""
+    layer, volts = NET.layers[0], SAMPLES.inputs[None] * STUDY.readout.read_voltage
+    current = ideal_current(STUDY, layer, volts) + error * full_scale_current(STUDY, layer)
+    read = LayerRead(volts, np.repeat(current, 3, axis=0), clipped, delivered=np.ones((2, 4)))
+    return SpiceRun(outputs=outputs, reads=(read,))
+
+
+def with_flips(*samples: int) -> SpiceRun:
+    outputs = np.repeat(SAMPLES.inputs[None], 3, axis=0)
+    outputs[:, list(samples)] = outputs[:, list(samples), ::-1]
+    return run_with(outputs)
+
+
+def value(figures, name):
+    return next(figure for figure in figures if figure.name == name)
+
+
+def test_a_run_like_the_ideal_one_has_no_flips_and_passes():
+    comparison = compare(STUDY, [NET], SAMPLES, [with_flips()])
+    assert comparison.flips == ()
+    assert comparison.ngspice.confusion.tolist() == [[2, 0], [0, 2]]
+    assert passes(judge(STUDY, comparison))
+
+
+def test_a_flip_names_network_sample_and_the_classes():
+    (flip,) = compare(STUDY, [NET], SAMPLES, [with_flips(1)]).flips
+    assert (flip.network, flip.sample, flip.label, flip.ideal, flip.ngspice) == ("n", 1, 0, 0, 1)
+
+
+def test_a_limit_is_kept_at_its_value_and_broken_beyond():
+    at_limit = judge(STUDY, compare(STUDY, [NET], SAMPLES, [with_flips(1)]))
+    assert value(at_limit, "accuracy, all samples, ngspice").value == 0.75
+    assert passes(at_limit)
+    beyond = judge(STUDY, compare(STUDY, [NET], SAMPLES, [with_flips(1, 3)]))
+    assert [f.holds for f in beyond if f.limit] == [False] * 3
+    assert not passes(beyond)
+
+
+def test_a_limit_that_is_left_out_is_not_checked():
+    study = STUDY.replace(limits=Limits())
+    figures = judge(study, compare(study, [NET], SAMPLES, [with_flips(0, 1, 2, 3)]))
+    assert {figure.holds for figure in figures} == {None}
+    assert passes(figures)
+
+
+def test_train_and_test_samples_are_scored_apart():
+    comparison = compare(STUDY, [NET], SAMPLES, [with_flips(1)])
+    shares = [comparison.ngspice.tuned(split).item() for split in ("all", "train", "test")]
+    assert shares == [0.75, 1.0, 0.5]
+
+
+def test_the_setting_is_chosen_on_the_training_samples_alone():
+    outputs = np.repeat(SAMPLES.inputs[None], 3, axis=0)
+    outputs[:2] = SAMPLES.inputs[:, ::-1]  # all wrong at the first two settings
+    outputs[2, [1, 3]] = SAMPLES.inputs[[1, 3], ::-1]  # test samples wrong at the third
+    scored = score("ngspice", [outputs], SAMPLES)
+    assert scored.best.tolist() == [2]
+    assert scored.tuned("train").item() == 1.0
+
+
+def test_several_networks_are_judged_by_their_median():
+    runs = [with_flips(), with_flips(1), with_flips(1, 3)]
+    figures = judge(STUDY, compare(STUDY, [NET] * 3, SAMPLES, runs))
+    accuracy = value(figures, "accuracy, all samples, ngspice")
+    assert accuracy.value == 0.75
+    assert "median over the networks" in accuracy.how
+
+
+@pytest.mark.parametrize("error", [0.01, -0.02])
+def test_the_current_error_is_a_share_of_full_scale(error):
+    run = run_with(np.repeat(SAMPLES.inputs[None], 3, axis=0), error)
+    comparison = compare(STUDY, [NET], SAMPLES, [run])
+    assert comparison.current_errors[0] == pytest.approx(np.full(16, error))
+    rms = value(judge(STUDY, comparison), "current error of layer 1, RMS, ngspice")
+    assert rms.value == pytest.approx(abs(error))
+
+
+@pytest.mark.parametrize(
+    ("g_norm", "right_at", "warned"),
+    [((0.5, 1.0, 2.0), 1, []), ((0.5, 1.0, 2.0), 2, ["ngspice"]), ((0.5,), 0, [])],
+)
+def test_a_best_setting_at_the_edge_of_those_tried_is_warned_of(g_norm, right_at, warned):
+    study = STUDY.replace(readout=Readout(g_norm=g_norm))
+    wrong = np.repeat(SAMPLES.inputs[None, :, ::-1], len(g_norm), axis=0)
+    wrong[right_at] = SAMPLES.inputs
+    comparison = compare(study, [NET], SAMPLES, [run_with(wrong)])
+    said = warnings(study, comparison)
+    assert [line.split(":")[0] for line in said] == warned
+    assert all("readout.g_norm" in line for line in said)
+
+
+@pytest.mark.parametrize(("allowed", "warned"), [(0.0, True), (0.1, True), (0.25, False)])
+def test_reads_that_are_clipped_more_than_allowed_are_warned_of(allowed, warned):
+    amplifier = TransimpedanceAmplifier(clipped=allowed)
+    study = STUDY.replace(periphery=amplifier, readout=Readout(g_norm=(0.5, 1.0, 2.0)))
+    outputs = np.repeat(SAMPLES.inputs[None], 3, axis=0)
+    runs = [run_with(outputs, clipped=share) for share in (0.2, 0.3)]
+    comparison = compare(study, [NET, NET], SAMPLES, runs)
+    assert comparison.clipped == (pytest.approx(0.25),)
+    said = [line for line in warnings(study, comparison) if "clipped" in line]
+    assert bool(said) is warned
+    assert all("25.00 % of the reads of layer 1" in line for line in said)

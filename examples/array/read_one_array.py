@@ -12,11 +12,12 @@ from mtjspice.collect import simulate
 from mtjspice.device.conductance import conductance
 from mtjspice.device.variation import draw_junctions
 from mtjspice.netlist.pyspice import to_circuit
-from mtjspice.spec import Experiment, read_spec
+from mtjspice.spec import Experiment, Line, read_spec
 
 # 1. The description: frozen data, here from a file. It can be changed only by making another one.
 experiment = read_spec(Path(__file__).parent / "array.toml", Experiment)
-longer_wires = experiment.replace(crossbar=experiment.crossbar.replace(wire_row=20.0))
+word_lines = Line(resistance=20.0, end=100.0)
+longer_wires = experiment.replace(crossbar=experiment.crossbar.replace(row=word_lines))
 
 # 2. What the array would give without wires: the junctions of this die, as a matrix.
 mtj = experiment.crossbar.cell.mtj

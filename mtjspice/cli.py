@@ -30,8 +30,13 @@ from mtjspice.errors import InputError, MtjspiceError
 from mtjspice.spec import DieDesign, Experiment, Study, changed, read_spec
 from mtjspice.units import si
 
+HELP = """
+Simulate arrays of magnetic tunnel junctions in ngspice, and the networks that live in them.
+
+Exit codes: 0 done or verdict pass, 1 verdict fail, 2 bad input, 3 simulator missing or failed.
+"""
 app = typer.Typer(
-    help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
 
 SpecFile = Annotated[Path, typer.Argument(metavar="SPEC.toml", show_default=False)]

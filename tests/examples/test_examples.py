@@ -1,7 +1,9 @@
 """The examples of the README run and say what it says."""
 
 import json
+import re
 import runpy
+import subprocess
 import sys
 
 import pytest
@@ -55,6 +57,23 @@ def test_a_broken_limit_is_exit_code_1(monkeypatch, capsys, repository, tmp_path
     assert report(tmp_path / "out")["verdict"] == "fail"
 
 
+def test_a_study_on_gated_cells_with_amplifiers_runs_to_its_verdict(
+    monkeypatch, capsys, repository, tmp_path
+):
+    text = (repository / "examples" / "wine" / "experiment.toml").read_text()
+    amplifier = 'kind = "transimpedance"\nreference = 0.5\nzero = 1.0\nclip_low = 0.9'
+    text = text.replace('kind = "passive"', 'kind = "gated"')
+    text = text.replace('kind = "virtual_ground"', amplifier)
+    text = re.sub(r"g_norm = .*", "g_norm = [0.4, 0.5]", text)
+    spec = tmp_path / "gated.toml"
+    spec.write_text(re.sub(r"\[limits\].*", "", text, flags=re.DOTALL))
+    assert command(monkeypatch, "run", spec, "--out", tmp_path / "out", "--json") == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content["verdict"] == "pass"
+    assert max(content["levels"]["ngspice"]["accuracy"]["all"][0]) > 0.6
+    assert any("clipped by the amplifier" in warning for warning in content["warnings"])
+
+
 def test_one_published_solution_runs_through_the_same_path(
     monkeypatch, capsys, repository, shared_data, tmp_path
 ):
@@ -87,3 +106,13 @@ def test_doctor_finds_everything(monkeypatch, capsys):
     assert command(monkeypatch, "doctor", "--json") == 0
     found = {part["part"]: part for part in json.loads(capsys.readouterr().out)}
     assert found["ngspice"]["usable"]
+
+
+def test_plain_ngspice_runs_the_netlist_of_a_tile_of_die20k(repository, tmp_path):
+    die = repository / "examples" / "die20k" / "die.toml"
+    cli.app(["netlist", str(die), "--tile", "7", "--out", str(tmp_path)], standalone_mode=False)
+    done = subprocess.run(
+        ["ngspice", "-b", "deck.cir"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "No. of Data Rows : 10" in done.stdout
+    assert not re.search("error|singular|aborted", done.stdout + done.stderr, re.IGNORECASE)

@@ -4,10 +4,12 @@ One library per process: ngspice's state is global.
 """
 
 import functools
+import json
 import os
 import re
 import warnings
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +153,8 @@ class Library(Shared.NgSpiceShared):  # type: ignore[misc]
 def open_library() -> Library:
     """The library of this process, loaded at the first call."""
     return Library()
+
+
+if __name__ == "__main__":
+    # What this library says of itself, for `mtjspice.spice.probe` in another process.
+    print(json.dumps(asdict(open_library().info)))

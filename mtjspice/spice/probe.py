@@ -8,7 +8,7 @@ import platform
 import re
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from mtjspice.errors import SimulatorMissingError
@@ -78,7 +78,7 @@ def probe() -> NgspiceInfo:
 
 @functools.cache
 def _probe(library: str) -> NgspiceInfo:
-    command = [sys.executable, "-m", "mtjspice.spice.probe"]
+    command = [sys.executable, "-m", "mtjspice.spice.library"]
     environment = os.environ | {LIBRARY_VARIABLE: library}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     answer = re.search(r"^\{.*\}$", done.stdout, re.MULTILINE)
@@ -91,15 +91,3 @@ def _probe(library: str) -> NgspiceInfo:
     if info.version < MIN_VERSION:
         raise SimulatorMissingError(f"{library} is ngspice {info.version}, too old. {ADVICE}")
     return info
-
-
-def _report_library() -> None:
-    """Print what this process's library says of itself, for `probe` in another process."""
-    from mtjspice.spice.library import open_library  # noqa: PLC0415, loads the library
-
-    library = open_library()
-    print(json.dumps(asdict(library.info)))
-
-
-if __name__ == "__main__":
-    _report_library()

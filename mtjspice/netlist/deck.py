@@ -1,6 +1,6 @@
 """Experiment -> netlist text that ngspice runs, and what to read from it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mtjspice.netlist import nodes
 from mtjspice.netlist.array import array_elements
@@ -95,7 +95,7 @@ def build_deck(experiment: Experiment) -> Deck:
     deck = _what_to_read(experiment, elements)
     observed = (node for side in (deck.word_volts, deck.bit_volts) for row in side for node in row)
     check_elements(elements, observed)
-    return Deck(**{**deck.__dict__, "text": _text(experiment, elements, deck, card)})
+    return replace(deck, text=_text(experiment, elements, deck, card))
 
 
 def _what_to_read(experiment: Experiment, elements: tuple[Element, ...]) -> Deck:
@@ -114,6 +114,7 @@ def _what_to_read(experiment: Experiment, elements: tuple[Element, ...]) -> Deck
     sources.pop(INDEX, None)
     latched = experiment.sensed_columns if isinstance(experiment.periphery, SenseAmplifier) else ()
     compared = latched if timed else ()
+    supplies = {c: sources.pop(nodes.supply(c)) for c in compared}
     return Deck(
         text="",
         points=None if timed else experiment.stimulus.volts.shape[0],
@@ -122,7 +123,7 @@ def _what_to_read(experiment: Experiment, elements: tuple[Element, ...]) -> Deck
         output_volts={c: nodes.output(c) for c in experiment.sensed_columns if amplified},
         sense_volts={c: nodes.column_end(c) for c in latched},
         latch_volts={c: (nodes.latch(c, "p"), nodes.latch(c, "n")) for c in compared},
-        latch_currents={c: sources.pop(nodes.supply(c)) for c in compared},
+        latch_currents=supplies,
         other_currents=tuple(sources.values()),
         word_volts=tuple(tuple(place.row(r, c) for c in range(columns)) for r in cells),
         bit_volts=tuple(tuple(place.column(r, c) for c in range(columns)) for r in cells),

@@ -41,7 +41,7 @@ from mtjspice.spice.simulate import run_deck, with_solver
 
 SIZES = (8, 16, 25, 32, 64, 128)
 KINDS = {"passive": (PassiveCell(), 0.0), "gated": (GatedCell(), 0.5)}
-ROUNDS = 3
+ROUNDS = 5
 
 
 def array(kind: str, size: int, vectors: int) -> Experiment:

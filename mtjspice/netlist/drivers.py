@@ -8,7 +8,7 @@ import numpy.typing as npt
 from mtjspice.netlist import nodes
 from mtjspice.netlist.cells import BULK, WELL, gates_along, kind_of
 from mtjspice.netlist.elements import BehaviouralVoltage, Element, VoltageSource
-from mtjspice.netlist.nodes import GROUND, INDEX
+from mtjspice.netlist.nodes import GROUND, INDEX, Nodes
 from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.cell import PassiveCell, TransmissionGateCell
 from mtjspice.spec.experiment import Experiment
@@ -79,12 +79,16 @@ def _gates(experiment: Experiment) -> Iterator[Element]:
     cell = crossbar.cell
     if isinstance(cell, PassiveCell):
         return
-    along_column = gates_along(cell) == "column"
-    selected = set(experiment.sensed_columns if along_column else experiment.driven_rows)
+    place = Nodes(experiment)
+    lines = crossbar.columns if gates_along(cell) == "column" else crossbar.rows
+    states = {k: place.selected(k) for k in range(lines)}
     for gate, high in kind_of(cell).gate_lines.items():
-        for k in range(crossbar.columns if along_column else crossbar.rows):
-            volts = cell.gate_volts if (k in selected) == high else 0.0
-            yield VoltageSource(f"{gate}{k}", nodes.gate_end(gate, k), GROUND, volts)
+        if experiment.analysis.kind == "dc":
+            ends = {nodes.gate_at_rest(gate, on=on): on for on in states.values()}
+        else:
+            ends = {nodes.gate_end(gate, k): on for k, on in states.items()}
+        for end, on in ends.items():
+            yield VoltageSource(end, end, GROUND, cell.gate_volts if on == high else 0.0)
     yield VoltageSource(BULK, BULK, GROUND, 0.0)
     if isinstance(cell, TransmissionGateCell):
         yield VoltageSource(WELL, WELL, GROUND, cell.gate_volts)

@@ -37,7 +37,7 @@ def broken(*defects, crossbar=None, **parts):
 def test_a_gated_cell_is_a_junction_and_an_nmos_to_the_source_line():
     parts = elements(made({"cell": GatedCell(), "row": WIRE, "column": WIRE}))
     assert parts["Bc0_1"].startswith("bl0_1 x0_1 I=")
-    assert parts["Mn0_1"] == f"x0_1 wlin1 sl0_1 bulk {SIZE}"
+    assert parts["Mn0_1"] == f"x0_1 wlon sl0_1 bulk {SIZE}"
     assert parts["Vbulk"] == "bulk 0 0.0"
     assert "Vwell" not in parts
 
@@ -45,32 +45,53 @@ def test_a_gated_cell_is_a_junction_and_an_nmos_to_the_source_line():
 def test_a_transmission_gate_has_a_pmos_beside_the_nmos():
     parts = elements(made({"cell": TransmissionGateCell(gate_volts=3.0), "row": WIRE}))
     assert parts["Bc0_1"].startswith("bl0_1 x0_1 I=")
-    assert parts["Mn0_1"] == f"x0_1 wlin1 end1 bulk {SIZE}"
-    assert parts["Mp0_1"] == "x0_1 wlbin1 end1 well pmos_33 w=4e-06 l=3.5e-07"
+    assert parts["Mn0_1"] == f"x0_1 wlon end1 bulk {SIZE}"
+    assert parts["Mp0_1"] == "x0_1 wlbon end1 well pmos_33 w=4e-06 l=3.5e-07"
     assert parts["Vbulk"] == "bulk 0 0.0"
     assert parts["Vwell"] == "well 0 3.0"
 
 
+SOME = {"driven_rows": (0,), "sensed_columns": (2, 1)}
+
+
+def selected(gates: str, **parts) -> dict[str, str]:
+    """The netlist of two rows and three columns, of which one row and two columns are selected."""
+    cell = TransmissionGateCell(gate_volts=3.0, gates=gates)
+    made = experiment(STATES, [[0.1]], crossbar={"cell": cell}, stimulus=SOME, **parts)
+    return elements(made)
+
+
 @pytest.mark.parametrize(
-    ("gates", "on"),
-    [("column", {"wl0": 0.0, "wl1": 3.0, "wl2": 3.0}), ("row", {"wl0": 3.0, "wl1": 0.0})],
+    ("gates", "on"), [("column", {0: False, 1: True, 2: True}), ("row", {0: True, 1: False})]
 )
 def test_gates_of_selected_lines_are_on(gates, on):
-    some = {"driven_rows": (0,), "sensed_columns": (2, 1)}
-    cell = TransmissionGateCell(gate_volts=3.0, gates=gates)
-    parts = elements(experiment(STATES, [[0.1]], crossbar={"cell": cell}, stimulus=some))
-    for line, volts in on.items():
-        node = f"{line[:2]}in{line[2:]}"
-        assert parts[f"V{line}"] == f"{node} 0 {volts}"
-        assert parts[f"V{line.replace('wl', 'wlb')}"] == (
-            f"{node.replace('wl', 'wlb')} 0 {3.0 - volts}"
-        )
-    assert len([name for name in parts if name.startswith("Vwl")]) == 2 * len(on)
+    timed = selected(gates, analysis=TransientRead())
+    for k, high in on.items():
+        assert timed[f"Vwlin{k}"] == f"wlin{k} 0 {3.0 if high else 0.0}"
+        assert timed[f"Vwlbin{k}"] == f"wlbin{k} 0 {0.0 if high else 3.0}"
+    assert len([name for name in timed if name.startswith("Vwl")]) == 2 * len(on)
+
+
+@pytest.mark.parametrize("gates", ["column", "row"])
+def test_at_rest_gates_that_are_on_are_one_node_and_those_that_are_off_another(gates):
+    parts = selected(gates)
+    sources = {name: rest for name, rest in parts.items() if name.startswith("Vwl")}
+    assert sources == {
+        "Vwlon": "wlon 0 3.0",
+        "Vwloff": "wloff 0 0.0",
+        "Vwlbon": "wlbon 0 0.0",
+        "Vwlboff": "wlboff 0 3.0",
+    }
+    # Row 0 is driven, columns 1 and 2 are sensed.
+    on = {"column": {"0_1", "0_2", "1_1", "1_2"}, "row": {"0_0", "0_1", "0_2"}}[gates]
+    gate = {name[2:]: rest.split()[1] for name, rest in parts.items() if name.startswith("Mn")}
+    assert {cell for cell, node in gate.items() if node == "wlon"} == on
+    assert set(gate.values()) == {"wlon", "wloff"}
 
 
 @pytest.mark.parametrize(("gates", "gate"), [("column", "wlin2"), ("row", "wlin1")])
 def test_gate_lines_run_along_columns_or_rows(gates, gate):
-    parts = elements(made({"cell": GatedCell(gates=gates)}))
+    parts = elements(made({"cell": GatedCell(gates=gates)}, analysis=TransientRead()))
     assert parts["Mn1_2"].split()[1] == gate
 
 

@@ -98,6 +98,7 @@ def run_study(
         versions=versions.of_everything(str(simulator.info)),
         times=times,
         simulations={"run": simulator.ran, "found": simulator.found},
+        keys=list(simulator.keys),
     )
     report = write_report(story, out)
     return Outcome(story.passed, figures, story.warnings, comparison, report, times)

@@ -40,6 +40,7 @@ class Simulator:
         info: the ngspice that is used.
         ran: number of simulations run so far.
         found: number of simulations found in the store so far.
+        keys: of all simulations asked for so far, each once, in their order.
         seconds: wall time that ngspice took, summed over workers.
 
     Raises:
@@ -54,6 +55,7 @@ class Simulator:
         self.jobs = jobs or len(os.sched_getaffinity(0))
         self.store = make_folder(store) if store is not None else None
         self.ran = self.found = 0
+        self.keys: dict[str, None] = {}
         self.seconds = 0.0
         self._pool = WorkerPool(self.jobs, timeout_s=timeout_s)
 
@@ -81,6 +83,7 @@ class Simulator:
                 netlist and log. The others are finished first and stay in the store.
         """
         decks = [build_deck(experiment) for experiment in experiments]
+        self.keys |= {self.key(deck): None for deck in decks}
         results: list[xr.Dataset | None] = [self._load(deck) for deck in decks]
         waiting: dict[Future[Vectors], int] = {}
         for i, deck in enumerate(decks):

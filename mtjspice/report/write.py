@@ -35,6 +35,7 @@ class Story:
     versions: dict[str, str]
     times: dict[str, float]
     simulations: dict[str, int]
+    keys: list[str]
 
 
 def write_report(story: Story, out: Path) -> Path:
@@ -80,6 +81,7 @@ def _manifest(story: Story) -> dict[str, Any]:
         "seed": story.study.seed,
         "study": format_spec(story.study),
         "versions": story.versions,
+        "simulations": story.keys,
     }
 
 

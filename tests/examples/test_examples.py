@@ -45,6 +45,10 @@ def test_the_wine_study_passes_twice_with_the_same_report(
     content = json.loads(capsys.readouterr().out)
     assert content["times"]["simulations"] == {"run": 0, "found": 15}
     assert report(tmp_path / "one") == second
+    manifest = json.loads((tmp_path / "one" / "manifest.json").read_text())
+    stored = {path.stem for path in (tmp_path / "one" / "simulations").glob("*.nc")}
+    assert set(manifest["simulations"]) == stored
+    assert len(stored) == 15
 
 
 def test_a_broken_limit_is_exit_code_1(monkeypatch, capsys, repository, tmp_path):

@@ -55,6 +55,7 @@ def story() -> Story:
         versions={"python": "3", "simulator": "ngspice 46 (KLU)"},
         times={"training": 1.0},
         simulations={"run": 2, "found": 0},
+        keys=["a", "b"],
     )
 
 
@@ -125,6 +126,7 @@ def test_the_manifest_determines_the_study(folder):
     manifest = json.loads((folder / "manifest.json").read_text())
     assert parse_spec(manifest["study"], Study) == STUDY
     assert manifest["study_key"] == STUDY.key()
+    assert manifest["simulations"] == ["a", "b"]
 
 
 def test_a_report_has_three_files(folder):

@@ -44,8 +44,8 @@ class Nodes:
     def gate(self, line: str, row: int, column: int) -> str:
         """A gate line at a cell; at rest all lines that are on are one node, and all others one.
 
-        Gates draw no current then, and a sweep is a tenth faster without a node and a source for
-        each line.
+        Gates draw no current then, and a node and a source for each line would be unknowns for
+        nothing.
         """
         crossbar = self.experiment.crossbar
         if gates_along(crossbar.cell) == "column":

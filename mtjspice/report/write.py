@@ -9,6 +9,7 @@ from typing import Any
 import jinja2
 import numpy as np
 from markupsafe import Markup
+from scipy import stats
 
 from mtjspice.data.figures import Figure
 from mtjspice.data.files import write_text
@@ -110,6 +111,7 @@ def _page(story: Story) -> str:
         others=[figure for figure in story.figures if not figure.limit],
         lowest=[100 * np.nanmin(layer) for layer in c.delivered],
         mean_error=[100 * layer.mean() for layer in c.current_errors],
+        interval=_interval(story),
         array=_array_words(study),
         spec=format_spec(study),
     )
@@ -121,6 +123,17 @@ def _row(story: Story, level: Any) -> dict[str, str]:
     return {"level": level.level, "g_norm": f"{np.median(best):g}"} | {
         split: f"{100 * np.median(level.tuned(split)):.2f} %" for split in SPLITS
     }
+
+
+def _interval(story: Story) -> dict[str, str] | None:
+    """Clopper–Pearson interval of one network's test accuracy in ngspice; None for several."""
+    if len(story.networks) > 1:
+        return None
+    count = int((~story.samples.train).sum())
+    right = round(float(story.comparison.ngspice.tuned("test")[0]) * count)
+    bounds = stats.binomtest(right, count).proportion_ci(0.95, method="exact")
+    low, high = f"{100 * bounds.low:.1f}", f"{100 * bounds.high:.1f}"
+    return {"samples": str(count), "low": low, "high": high}
 
 
 def _array_words(study: Study) -> str:

@@ -163,3 +163,10 @@ def test_a_failed_study_says_so(story, tmp_path):
     write_report(dataclasses.replace(story, passed=False), tmp_path)
     assert "FAIL" in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert json.loads((tmp_path / "report.json").read_text())["verdict"] == "fail"
+
+
+def test_the_page_tells_how_sure_the_test_accuracy_is(folder, story):
+    page = (folder / "report.html").read_text()
+    count = int((~story.samples.train).sum())
+    assert f"With {count} test samples" in page
+    assert "at 95 % confidence (Clopper–Pearson)" in page

@@ -27,7 +27,7 @@ from rich.table import Table
 
 from mtjspice.device.trial import tile_experiment
 from mtjspice.errors import InputError, MtjspiceError
-from mtjspice.spec import DieDesign, Experiment, Study, changed, read_spec
+from mtjspice.spec import Calibration, DieDesign, Experiment, Study, changed, read_spec
 from mtjspice.units import si
 
 HELP = """
@@ -138,6 +138,30 @@ def simulate(
 
 
 @app.command()
+def calibrate(
+    spec: SpecFile,
+    out: OutFolder = None,
+    seed: Seed = None,
+    jobs: Jobs = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit the surrogate to ngspice, judge it on runs that it never saw, write card and report."""
+    from mtjspice.calibrate.run import run_calibration  # noqa: PLC0415, imports torch
+
+    calibration = read_spec(spec, Calibration)
+    if seed is not None:
+        calibration = changed(calibration, "--seed", seed=seed)
+    folder = out or Path("out") / calibration.name
+    with _about(spec), _progress() as tell:
+        outcome = run_calibration(calibration, folder, jobs=jobs, progress=tell)
+    if as_json:
+        _print_json(json.loads((folder / "report.json").read_text()))
+    else:
+        _print_calibration(outcome)
+    raise typer.Exit(0 if outcome.passed else 1)
+
+
+@app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Say what is installed, and what to do about what is not."""
     from mtjspice.spice.doctor import examine  # noqa: PLC0415
@@ -218,6 +242,30 @@ def _print_outcome(study: Study, outcome: Any) -> None:
         console.print(f"warning: {warning}", soft_wrap=True, markup=False)
     seconds = ", ".join(f"{name} {s:.1f} s" for name, s in outcome.times.items())
     console.print(f"times: {seconds}")
+    console.print(f"report: {outcome.report}", soft_wrap=True, markup=False)
+    console.print(f"verdict: {'PASS' if outcome.passed else 'FAIL'}")
+
+
+def _print_calibration(outcome: Any) -> None:
+    """The held-out errors of a card."""
+    console = Console()
+    table = Table(title=escape(f"{outcome.card.name}: surrogate − ngspice, % of full scale"))
+    for heading in ("what is new", "level", "tiles", "RMS", "99.9 %", "largest", "equal signs"):
+        table.add_column(
+            heading, justify="left" if heading in ("what is new", "level") else "right"
+        )
+    for line in outcome.card.errors:
+        errors = (f"{100 * x:.4f}" for x in (line.rms, line.p999, line.maximum))
+        signs = f"{100 * line.equal_signs:.3f} %"
+        table.add_row(line.group, line.level, str(line.tiles), *errors, signs)
+    console.print(table)
+    for figure in outcome.figures:
+        if figure.limit:
+            holds = "holds" if figure.holds else "BROKEN"
+            console.print(f"limit: {figure.name}: {figure.value:.4g} {figure.limit}: {holds}")
+    for failure in outcome.failures:
+        console.print(f"warning: simulation failed: {failure}", soft_wrap=True, markup=False)
+    console.print(f"card: {outcome.path}", soft_wrap=True, markup=False)
     console.print(f"report: {outcome.report}", soft_wrap=True, markup=False)
     console.print(f"verdict: {'PASS' if outcome.passed else 'FAIL'}")
 

@@ -82,9 +82,25 @@ class Simulator:
             SimulationError: if one fails, or its worker dies twice, with the folder that keeps its
                 netlist and log. The others are finished first and stay in the store.
         """
+        found = self.attempt(experiments, progress)
+        failures = [one for one in found if isinstance(one, SimulationError)]
+        if failures:
+            if len(failures) > 1:
+                failures[0].add_note(f"{len(failures)} of {len(found)} simulations failed")
+            raise failures[0]
+        return [one for one in found if not isinstance(one, SimulationError)]
+
+    def attempt(
+        self, experiments: Sequence[Experiment], progress: Progress | None = None
+    ) -> list[xr.Dataset | SimulationError]:
+        """As `run`, with the error of each simulation that failed in the place of its result.
+
+        Raises:
+            InputError: if a circuit has a node without a path to ground.
+        """
         decks = [build_deck(experiment) for experiment in experiments]
         self.keys |= {self.key(deck): None for deck in decks}
-        results: list[xr.Dataset | None] = [self._load(deck) for deck in decks]
+        results: list[xr.Dataset | SimulationError | None] = [self._load(deck) for deck in decks]
         waiting: dict[Future[Vectors], int] = {}
         for i, deck in enumerate(decks):
             if results[i] is None:
@@ -93,20 +109,15 @@ class Simulator:
         self.found += done
         if progress:
             progress(done, len(decks))
-        failures = []
         for future in as_completed(waiting):
             i = waiting[future]
             try:
                 results[i] = self._finish(experiments[i], decks[i], future)
             except SimulationError as error:
-                failures.append(error)
+                results[i] = error
             done += 1
             if progress:
                 progress(done, len(decks))
-        if failures:
-            if len(failures) > 1:
-                failures[0].add_note(f"{len(failures)} of {len(decks)} simulations failed")
-            raise failures[0]
         return [result for result in results if result is not None]
 
     def run_samples(

@@ -10,12 +10,13 @@ term of W. F. Brinkman, R. C. Dynes, J. M. Rowell, J. Appl. Phys. 41, 1915 (1970
 barrier.
 
 This module is the one source of the law: the netlist generator writes `expression`, the card
-``models/mtj.lib`` is generated from it, and everything in Python calls `current` and `slope`. The
+``models/mtj.lib`` is generated from it, and everything in Python starts from `coefficients`. The
 AP branch is evaluated as V (1/R_P − V_h² TMR0/R_P / (V_h² (1+TMR0) + V²)), which is the same, has
 no division by zero, and has the fewest operations: ngspice spends a third of its time in it.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,48 @@ from mtjspice.spec.mtj import Mtj
 from mtjspice.units import format_quantity
 
 Floats = npt.NDArray[np.float64]
+
+
+class Coefficients(NamedTuple):
+    """Of ``I(V) = V (linear + cubic V² − drop / (at + V²))``, which is the law of either state.
+
+    Attributes:
+        linear: S.
+        cubic: S/V².
+        drop: S·V²; 0 in the P state.
+        at: V².
+    """
+
+    linear: Floats
+    cubic: Floats
+    drop: Floats
+    at: Floats
+
+
+def coefficients(
+    state: npt.ArrayLike, r_p: npt.ArrayLike, tmr0: npt.ArrayLike, mtj: Mtj
+) -> Coefficients:
+    """The law of junctions as numbers, for whoever evaluates it: numpy, torch or ngspice.
+
+    Args:
+        state: 0 for P, 1 for AP; all array arguments broadcast.
+        r_p: each junction's own parallel resistance, Ω.
+        tmr0: each junction's own magnetoresistance ratio at zero bias.
+        mtj: the nominal junction, for the bias dependence that all share.
+    """
+    p, r, tmr = np.broadcast_arrays(
+        np.asarray(state) == 0,
+        np.asarray(r_p, dtype=np.float64),
+        np.asarray(tmr0, dtype=np.float64),
+    )
+    if math.isinf(mtj.v_half):
+        linear = np.where(p, 1 / r, 1 / (r * (1 + tmr)))
+        drop, at = np.zeros(r.shape), np.ones(r.shape)
+    else:
+        h = mtj.v_half**2
+        linear = 1 / r
+        drop, at = np.where(p, 0.0, h * tmr / r), np.where(p, 1.0, h * (1 + tmr))
+    return Coefficients(linear, np.where(p, mtj.c_parallel / r, 0.0), drop, at)
 
 
 def current(
@@ -41,29 +84,19 @@ def current(
     Returns:
         float64, A, in the broadcast shape.
     """
-    v, r, tmr = (np.asarray(a, dtype=np.float64) for a in (volts, r_p, tmr0))
-    parallel = v * (1 + mtj.c_parallel * v * v) / r
-    if math.isinf(mtj.v_half):
-        antiparallel = v / (r * (1 + tmr))
-    else:
-        h = mtj.v_half**2
-        antiparallel = v * (h + v * v) / (r * (h * (1 + tmr) + v * v))
-    return np.where(np.asarray(state) == 0, parallel, antiparallel)
+    v = np.asarray(volts, dtype=np.float64)
+    k, u = coefficients(state, r_p, tmr0, mtj), v * v
+    return v * (k.linear + k.cubic * u - k.drop / (k.at + u))
 
 
 def slope(
     volts: npt.ArrayLike, state: npt.ArrayLike, r_p: npt.ArrayLike, tmr0: npt.ArrayLike, mtj: Mtj
 ) -> Floats:
     """dI/dV of `current`, S; arguments and shape as there."""
-    v, r, tmr = (np.asarray(a, dtype=np.float64) for a in (volts, r_p, tmr0))
-    parallel = (1 + 3 * mtj.c_parallel * v * v) / r
-    if math.isinf(mtj.v_half):
-        antiparallel = 1 / (r * (1 + tmr)) + 0 * v
-    else:
-        h, u = mtj.v_half**2, v * v
-        a = h * (1 + tmr)
-        antiparallel = ((h + 3 * u) * (a + u) - 2 * u * (h + u)) / (r * (a + u) ** 2)
-    return np.where(np.asarray(state) == 0, parallel, antiparallel)
+    v = np.asarray(volts, dtype=np.float64)
+    k, u = coefficients(state, r_p, tmr0, mtj), v * v
+    lowered = k.drop / (k.at + u)
+    return k.linear + 3 * k.cubic * u - lowered * (1 - 2 * u / (k.at + u))
 
 
 def conductance(
@@ -91,11 +124,10 @@ def expression(v: str, state: int, r_p: float, tmr0: float, mtj: Mtj) -> str:
         tmr0: magnetoresistance ratio at zero bias.
         mtj: the nominal junction.
     """
+    k = coefficients(state, r_p, tmr0, mtj)
+    linear, cubic, drop, at = (format_quantity(float(x)) for x in k)
     if state == 0:
-        linear, cubic = format_quantity(1 / r_p), format_quantity(mtj.c_parallel / r_p)
         return f"{v}*({linear}+{cubic}*{v}*{v})"
     if math.isinf(mtj.v_half):
-        return f"{v}*{format_quantity(1 / (r_p * (1 + tmr0)))}"
-    h = mtj.v_half**2
-    full, drop, at = (format_quantity(x) for x in (1 / r_p, h * tmr0 / r_p, h * (1 + tmr0)))
-    return f"{v}*({full}-{drop}/({at}+{v}*{v}))"
+        return f"{v}*{linear}"
+    return f"{v}*({linear}-{drop}/({at}+{v}*{v}))"

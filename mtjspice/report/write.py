@@ -1,14 +1,11 @@
 """Write a study's report: ``report.json``, ``report.html``, ``manifest.json``."""
 
-import base64
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
-from markupsafe import Markup
 from scipy import stats
 
 from mtjspice.data.figures import Figure
@@ -16,6 +13,7 @@ from mtjspice.data.files import write_text
 from mtjspice.data.network import Network
 from mtjspice.data.samples import Samples
 from mtjspice.report import plots
+from mtjspice.report.page import inline, render
 from mtjspice.signoff.verdict import SPLITS, Comparison
 from mtjspice.spec.study import Study
 from mtjspice.spec.toml import format_spec
@@ -94,18 +92,12 @@ def _page(story: Story) -> str:
         "delivered": plots.delivered_plot(c.delivered),
         "errors": plots.error_plot(c.current_errors),
     }
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("mtjspice.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("study.html.j2").render(
+    return render(
+        "study.html.j2",
         story=story,
         c=c,
         study=study,
-        pictures={name: _inline(svg) for name, svg in pictures.items()},
+        pictures={name: inline(svg) for name, svg in pictures.items()},
         rows=[_row(story, level) for level in (c.ideal, c.ngspice)],
         limits=[figure for figure in story.figures if figure.limit],
         others=[figure for figure in story.figures if not figure.limit],
@@ -145,8 +137,3 @@ def _array_words(study: Study) -> str:
         f"line ends {si(x.row.end, 'Ω')} and {si(x.column.end, 'Ω')}, "
         f"read voltage {si(study.readout.read_voltage, 'V')}"
     )
-
-
-def _inline(svg: str) -> Markup:
-    """An SVG as the source of an image, so that the page needs no other file."""
-    return Markup("data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode())

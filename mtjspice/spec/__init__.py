@@ -1,6 +1,7 @@
 """What is described: frozen, validated, comparable, hashable data. Nothing here computes."""
 
 from mtjspice.spec.analysis import DcRead, TransientRead
+from mtjspice.spec.calibration import Calibration, CardLimits, Plan
 from mtjspice.spec.cell import (
     Cell,
     GatedCell,
@@ -36,6 +37,8 @@ from mtjspice.spec.tile import ProgrammedTile
 from mtjspice.spec.toml import build_spec, changed, format_spec, parse_spec, read_spec
 
 __all__ = [
+    "Calibration",
+    "CardLimits",
     "Cell",
     "Converter",
     "Crossbar",
@@ -50,6 +53,7 @@ __all__ = [
     "Mtj",
     "PassiveCell",
     "Periphery",
+    "Plan",
     "ProgrammedTile",
     "Readout",
     "SenseAmplifier",

@@ -1,0 +1,141 @@
+"""The access device of gated cells, measured in ngspice: what to run, and what to fit to it.
+
+An array of one cell whose junction is a short of known resistance leaves the access device alone
+between two ideal sources. Sweeps at several potentials of the output line, with and without shifted
+thresholds, give its voltage as a function of its current.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from mtjspice.device.variation import draw_normal
+from mtjspice.netlist.cards import read_card
+from mtjspice.netlist.cells import kind_of
+from mtjspice.spec.calibration import Calibration
+from mtjspice.spec.crossbar import Crossbar
+from mtjspice.spec.die import Defect, Die
+from mtjspice.spec.experiment import Experiment
+from mtjspice.spec.periphery import VirtualGround
+from mtjspice.spec.stimulus import Stimulus
+from mtjspice.spec.tile import ProgrammedTile
+from mtjspice.surrogate.access import AccessModel
+
+Floats = npt.NDArray[np.float64]
+
+SHORT = 1.0
+"""Resistance in the place of the junction, Ω; it is subtracted."""
+POTENTIALS, VOLTS = 8, 40
+"""Points of the sweeps, the second even: without current Kirchhoff's law has nothing to check."""
+SHIFT_POTENTIALS = 3
+POWERS = (5, 4)
+"""Coefficients along current and potential: they leave less than 10⁻⁷ V in the cards that ship."""
+SHIFT_POWERS = (3, 2)
+MISMATCH = 3.0
+"""Strength of the draws that show what threshold shifts do."""
+
+
+def access_experiments(spec: Calibration) -> list[Experiment]:
+    """The sweeps: first with nominal devices, then with shifted thresholds."""
+    transistors = len(kind_of(spec.crossbar.cell).transistors(spec.crossbar.cell))
+    nominal = [_sweep(spec, b, Die()) for b in _potentials(spec, POTENTIALS)]
+    shifted = [
+        _sweep(spec, b, Die(mismatch=MISMATCH, seed=seed))
+        for seed in range(2 * transistors)
+        for b in _potentials(spec, SHIFT_POTENTIALS)
+    ]
+    return nominal + shifted
+
+
+def fit_access(
+    spec: Calibration, results: Sequence[xr.Dataset | None]
+) -> tuple[AccessModel, dict[str, float]]:
+    """The coefficients, and how well they follow the sweeps; sweeps that failed are None.
+
+    Returns:
+        The model; and largest deviations in V: ``nominal`` of the nominal sweeps, ``shifted`` of
+        the others.
+    """
+    experiments = access_experiments(spec)
+    card = read_card(spec.technology)
+    transistors = kind_of(spec.crossbar.cell).transistors(spec.crossbar.cell)
+    sigma = np.array([card.threshold_sigma(t) for t in transistors])
+    points = [_points(spec, e, sigma, r) for e, r in zip(experiments, results, strict=True) if r]
+    current, volts, potential, shifts = (np.concatenate(part) for part in zip(*points, strict=True))
+    i_0, b_0 = float(np.abs(current).max()), spec.potential
+    x, y = current / i_0, potential / b_0
+    base, own = basis(x, y, POWERS), basis(x, y, SHIFT_POWERS)
+    whole = np.concatenate([base, *(own * shift[:, None] for shift in shifts.T)], axis=1)
+    coefficients = np.linalg.lstsq(whole, volts / current, rcond=None)[0]
+    off = np.abs((whole @ coefficients - volts / current) * current)
+    of_base, *of_shifts = np.split(
+        coefficients, base.shape[1] + own.shape[1] * np.arange(len(sigma))
+    )
+    as_lists = {"resistance": _sides(of_base, POWERS).tolist()}
+    model = AccessModel(
+        **as_lists,
+        sensitivity=[_padded(_sides(part, SHIFT_POWERS)).tolist() for part in of_shifts],
+        current_scale=i_0,
+        potential_scale=b_0,
+        threshold_sigma=sigma.tolist(),
+    )
+    nominal = (shifts == 0).all(axis=1)
+    return model, {"nominal": float(off[nominal].max()), "shifted": float(off[~nominal].max())}
+
+
+def basis(x: Floats, y: Floats, powers: tuple[int, int]) -> Floats:
+    """[point, coefficient]: the powers common to both signs of x, then those of each."""
+    common = [y**k for k in range(powers[1])]
+    forward = [(x > 0) * x**j * y**k for j in range(1, powers[0]) for k in range(powers[1])]
+    back = [(x < 0) * x**j * y**k for j in range(1, powers[0]) for k in range(powers[1])]
+    return np.stack([*common, *forward, *back], axis=1)
+
+
+def _sides(coefficients: Floats, powers: tuple[int, int]) -> Floats:
+    """[sign, power of x, power of y] from the coefficients of `basis`."""
+    common = coefficients[: powers[1]]
+    forward, back = coefficients[powers[1] :].reshape(2, powers[0] - 1, powers[1])
+    return np.stack([np.vstack([common, side]) for side in (forward, back)])
+
+
+def _padded(sides: Floats) -> Floats:
+    """With zeros for the powers that only the nominal device has."""
+    wide = np.zeros((2, *POWERS))
+    wide[:, : sides.shape[1], : sides.shape[2]] = sides
+    return wide
+
+
+def _potentials(spec: Calibration, count: int) -> Floats:
+    return spec.potential * _chebyshev(count)
+
+
+def _chebyshev(count: int) -> Floats:
+    """Points between −1 and 1 at which interpolation is nearly best."""
+    return -np.cos(np.pi * (np.arange(count) + 0.5) / count)
+
+
+def _sweep(spec: Calibration, potential: float, die: Die) -> Experiment:
+    return Experiment(
+        crossbar=Crossbar(rows=1, columns=1, cell=spec.crossbar.cell),
+        tile=ProgrammedTile(states=np.zeros((1, 1), dtype=np.uint8)),
+        stimulus=Stimulus(volts=spec.access_volts * _chebyshev(VOLTS)[:, None]),
+        die=die.replace(defects=(Defect(kind="short", row=0, column=0),), short_resistance=SHORT),
+        periphery=VirtualGround(reference=spec.periphery.reference + float(potential)),
+        technology=spec.technology,
+    )
+
+
+def _points(
+    spec: Calibration, experiment: Experiment, sigma: Floats, result: xr.Dataset
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """(current, voltage over the device, potential, shifts [point, transistor]) of a sweep."""
+    current = result["current"].to_numpy()[:, 0]
+    volts = experiment.stimulus.volts[:, 0] - SHORT * current
+    potential = experiment.periphery.reference - spec.periphery.reference
+    die = experiment.die
+    z = draw_normal(die.seed, 0, (1, 1, len(sigma)))[0, 0]
+    shifts = np.round(die.mismatch * sigma * z, 9)
+    ones = np.ones_like(current)
+    return current, volts, potential * ones, shifts * ones[:, None]

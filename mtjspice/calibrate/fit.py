@@ -1,0 +1,161 @@
+"""From results of the plan to a card."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+import xarray as xr
+
+from mtjspice.calibrate.access import fit_access
+from mtjspice.calibrate.amplifier import fit_amplifier
+from mtjspice.calibrate.errors import Reads, read_run, summary
+from mtjspice.calibrate.plan import HELD_INPUTS, Run, of_die
+from mtjspice.data import versions
+from mtjspice.errors import SimulationError, SimulatorError
+from mtjspice.spec.calibration import Calibration
+from mtjspice.spec.die import DefectKind
+from mtjspice.surrogate.access import AccessModel
+from mtjspice.surrogate.card import AmplifierModel, Card, Correction, Validity
+from mtjspice.surrogate.model import Level, Surrogate
+
+Results = Mapping[str, xr.Dataset]
+"""Of the runs that succeeded, by name."""
+
+
+def fit_card(
+    spec: Calibration, plan: Sequence[Run], results: Results, simulator: str
+) -> tuple[Card, dict[str, float]]:
+    """Fit everything that is fitted; the card's errors are still to be found.
+
+    Returns:
+        The card; and how well access devices follow their sweeps, V.
+
+    Raises:
+        SimulatorError: if fewer runs succeeded than the spec asks for, or none of a kind that the
+            fit cannot do without.
+    """
+    failed = tuple(run.name for run in plan if run.name not in results)
+    share = 1 - len(failed) / len(plan)
+    if share < spec.limits.completed:
+        raise SimulatorError(
+            f"{len(failed)} of {len(plan)} simulations failed ({', '.join(failed[:10])}); "
+            f"a fit needs {100 * spec.limits.completed:g} % of them (limits.completed)"
+        )
+    access, followed = _access(spec, plan, results)
+    blank = Card(
+        name=spec.name,
+        circuit=spec,
+        access=access,
+        amplifier=_amplifier(spec, results),
+        validity=_validity(spec, plan, results, access),
+        planned=len(plan),
+        failed=failed,
+        data_key=_data_key(plan, results),
+        versions=versions.of_everything(simulator),
+    )
+    tiles = [run for run in plan if run.group == HELD_INPUTS and run.name in results]
+    if not tiles:
+        raise SimulatorError("no tile of the calibration succeeded: there is nothing to fit to")
+    return blank.replace(correction=_correction(blank, tiles, results)), followed
+
+
+def judged_reads(
+    card: Card, level: Level, plan: Sequence[Run], results: Results
+) -> dict[str, list[Reads]]:
+    """All reads that were not fitted, by group."""
+    surrogate = Surrogate(card, level)
+    groups: dict[str, list[Reads]] = {}
+    for run in plan:
+        if run.group in ("access", "amplifier") or run.name not in results:
+            continue
+        reads = read_run(surrogate, card.circuit, run, results[run.name])
+        groups.setdefault(run.group, []).append(reads.judged())
+    return groups
+
+
+def with_errors(card: Card, plan: Sequence[Run], results: Results) -> Card:
+    """The card with its held-out errors, of both calibrated levels."""
+    levels: tuple[Level, ...] = ("full", "linear")
+    return card.replace(
+        errors=tuple(
+            summary(group, level, reads)
+            for level in levels
+            for group, reads in judged_reads(card, level, plan, results).items()
+        )
+    )
+
+
+def _access(
+    spec: Calibration, plan: Sequence[Run], results: Results
+) -> tuple[AccessModel | None, dict[str, float]]:
+    runs = [run for run in plan if run.group == "access"]
+    if not runs:
+        return None, {}
+    found = [results.get(run.name) for run in runs]
+    if sum(one is not None for one in found) < spec.limits.completed * len(runs):
+        raise SimulatorError("too many sweeps of the access device failed: it cannot be fitted")
+    return fit_access(spec, found)
+
+
+def _amplifier(spec: Calibration, results: Results) -> AmplifierModel | None:
+    if spec.periphery.kind != "transimpedance":
+        return None
+    if "amplifier" not in results:
+        raise SimulatorError("the sweep of the amplifier failed: it cannot be fitted")
+    return fit_amplifier(spec, results["amplifier"])
+
+
+def _validity(
+    spec: Calibration, plan: Sequence[Run], results: Results, access: AccessModel | None
+) -> Validity:
+    """What was held against ngspice, and nothing more."""
+    judged = [run.experiment for run in plan if run.group not in ("access", "amplifier")
+              and run.name in results]  # fmt: skip
+    kinds: set[DefectKind] = {
+        d.kind for e in judged for d in e.die.defects if d.tile == e.tile.index
+    }
+    return Validity(
+        volts=spec.read_voltage,
+        sizes=tuple(sorted({e.crossbar.shape for e in judged})),
+        defects=tuple(sorted(kinds)),
+        short_resistance=spec.die.short_resistance,
+        access_current=None if access is None else access.current_scale,
+        **of_die(spec.die),
+    )
+
+
+def _correction(card: Card, tiles: Sequence[Run], results: Results) -> Correction:
+    """Least squares over the fitted vectors of all tiles of the calibration."""
+    surrogate = Surrogate(card, "full")
+    parts, wanted = [], []
+    for run in tiles:
+        n = run.fitted
+        volts = torch.from_numpy(run.experiment.stimulus.volts[:n].copy())[None]
+        made = surrogate.program([run.experiment])
+        linear = volts @ made.linear
+        own = made.own_part(volts)
+        whole = made.currents(volts, linear)
+        parts.append(torch.stack([linear, own, whole - linear - own], -1).reshape(-1, 3).numpy())
+        wanted.append(results[run.name]["current"].to_numpy()[:n].ravel())
+    matrix, target = np.concatenate(parts), np.concatenate(wanted)
+    scale = np.abs(matrix).max(axis=0)
+    used = scale > 0
+    factors = np.ones(3)
+    found = np.linalg.lstsq(matrix[:, used] / scale[used], target, rcond=None)[0] / scale[used]
+    factors[used] = np.round(found, 9)
+    return Correction(linear=factors[0], own=factors[1], mixed=factors[2])
+
+
+def _data_key(plan: Sequence[Run], results: Results) -> str:
+    keys = [results[run.name].attrs["key"] for run in plan if run.name in results]
+    return hashlib.sha256("\n".join(keys).encode()).hexdigest()
+
+
+def failures_of(plan: Sequence[Run], found: Sequence[xr.Dataset | SimulationError]) -> list[str]:
+    """A line for each simulation that failed: its name, why, and where its netlist is."""
+    return [
+        f"{run.name}: {one.reason}" + (f" ({one.run_dir})" if one.run_dir else "")
+        for run, one in zip(plan, found, strict=True)
+        if isinstance(one, SimulationError)
+    ]

@@ -1,0 +1,214 @@
+"""Which simulations a calibration asks for. Pure: the same spec gives the same plan."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mtjspice.calibrate.access import access_experiments
+from mtjspice.calibrate.amplifier import amplifier_experiment
+from mtjspice.device.converter import quantised
+from mtjspice.spec.base import States
+from mtjspice.spec.calibration import Calibration
+from mtjspice.spec.cell import PassiveCell
+from mtjspice.spec.die import Defect, DefectKind, Die
+from mtjspice.spec.experiment import Experiment
+from mtjspice.spec.mtj import Mtj
+from mtjspice.spec.periphery import TransimpedanceAmplifier
+from mtjspice.spec.stimulus import Stimulus
+from mtjspice.spec.tile import ProgrammedTile
+
+Floats = npt.NDArray[np.float64]
+DEFECTS: tuple[DefectKind, ...] = (
+    "short",
+    "open",
+    "stuck_p",
+    "stuck_ap",
+    "dead_row",
+    "dead_column",
+    "bridged_rows",
+    "bridged_columns",
+)
+HELD_INPUTS, NEW_TILES, DEFECTIVE, SHORTED = "new inputs", "new tiles", "defects", "shorts"
+BASE_SEED = 1000
+"""Dies of the calibration have seeds of their own, far from those of people's specs."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One simulation of the plan.
+
+    Attributes:
+        name: unique, readable; also that of its netlist among the worst cases.
+        group: what it is for: ``access``, ``amplifier``, ``calibration``, or what is new in it.
+        experiment: what is simulated.
+        fitted: how many of its input vectors, from the first, are fitted; the others are judged.
+    """
+
+    name: str
+    group: str
+    experiment: Experiment
+    fitted: int = 0
+
+
+def make_plan(spec: Calibration) -> list[Run]:
+    """All simulations of a calibration, in a fixed order."""
+    runs = []
+    if not isinstance(spec.crossbar.cell, PassiveCell):
+        for k, experiment in enumerate(access_experiments(spec)):
+            runs.append(Run(f"access {k}", "access", experiment))
+    if isinstance(spec.periphery, TransimpedanceAmplifier):
+        runs.append(Run("amplifier", "amplifier", amplifier_experiment(spec)))
+    return [*runs, *_calibration_tiles(spec), *_held_tiles(spec), *_other_sizes(spec)]
+
+
+def _calibration_tiles(spec: Calibration) -> list[Run]:
+    """Named and random patterns; fitted inputs first, held-out ones behind them."""
+    shape, plan = spec.crossbar.shape, spec.plan
+    patterns: dict[str, Callable[[np.random.Generator], States]] = {
+        "all P": lambda _: np.zeros(shape, dtype=np.uint8),
+        "all AP": lambda _: np.ones(shape, dtype=np.uint8),
+        "checkerboard": lambda _: np.asarray(np.indices(shape).sum(axis=0) % 2, dtype=np.uint8),
+        "one P row": lambda _: _one_line(shape, row=shape[0] // 2),
+        "one P column": lambda _: _one_line(shape, column=shape[1] // 2),
+    }
+    patterns |= {f"random {k}": lambda c: _random(shape, c) for k in range(plan.tiles)}
+    runs = []
+    for k, (name, states) in enumerate(patterns.items()):
+        chance = np.random.default_rng([spec.seed, 1, k])
+        written = states(chance)
+        fitted = np.concatenate(
+            [_adversarial(shape[0], plan.vectors // 3, chance),
+             _uniform(shape[0], plan.vectors - plan.vectors // 3, chance)]
+        )  # fmt: skip
+        held = _uniform(shape[0], plan.held_vectors, chance)
+        experiment = _tile(spec, written, np.concatenate([fitted, held]), k)
+        runs.append(Run(f"calibration: {name}", HELD_INPUTS, experiment, len(fitted)))
+    return runs
+
+
+def _held_tiles(spec: Calibration) -> list[Run]:
+    """Tiles whose states, spread, mismatch and defects the fit never sees."""
+    shape, plan = spec.crossbar.shape, spec.plan
+    runs = []
+    for group, count in (
+        (NEW_TILES, plan.held_tiles),
+        (DEFECTIVE, plan.defective_tiles),
+        (SHORTED, plan.short_tiles),
+    ):
+        for k in range(count):
+            seed = BASE_SEED * (1 + (NEW_TILES, DEFECTIVE, SHORTED).index(group)) + k
+            chance = np.random.default_rng([spec.seed, 2, seed])
+            states = _random(shape, chance)
+            volts = _uniform(shape[0], plan.held_vectors, chance)
+            defects: tuple[Defect, ...] = ()
+            if group == DEFECTIVE:
+                defects = _defects(shape, chance, tile=seed)
+            elif group == SHORTED:
+                defects = _shorts(shape, plan.short_share, chance, tile=seed)
+            experiment = _tile(spec, states, volts, seed, defects)
+            runs.append(Run(f"{group} {k}", group, experiment))
+    return runs
+
+
+def _other_sizes(spec: Calibration) -> list[Run]:
+    """Square tiles of other sizes, two of each."""
+    runs = []
+    for size in spec.plan.sizes:
+        for k in range(2):
+            seed = BASE_SEED * 4 + 2 * size + k
+            chance = np.random.default_rng([spec.seed, 3, size, k])
+            crossbar = spec.crossbar.replace(rows=size, columns=size)
+            volts = _uniform(size, min(30, spec.plan.held_vectors), chance)
+            experiment = _tile(
+                spec.replace(crossbar=crossbar), _random((size, size), chance), volts, seed
+            )
+            runs.append(Run(f"{size} x {size}, {k}", f"size {size}", experiment))
+    return runs
+
+
+def _tile(
+    spec: Calibration, states: States, volts: Floats, seed: int, defects: tuple[Defect, ...] = ()
+) -> Experiment:
+    """A tile on a die of its own; inputs in units of the read voltage, as the DAC gives them."""
+    reference = spec.periphery.reference
+    wanted = quantised(reference + spec.read_voltage * volts, spec.dac) - reference
+    return Experiment(
+        crossbar=spec.crossbar,
+        tile=ProgrammedTile(states=states, index=seed),
+        stimulus=Stimulus(volts=wanted, read_voltage=spec.read_voltage),
+        die=spec.die.replace(seed=spec.seed + seed, defects=defects),
+        periphery=spec.periphery,
+        technology=spec.technology,
+    )
+
+
+def _random(shape: tuple[int, int], chance: np.random.Generator) -> States:
+    return chance.integers(0, 2, shape, dtype=np.uint8)
+
+
+def _one_line(shape: tuple[int, int], row: int | None = None, column: int | None = None) -> States:
+    states = np.ones(shape, dtype=np.uint8)
+    if row is not None:
+        states[row] = 0
+    if column is not None:
+        states[:, column] = 0
+    return states
+
+
+def _uniform(rows: int, count: int, chance: np.random.Generator) -> Floats:
+    return chance.uniform(-1, 1, (count, rows))
+
+
+def _adversarial(rows: int, count: int, chance: np.random.Generator) -> Floats:
+    """All rows high, all low, alternating, halves, then single rows and images of few inputs."""
+    alternating = (-1.0) ** np.arange(rows)
+    half = np.where(np.arange(rows) < rows // 2, 1.0, 0.0)
+    fixed = [np.ones(rows), -np.ones(rows), alternating, half, half[::-1]]
+    single = [row for k in range(rows) for row in (np.eye(rows)[k], -np.eye(rows)[k])]
+    few = max(count - len(fixed), 0)
+    chosen = [single[k] for k in chance.permutation(len(single))[: few // 2]]
+    sparse = (chance.random((few - len(chosen), rows)) < 0.2).astype(np.float64)
+    return np.array([*fixed, *chosen, *sparse])[:count]
+
+
+def _defects(shape: tuple[int, int], chance: np.random.Generator, tile: int) -> tuple[Defect, ...]:
+    """One of every kind on a tile, at places that do not repeat."""
+    rows = chance.permutation(shape[0] - 1)
+    columns = chance.permutation(shape[1] - 1)
+    found = []
+    for k, kind in enumerate(DEFECTS):
+        row, column = int(rows[k % len(rows)]), int(columns[k % len(columns)])
+        if kind == "dead_row":
+            found.append(Defect(kind=kind, row=row, tile=tile))
+        elif kind == "dead_column":
+            found.append(Defect(kind=kind, column=column, tile=tile))
+        else:
+            found.append(Defect(kind=kind, row=row, column=column, tile=tile))
+    return tuple(found)
+
+
+def _shorts(
+    shape: tuple[int, int], share: float, chance: np.random.Generator, tile: int
+) -> tuple[Defect, ...]:
+    cells = shape[0] * shape[1]
+    places = np.sort(chance.choice(cells, max(1, round(share * cells)), replace=False))
+    return tuple(
+        Defect(kind="short", row=int(p) // shape[1], column=int(p) % shape[1], tile=tile)
+        for p in places
+    )
+
+
+def nominal_full_scale(mtj: Mtj, rows: int, read_voltage: float) -> float:
+    """Current of a column of nominal P junctions, every row at the read voltage, no wires, A."""
+    return rows * read_voltage / mtj.r_p
+
+
+def of_die(die: Die) -> dict[str, float]:
+    """The spreads that a card's range names."""
+    return {
+        "sigma_ln_rp": float(np.hypot(die.sigma_ln_rp, die.sigma_ln_rp_die)),
+        "sigma_ln_tmr": float(np.hypot(die.sigma_ln_tmr, die.sigma_ln_tmr_die)),
+        "mismatch": die.mismatch,
+    }

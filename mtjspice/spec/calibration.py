@@ -1,0 +1,106 @@
+"""What `mtjspice calibrate` takes: a circuit, the runs that its surrogate is judged on, limits."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from mtjspice.spec.base import Count, PositiveVoltage, Seed, Share, Spec
+from mtjspice.spec.crossbar import Crossbar
+from mtjspice.spec.die import Die
+from mtjspice.spec.periphery import Converter, Periphery, VirtualGround
+from mtjspice.spec.technology import Technology
+
+Some = Annotated[int, Field(ge=1, le=1000, strict=True)]
+
+
+class Plan(Spec):
+    """How many runs in ngspice.
+
+    Attributes:
+        tiles: random tiles of the calibration, each on a die of its own; all-P, all-AP,
+            checkerboard and single-line tiles are added.
+        vectors: input vectors of each, for the calibration; a third of them adversarial (single
+            rows, all rows at one end of the range, alternating signs).
+        held_vectors: further random vectors on the same tiles, for judging.
+        held_tiles: random tiles on dies that the calibration has not seen, for judging.
+        defective_tiles: tiles with defects of every kind, for judging.
+        short_share: share of shorted junctions on tiles that are judged apart.
+        short_tiles: number of those tiles.
+        sizes: other sizes (square) on which the surrogate is judged.
+    """
+
+    tiles: Some = 4
+    vectors: Annotated[int, Field(ge=12, le=5000, strict=True)] = 60
+    held_vectors: Some = 100
+    held_tiles: Some = 16
+    defective_tiles: Some = 8
+    short_share: Share = 0.01
+    short_tiles: Some = 8
+    sizes: tuple[Count, ...] = (8, 16, 32)
+
+
+class CardLimits(Spec):
+    """Largest errors of the surrogate against ngspice, as shares of the array's full scale.
+
+    A limit that is left out is not checked.
+
+    Attributes:
+        new_tiles_rms: on tiles whose states, spread and defects it was never shown.
+        new_tiles_p999: 99.9th percentile of the same.
+        new_tiles_max: largest of the same.
+        new_inputs_rms: for held-out inputs on tiles of the calibration.
+        new_inputs_max: largest of the same.
+        shorts_rms: on tiles with shorts.
+        equal_signs: least share of equal signs of differences of neighbouring outputs.
+        completed: least share of the planned simulations that must have succeeded for a fit.
+    """
+
+    new_tiles_rms: Share | None = None
+    new_tiles_p999: Share | None = None
+    new_tiles_max: Share | None = None
+    new_inputs_rms: Share | None = None
+    new_inputs_max: Share | None = None
+    shorts_rms: Share | None = None
+    equal_signs: Share | None = None
+    completed: Share = 0.9
+
+
+class Calibration(Spec):
+    """Everything that determines a calibration card.
+
+    Attributes:
+        name: of the card.
+        crossbar: the array.
+        die: spread of its junctions and transistors, resistances of shorts and bridges; the plan
+            draws dies of its own.
+        periphery: the read-out of each column.
+        technology: card, corner and temperature.
+        dac: makes the input voltages, around the read-out's reference.
+        adc: reads the amplifiers' outputs; for the share of equal codes.
+        read_voltage: largest input, V; inputs are bipolar.
+        access_volts: largest voltage over the access device of gated cells, V.
+        potential: largest potential of an output line at a cell, above the reference, V.
+        plan: the runs.
+        limits: of the verdict.
+        seed: of states, dies and inputs.
+    """
+
+    name: str
+    crossbar: Crossbar
+    die: Die = Die()
+    periphery: Periphery = VirtualGround()
+    technology: Technology = Technology()
+    dac: Converter = Converter()
+    adc: Converter = Converter()
+    read_voltage: PositiveVoltage = 0.1
+    access_volts: PositiveVoltage = 0.2
+    potential: PositiveVoltage = 0.1
+    plan: Plan = Plan()
+    limits: CardLimits = CardLimits()
+    seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _check_range(self) -> Self:
+        if self.die.defects:
+            raise ValueError("die.defects must be left out: the plan draws defects of its own")
+        return self

@@ -1,0 +1,268 @@
+"""Experiments as tensors: a batch of tiles of one crossbar, ready to be solved."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mtjspice.device.conductance import coefficients
+from mtjspice.device.variation import draw_junctions, draw_normal
+from mtjspice.errors import InputError
+from mtjspice.spec.cell import PassiveCell
+from mtjspice.spec.experiment import Experiment
+from mtjspice.spec.line import Line
+from mtjspice.spec.periphery import SenseAmplifier, TransimpedanceAmplifier
+from mtjspice.surrogate.access import AccessModel
+from mtjspice.surrogate.cells import Cells
+from mtjspice.surrogate.extras import Ends, Extras, Irregular, Place, make_extras
+from mtjspice.surrogate.lines import Lines
+
+
+@dataclass(frozen=True)
+class Array:
+    """Tiles of one crossbar. Every tensor may ask for gradients.
+
+    Attributes:
+        cells: laws of all cells, [tile, row, column].
+        rows: input lines.
+        columns: output lines; their `series` is what the read-out puts in the way.
+        via: 0-d, resistance in series with each cell, Ω.
+        extras: lines that nothing holds, and bridges; None if there are none.
+        rest_rows: [row], potential of each row that is not driven, V above the reference.
+        rest_columns: [column], potential behind each column's terminal, V above the reference.
+        driven: rows that input vectors drive, in the order of their entries.
+        sensed: columns that are read.
+    """
+
+    cells: Cells
+    rows: Lines
+    columns: Lines
+    via: Tensor
+    extras: Extras | None
+    rest_rows: Tensor
+    rest_columns: Tensor
+    driven: tuple[int, ...]
+    sensed: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(tiles, rows, columns)."""
+        tiles, rows, columns = self.cells.linear.shape
+        return tiles, rows, columns
+
+    def to(self, dtype: torch.dtype, device: torch.device | str) -> Self:
+        """The same array with its tensors in another precision or on another device."""
+        moved: Self = _moved(self, dtype, device)
+        return moved
+
+
+def _moved(value: Any, dtype: torch.dtype, device: torch.device | str) -> Any:
+    """Every floating-point tensor in a tree of dataclasses, moved."""
+    if isinstance(value, Tensor):
+        return value.to(device=device, dtype=dtype if value.is_floating_point() else value.dtype)
+    if is_dataclass(value) and not isinstance(value, type):
+        parts = {f.name: _moved(getattr(value, f.name), dtype, device) for f in fields(value)}
+        return replace(value, **parts)
+    return value
+
+
+def resistor_array(
+    conductance: Tensor,
+    *,
+    wire: tuple[Tensor | float, Tensor | float] = (0.0, 0.0),
+    end: tuple[Tensor | float, Tensor | float] = (0.0, 0.0),
+    both: tuple[bool, bool] = (False, False),
+) -> Array:
+    """Regular arrays of resistors.
+
+    Args:
+        conductance: [tile, row, column], S; 0 is an open cell.
+        wire: of rows and of columns, between neighbouring cells, Ω.
+        end: of rows and of columns, between terminal and nearest cell, Ω.
+        both: whether rows and columns are connected at both ends.
+    """
+    _, rows, columns = conductance.shape
+    zero = conductance.new_zeros(())
+    as_tensor = [torch.as_tensor(x, dtype=zero.dtype, device=zero.device) for x in (*wire, *end)]
+    return Array(
+        cells=Cells.resistors(conductance),
+        rows=Lines(as_tensor[0], as_tensor[2], zero, both[0]),
+        columns=Lines(as_tensor[1], as_tensor[3], zero, both[1]),
+        via=zero,
+        extras=None,
+        rest_rows=conductance.new_zeros(rows),
+        rest_columns=conductance.new_zeros(columns),
+        driven=tuple(range(rows)),
+        sensed=tuple(range(columns)),
+    )
+
+
+def array_of(
+    experiments: Sequence[Experiment],
+    access: AccessModel | None = None,
+    *,
+    dtype: torch.dtype = torch.float64,
+    device: torch.device | str = "cpu",
+) -> Array:
+    """The circuits of experiments, which differ in tile and die only.
+
+    Args:
+        experiments: one a tile; their input vectors do not matter here.
+        access: the access device of gated cells, from a calibration card.
+        dtype: float64 or float32.
+        device: where the tensors live.
+
+    Raises:
+        InputError: if the experiments differ in more than tile and die, if gated cells come without
+            an access device, or if a line is cut from everything.
+    """
+    first = experiments[0]
+    _check_alike(experiments)
+    crossbar = first.crossbar
+    gated = not isinstance(crossbar.cell, PassiveCell)
+    if gated and access is None:
+        raise InputError(
+            source="access",
+            value=None,
+            allowed=f"{crossbar.cell.kind} cells need the access device of a calibration card",
+        )
+    laws, shifts = [], []
+    for e in experiments:
+        drawn = draw_junctions(crossbar.cell.mtj, e.tile, e.die, e.technology.temperature)
+        off = drawn.open | _switched_off(e)
+        law = coefficients(drawn.state, drawn.r_p, drawn.tmr0, crossbar.cell.mtj)
+        linear = np.where(drawn.short, 1 / e.die.short_resistance, law.linear)
+        linear = np.where(off, 0.0, linear)
+        plain = drawn.short | off
+        law = law._replace(
+            linear=linear,
+            cubic=np.where(plain, 0.0, law.cubic),
+            drop=np.where(plain, 0.0, law.drop),
+        )
+        laws.append(law)
+        if access is not None:
+            sigma = np.array(access.threshold_sigma)
+            z = draw_normal(e.die.seed, e.tile.index, (*crossbar.shape, len(sigma)))
+            shifts.append(torch.from_numpy(np.round(e.die.mismatch * sigma * z, 9)))
+    made = None if access is None else access.device_law().with_shifts(torch.stack(shifts))
+    rows, columns = (
+        _lines(crossbar.row, first, read=False),
+        _lines(crossbar.column, first, read=True),
+    )
+    rest_rows, rest_columns = _at_rest(first)
+    bridge = torch.tensor(first.die.bridge_resistance, dtype=torch.float64)
+    array = Array(
+        cells=Cells.stacked(laws, made),
+        rows=rows,
+        columns=columns,
+        via=torch.tensor(crossbar.row.via + crossbar.column.via, dtype=torch.float64),
+        extras=make_extras(
+            [_irregular(e) for e in experiments], rows, columns, bridge, crossbar.shape
+        ),
+        rest_rows=rest_rows,
+        rest_columns=rest_columns,
+        driven=first.driven_rows,
+        sensed=first.sensed_columns,
+    )
+    return array.to(dtype, device)
+
+
+def _check_alike(experiments: Sequence[Experiment]) -> None:
+    """One crossbar, one read-out, the same lines in use, one resistance of bridges."""
+    first = experiments[0]
+    for e in experiments[1:]:
+        for name in ("crossbar", "periphery", "technology"):
+            if getattr(e, name) != getattr(first, name):
+                raise InputError(source="experiments", key=name, allowed="must be the same for all")
+        if (e.driven_rows, e.sensed_columns) != (first.driven_rows, first.sensed_columns):
+            raise InputError(
+                source="experiments", key="stimulus", allowed="must use the same lines for all"
+            )
+        if e.die.bridge_resistance != first.die.bridge_resistance:
+            raise InputError(
+                source="experiments",
+                key="die.bridge_resistance",
+                allowed="must be the same for all",
+            )
+
+
+def _switched_off(e: Experiment) -> np.ndarray:
+    """Which cells [row, column] have their gate off; they leak picoamperes, left out here."""
+    off = np.zeros(e.crossbar.shape, dtype=bool)
+    cell = e.crossbar.cell
+    if isinstance(cell, PassiveCell):
+        return off
+    if cell.gates == "column":
+        off[:, sorted(set(range(e.crossbar.columns)) - set(e.sensed_columns))] = True
+    else:
+        off[sorted(set(range(e.crossbar.rows)) - set(e.driven_rows))] = True
+    return off
+
+
+def _lines(line: Line, e: Experiment, *, read: bool) -> Lines:
+    series = np.zeros(e.crossbar.columns if read else e.crossbar.rows)
+    if read:
+        series[list(e.sensed_columns)] = _input_resistance(e)
+    return Lines(
+        wire=torch.tensor(line.r, dtype=torch.float64),
+        end=torch.tensor(line.end, dtype=torch.float64),
+        series=torch.from_numpy(series),
+        both=line.ends == "both",
+    )
+
+
+def _input_resistance(e: Experiment) -> float:
+    """Between the end of a sensed column and the potential that holds it, Ω."""
+    if isinstance(e.periphery, TransimpedanceAmplifier):
+        return e.periphery.input_resistance
+    return e.periphery.load if isinstance(e.periphery, SenseAmplifier) else 0.0
+
+
+def _at_rest(e: Experiment) -> tuple[torch.Tensor, torch.Tensor]:
+    """Potentials of rows that are not driven and of columns, V above the reference."""
+    held = e.stimulus.read_voltage / 2 if e.crossbar.unselected == "half" else 0.0
+    rows, columns = torch.zeros(e.crossbar.rows).double(), torch.zeros(e.crossbar.columns).double()
+    rows[sorted(set(range(len(rows))) - set(e.driven_rows))] = held
+    columns[sorted(set(range(len(columns))) - set(e.sensed_columns))] = held
+    return rows, columns
+
+
+def _irregular(e: Experiment) -> Irregular:
+    """Lines that nothing holds, and bridges, of one tile."""
+    loose: dict[Place, Ends] = {}
+    if e.crossbar.unselected == "floating":
+        loose |= {("row", r): "floating" for r in range(e.crossbar.rows) if r not in e.driven_rows}
+        sensed = e.sensed_columns
+        loose |= {("column", c): "floating" for c in range(e.crossbar.columns) if c not in sensed}
+    bridges: list[tuple[Place, Place, int]] = []
+    for d in e.die.defects:
+        if d.tile != e.tile.index:
+            continue
+        if d.kind == "dead_row" and d.row is not None:
+            loose["row", d.row] = "cut"
+        elif d.kind == "dead_column" and d.column is not None:
+            loose["column", d.column] = "cut"
+        elif d.kind == "bridged_rows" and d.row is not None and d.column is not None:
+            bridges.append((("row", d.row), ("row", d.row + 1), d.column))
+        elif d.kind == "bridged_columns" and d.row is not None and d.column is not None:
+            position = e.crossbar.rows - 1 - d.row
+            bridges.append((("column", d.column), ("column", d.column + 1), position))
+    return Irregular(loose, tuple(bridges))
+
+
+def at_rest(array: Array) -> Array:
+    """The same lines with resistors for cells: their conductance without voltage."""
+    slopes = array.cells.at_rest()
+    series = array.via
+    if array.cells.access is not None:
+        series = series + array.cells.access.at_rest()[:, 0]
+    return replace(
+        array,
+        cells=Cells.resistors(slopes / (1 + slopes * series)),
+        via=torch.zeros_like(array.via),
+        rest_rows=torch.zeros_like(array.rest_rows),
+        rest_columns=torch.zeros_like(array.rest_columns),
+    )

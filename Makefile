@@ -38,7 +38,7 @@ ifeq ($(realpath $(BIN)/python),)
 $(STAMP): force
 endif
 
-.PHONY: help setup ngspice run test test-slow test-ngspice39 lint golden bench doctor clean force
+.PHONY: help setup ngspice run test test-slow test-ngspice39 lint golden cards bench doctor clean force
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -74,6 +74,12 @@ lint: $(STAMP) ## Check style, types, layers and the golden netlists
 
 golden: $(STAMP) ## Write the golden netlists anew
 	$(BIN)/python -m mtjspice.netlist.golden --write
+
+cards: setup ## Calibrate the cards that ship in models/ anew
+	for name in passive15 die20k; do
+	  $(BIN)/mtjspice calibrate examples/$$name/calibration.toml --out out/$$name-card
+	  cp out/$$name-card/$$name.card.json models/
+	done
 
 bench: setup ## Run the benchmarks and list the promises that do not hold
 	$(BIN)/python benchmarks/all.py

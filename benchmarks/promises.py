@@ -5,12 +5,14 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from mtjspice.data.figures import Figure
+from mtjspice.data.files import write_text
 
 REPOSITORY = Path(__file__).parent.parent
 sys.path.insert(0, str(REPOSITORY / "tests"))  # the reference solver lives there
@@ -23,13 +25,28 @@ def shared_data() -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def main(title: str, measure: Callable[[], Sequence[Figure]]) -> None:
-    """Measure and print: a table, or with ``--json`` one object with the key ``figures``."""
+@dataclass(frozen=True)
+class Measured:
+    """Figures, and a picture of them as SVG text."""
+
+    figures: Sequence[Figure]
+    picture: str
+
+
+def main(title: str, measure: Callable[[], Sequence[Figure] | Measured]) -> None:
+    """Measure and print: a table, or with ``--json`` one object with the key ``figures``.
+
+    A benchmark that makes a picture writes it to the file named by ``--plot``.
+    """
     parser = argparse.ArgumentParser(description=title)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    as_json = parser.parse_args().json
-    figures = measure()
-    if as_json:
+    parser.add_argument("--plot", type=Path, help="write the picture here, if there is one")
+    given = parser.parse_args()
+    measured = measure()
+    figures = measured.figures if isinstance(measured, Measured) else measured
+    if given.plot is not None and isinstance(measured, Measured):
+        write_text(given.plot, measured.picture)
+    if given.json:
         content = {"title": title, "figures": [figure.as_dict() for figure in figures]}
         print(json.dumps(content, indent=1))
         return

@@ -103,4 +103,11 @@ class Calibration(Spec):
     def _check_range(self) -> Self:
         if self.die.defects:
             raise ValueError("die.defects must be left out: the plan draws defects of its own")
+        least = 1.5 * self.read_voltage
+        if self.access_volts < least:
+            raise ValueError(
+                f"access_volts ({self.access_volts:g} V) must be at least 1.5 read voltages "
+                f"({least:g} V): a short leaves the whole input to the access device, and the "
+                "output line may lie on the other side of the reference"
+            )
         return self

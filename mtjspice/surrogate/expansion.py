@@ -56,6 +56,11 @@ class Expansion:
         higher = volts @ self.twice + self.alone + linear * self.thrice
         return linear + self.own_part(volts) + linear * (mixed + linear * higher)
 
+    @property
+    def parts(self) -> tuple[Tensor, ...]:
+        """The tensors, in their order."""
+        return self.linear, self.own, self.mixed, self.twice, self.alone, self.thrice
+
     def own_part(self, volts: Tensor) -> Tensor:
         """The terms in the inputs' own squares and cubes, A."""
         square = volts * volts

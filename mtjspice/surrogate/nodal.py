@@ -22,11 +22,14 @@ from torch import Tensor
 
 from mtjspice.errors import InputError, MtjspiceError
 from mtjspice.surrogate.array import Array, at_rest
-from mtjspice.surrogate.linear import LinearArray, Method
+from mtjspice.surrogate.elimination import eliminate
+from mtjspice.surrogate.linear import LinearArray, Method, chosen
 from mtjspice.surrogate.lines import column_drop, row_drop
 
 STEPS = 60
 """Most steps of Newton's method."""
+BEYOND = 1.1
+"""How far currents may exceed those at which access devices were measured."""
 SLOW = 0.25
 """A step that shrinks by less than this is slow: from then on every vector has its own slopes."""
 
@@ -90,6 +93,11 @@ def effective_matrix(array: Array, *, method: Method = "auto", tolerance: float 
     """
     resting = at_rest(array)
     tiles, rows, columns = array.shape
+    plain = array.extras is None and not array.columns.both and not _asks_for_gradients(resting)
+    by_elimination = "elimination" in (method, chosen(resting.cells.linear, rows))
+    if plain and method != "conjugate_gradients" and by_elimination:
+        whole = eliminate(resting.cells.linear, array.rows, array.columns).effective()
+        return whole[:, list(array.driven)][..., list(array.sensed)]
     driven, sensed = list(array.driven), list(array.sensed)
     if array.extras is None and columns < rows:
         # By reciprocity: a volt at a column's end, taken from its cells, draws from each row what
@@ -156,6 +164,13 @@ def cell_volts(array: Array, volts: Tensor, solution: Solution) -> Tensor:
     return emf - lost
 
 
+def _asks_for_gradients(array: Array) -> bool:
+    """Whether anything that currents depend on does, apart from the inputs."""
+    lines = (array.rows, array.columns)
+    parts = [array.cells.linear, *(x for line in lines for x in (line.wire, line.end, line.series))]
+    return torch.is_grad_enabled() and any(part.requires_grad for part in parts)
+
+
 def _checked(array: Array, volts: Tensor) -> Tensor:
     """The volts with a tile axis.
 
@@ -206,11 +221,31 @@ def _solved(
     with torch.no_grad():
         problem = _Problem(array, method, tolerance, emf.shape[1])
         current, extra = problem.newton(emf, h)
+    _check_access(array, current)
     if torch.is_grad_enabled():
         residuals = _residuals(array, emf, h, current, extra)
         if any(r.requires_grad for r in residuals):
             current, extra = _Implicit.apply(problem, current, extra, emf, *residuals)  # type: ignore[no-untyped-call]
     return Solution(current, extra)
+
+
+def _check_access(array: Array, current: Tensor) -> None:
+    """Refuse currents far beyond those that the access devices were measured at.
+
+    Raises:
+        InputError: with the current and the range.
+    """
+    access = array.cells.access
+    if access is None or current.numel() == 0:
+        return
+    largest = float(current.abs().max())
+    if largest > BEYOND * access.current_scale:
+        raise InputError(
+            source="access",
+            key="current",
+            value=largest,
+            allowed=f"the access devices were measured up to {access.current_scale:g} A",
+        )
 
 
 def _residuals(

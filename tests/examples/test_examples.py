@@ -120,3 +120,10 @@ def test_plain_ngspice_runs_the_netlist_of_a_tile_of_die20k(repository, tmp_path
     )
     assert "No. of Data Rows : 10" in done.stdout
     assert not re.search("error|singular|aborted", done.stdout + done.stderr, re.IGNORECASE)
+
+
+def test_the_tutorial_of_a_die(capsys, repository):
+    runpy.run_path(str(repository / "examples" / "die20k" / "read_a_die.py"))
+    printed = capsys.readouterr().out
+    assert "32 tiles" in printed
+    assert "% of full scale" in printed

@@ -1,0 +1,375 @@
+"""Nodal solver and surrogate against ngspice: how close, how fast, what a training step costs.
+
+    python benchmarks/surrogate.py [--json] [--plot FILE.svg]
+
+The calibration of die20k is run as `mtjspice calibrate` does it, in ``out/``; its simulations are
+found again when the benchmark is repeated. Times are medians of interleaved rounds on one thread.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from promises import REPOSITORY, Measured, main
+from reference import closed_form
+
+from mtjspice.calibrate.plan import NEW_TILES, make_plan, nominal_full_scale
+from mtjspice.calibrate.run import Calibrated, run_calibration
+from mtjspice.collect import Simulator
+from mtjspice.data.figures import Figure, at_least, at_most
+from mtjspice.report.plots import IDEAL, SPICE, as_svg, picture
+from mtjspice.spec import (
+    Calibration,
+    Crossbar,
+    Defect,
+    Die,
+    Experiment,
+    Line,
+    Mtj,
+    PassiveCell,
+    ProgrammedTile,
+    Stimulus,
+    read_spec,
+)
+from mtjspice.surrogate import nodal
+from mtjspice.surrogate.access import AccessModel
+from mtjspice.surrogate.array import array_of, at_rest
+from mtjspice.surrogate.expansion import Expansion, expand
+from mtjspice.surrogate.model import Surrogate
+from mtjspice.train.loop import ternary
+from mtjspice.train.tiles import TiledLayer, place_layers
+
+DIE20K = REPOSITORY / "examples" / "die20k" / "calibration.toml"
+GATED = Path(__file__).parent / "gated.toml"
+WIDTHS = (100, 84, 10)
+BATCH = 128
+EPOCH = 469
+"""Steps of an epoch: MNIST in batches of 128. The circuit is solved anew once in each."""
+LARGE = 1000
+"""Vectors at a time for the fast levels."""
+
+
+def measure() -> Measured:
+    """Every figure."""
+    torch.set_num_threads(1)
+    die20k = calibrated(DIE20K)
+    gated = calibrated(GATED)
+    figures = [
+        *(f for f in die20k.figures if f.limit),
+        *stated(die20k),
+        *closed_forms(die20k, DIE20K),
+        *nodal_against_ngspice(die20k, gated),
+    ]
+    times = speeds(die20k)
+    return Measured([*figures, *ratios(times), *training(die20k)], plot(times))
+
+
+def calibrated(path: Path) -> Calibrated:
+    """A calibration, with the simulations that are there already."""
+    spec = read_spec(path, Calibration)
+    return run_calibration(spec, REPOSITORY / "out" / f"{spec.name}-card")
+
+
+def stated(outcome: Calibrated) -> list[Figure]:
+    """Shares that are stated without a limit: equal codes, tiles with shorts and other defects."""
+    wanted = ("equal ADC codes", "shorts, full", "defects, full")
+    return [f for f in outcome.figures if not f.limit and any(word in f.name for word in wanted)]
+
+
+# Against ngspice --------------------------------------------------------------------------------
+
+
+def nodal_against_ngspice(die20k: Calibrated, gated: Calibrated) -> list[Figure]:
+    """Largest current error of the nodal solver with defects of every kind."""
+    line = Line(resistance=2.0, end=50.0)
+    ohmic, biased = Mtj(v_half=float("inf")), Mtj()
+    circuits: list[tuple[str, float, Experiment, AccessModel | None]] = []
+    for size in (15, 25, 64):
+        for name, cell, limit in (
+            ("ohmic passive", PassiveCell(mtj=ohmic), 1e-6),
+            ("bias-dependent passive", PassiveCell(mtj=biased), 1e-5),
+        ):
+            array = Crossbar(rows=size, columns=size, cell=cell, row=line, column=line)
+            circuits.append((f"{name}, {size} x {size}", limit, broken(array), None))
+        for card in (gated.card, die20k.card):
+            crossbar = card.circuit.crossbar.replace(rows=size, columns=size)
+            experiment = broken(crossbar).replace(
+                periphery=card.circuit.periphery, technology=card.circuit.technology
+            )
+            name = f"{crossbar.cell.kind.replace('_', ' ')} BSIM4, {size} x {size}"
+            circuits.append((name, 1e-4, experiment, card.access))
+    with Simulator(store=REPOSITORY / "out" / "nodal") as simulator:
+        results = simulator.run([experiment for _, _, experiment, _ in circuits])
+    figures = []
+    for (name, limit, experiment, access), result in zip(circuits, results, strict=True):
+        volts = torch.from_numpy(experiment.stimulus.volts.copy())
+        ours = nodal.read(array_of([experiment], access), volts)[0].numpy()
+        off = np.abs(ours - result["current"].to_numpy()).max() / full_scale(experiment)
+        how = f"{len(volts)} vectors, every kind of defect, spread, mismatch"
+        figures.append(at_most(f"nodal − ngspice: {name}", float(off), limit, "of full scale", how))
+    return figures
+
+
+def broken(crossbar: Crossbar) -> Experiment:
+    """A random tile with wires, spread, mismatch, and defects of every kind."""
+    size = crossbar.rows
+    chance = np.random.default_rng(size)
+    cells = chance.permutation(size * size)[:12]
+    kinds = ["short", "open", "stuck_p", "stuck_ap"] * 3
+    defects = [
+        Defect(kind=kind, row=int(cell) // size, column=int(cell) % size)
+        for kind, cell in zip(kinds, cells, strict=True)
+    ]
+    defects += [
+        Defect(kind="dead_row", row=3),
+        Defect(kind="dead_column", column=5),
+        Defect(kind="bridged_rows", row=7, column=9),
+        Defect(kind="bridged_columns", row=8, column=11),
+    ]
+    gated = not isinstance(crossbar.cell, PassiveCell)
+    return Experiment(
+        crossbar=crossbar,
+        tile=ProgrammedTile(states=chance.integers(0, 2, (size, size))),
+        stimulus=Stimulus(volts=chance.uniform(-0.1, 0.1, (20 if size < 64 else 5, size))),
+        die=Die(
+            sigma_ln_rp=0.05, sigma_ln_tmr=0.05, mismatch=float(gated), seed=size,
+            defects=tuple(defects),
+        ),
+    )  # fmt: skip
+
+
+def full_scale(experiment: Experiment) -> float:
+    """Of an array, A."""
+    crossbar = experiment.crossbar
+    return nominal_full_scale(crossbar.cell.mtj, crossbar.rows, experiment.stimulus.read_voltage)
+
+
+def closed_forms(outcome: Calibrated, path: Path) -> list[Figure]:
+    """RMS error of the literature's models on the tiles that the surrogate is judged on."""
+    card = outcome.card
+    spec = read_spec(path, Calibration)
+    models: dict[str, Callable[..., np.ndarray]] = {
+        "Jeong": closed_form.jeong,
+        "Jeong, cell by cell": closed_form.jeong_cells,
+        "DMR": closed_form.dmr,
+        "αβ": closed_form.alpha_beta,
+    }
+    errors: dict[str, list[np.ndarray]] = {name: [] for name in models}
+    runs = [run for run in make_plan(spec) if run.group == NEW_TILES]
+    with Simulator(store=outcome.path.parent / "simulations") as simulator:
+        results = simulator.run([run.experiment for run in runs])
+    for run, result in zip(runs, results, strict=True):
+        experiment, x = run.experiment, run.experiment.crossbar
+        array = array_of([experiment], card.access)
+        cells = at_rest(array).cells.linear[0].numpy()  # with the access devices, at no extra cost
+        end = x.column.end + (card.amplifier.input_resistance if card.amplifier else 0.0)
+        for name, model in models.items():
+            matrix = model(cells, x.row.r, x.column.r, x.row.end, end)
+            off = experiment.stimulus.volts @ matrix - result["current"].to_numpy()
+            errors[name].append(off / full_scale(experiment))
+    rms = {name: float(np.sqrt(np.mean(np.square(off)))) for name, off in errors.items()}
+    best = min(rms, key=lambda name: rms[name])
+    figures = [
+        at_most(f"closed form, {name}: RMS error", value, None, "of full scale",
+                f"{len(runs)} new tiles of die20k against ngspice, cells with their access devices")
+        for name, value in rms.items()
+    ]  # fmt: skip
+    for line in card.errors:
+        if line.group == NEW_TILES:
+            cost = "one product, as theirs" if line.level == "linear" else "nine products"
+            how = f"best closed form: {best}, RMS {rms[best]:.2e}; the surrogate costs {cost}"
+            bound = 10.0 if line.level == "linear" else None
+            name = f"RMS of the best closed form / surrogate ({line.level})"
+            figures.append(at_least(name, rms[best] / line.rms, bound, "times", how))
+    return figures
+
+
+# Time -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Seconds per vector of each level at one size."""
+
+    size: int
+    seconds: dict[str, float]
+
+
+def speeds(outcome: Calibrated) -> list[Speed]:
+    """Every level on the same tiles, in turn."""
+    card = outcome.card
+    return [speed(card.circuit, card.access, size) for size in (8, 16, 25, 32, 64)]
+
+
+def speed(circuit: Calibration, access: AccessModel | None, size: int) -> Speed:
+    """Median seconds per vector over rounds in which all levels take their turn."""
+    tiles = 32 if size <= 32 else 8
+    crossbar = circuit.crossbar.replace(rows=size, columns=size)
+    chance = np.random.default_rng(size)
+    few = 60 if size <= 32 else 6
+    volts = chance.uniform(-0.1, 0.1, (LARGE, size))
+    experiments = [
+        Experiment(
+            crossbar=crossbar,
+            tile=ProgrammedTile(states=chance.integers(0, 2, (size, size)), index=k),
+            stimulus=Stimulus(volts=volts[:few]),
+            die=circuit.die.replace(seed=k),
+            periphery=circuit.periphery,
+            technology=circuit.technology,
+        )
+        for k in range(tiles)
+    ]
+    with torch.no_grad():
+        array = array_of(experiments, access)
+        single = array_of(experiments[:1], access)
+        exact = expand(array)
+        made = Expansion(*(part.float() for part in exact.parts))
+        ideal = array.cells.at_rest().float()
+        many = torch.from_numpy(volts).float().expand(tiles, -1, -1).contiguous()
+        some = torch.from_numpy(volts[:100])
+        routes: dict[str, tuple[Callable[[], object], int]] = {
+            "ideal": (lambda: many @ ideal, tiles * LARGE),
+            "surrogate, linear": (lambda: many @ made.linear, tiles * LARGE),
+            "surrogate, full": (lambda: made.currents(many, many @ made.linear), tiles * LARGE),
+            "nodal": (lambda: nodal.read(single, some), len(some)),
+        }
+        times: dict[str, list[float]] = {name: [] for name in (*routes, "ngspice")}
+        with Simulator(jobs=1) as simulator:
+            for k in range(4):
+                for name, (route, vectors) in routes.items():
+                    start = time.perf_counter()
+                    route()
+                    times[name].append((time.perf_counter() - start) / vectors)
+                simulator.run([experiments[k]])
+                times["ngspice"].append(simulator.seconds / few)
+                simulator.seconds = 0.0
+    return Speed(size, {name: statistics.median(each[1:]) for name, each in times.items()})
+
+
+def ratios(times: list[Speed]) -> list[Figure]:
+    """How much faster than the ngspice sweep each level is."""
+    figures = []
+    for one in times:
+        seconds = one.seconds
+        for name in ("surrogate, full", "surrogate, linear", "nodal"):
+            bound = 1e4 if (one.size, name) == (25, "surrogate, full") else None
+            title = f"ngspice sweep / {name}, {one.size} x {one.size}"
+            how = f"per vector, die20k's cells; fast levels float32, {LARGE} vectors a tile: "
+            how += ", ".join(f"{n} {1e6 * t:.3g} µs" for n, t in seconds.items())
+            figures.append(at_least(title, seconds["ngspice"] / seconds[name], bound, "times", how))
+    return figures
+
+
+def plot(times: list[Speed]) -> str:
+    """Time per vector against the number of cells, both logarithmic."""
+    styles = {
+        "ngspice": (SPICE, "-", "o"),
+        "nodal": ("#5fa38f", "-.", "^"),
+        "surrogate, full": (IDEAL, "-", "s"),
+        "surrogate, linear": (IDEAL, "--", "D"),
+        "ideal": ("#1b2a49", ":", "v"),
+    }
+    cells = [one.size**2 for one in times]
+    with picture(9.5, 5.0) as (canvas, (axis,)):
+        for name, (colour, style, mark) in styles.items():
+            seconds = [one.seconds[name] for one in times]
+            axis.loglog(cells, seconds, style, marker=mark, color=colour, label=name)
+        axis.set_xticks(cells, [f"{one.size}²" for one in times])
+        axis.minorticks_off()
+        axis.set_xlabel("cells of a tile (2T-1MTJ, BSIM4, wires, amplifier)")
+        axis.set_ylabel("time per input vector, s")
+        axis.set_title("The surrogate costs little more than a product; ngspice 10⁴ times more")
+        axis.grid(alpha=0.3)
+        axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        return as_svg(canvas)
+
+
+def training(outcome: Calibrated) -> list[Figure]:
+    """A training step at batch 128 through the surrogate against the same step on ideal weights."""
+    levels: dict[str, Step] = {level: Step(outcome, level) for level in ("ideal", "linear", "full")}
+    times: dict[str, list[float]] = {level: [] for level in levels}
+    for k in range(41):
+        for level, step in levels.items():
+            start = time.perf_counter()
+            for _ in range(20):
+                step()
+            if k:
+                times[level].append((time.perf_counter() - start) / 20)
+    refresh = {level: levels[level].refreshed() for level in ("linear", "full")}
+    ideal = statistics.median(times["ideal"])
+    figures = []
+    for level in ("linear", "full"):
+        alone = statistics.median(times[level])
+        whole = alone + refresh[level] / EPOCH
+        how = (
+            f"{'-'.join(map(str, WIDTHS))} on 32 tiles of die20k, batch {BATCH}, Adam, one thread: "
+            f"ideal {1e3 * ideal:.2f} ms, surrogate {1e3 * alone:.2f} ms, and the circuit solved "
+            f"anew once in {EPOCH} steps ({1e3 * refresh[level]:.0f} ms)"
+        )
+        bound = 1.5 if level == "linear" else None
+        name = f"training step, surrogate ({level}) / ideal"
+        figures.append(at_most(name, whole / ideal, bound, "times", how))
+    return figures
+
+
+class Step:
+    """A step of training ternary weights, the same for all levels but for the matrices."""
+
+    def __init__(self, outcome: Calibrated, level: str):
+        chance = torch.Generator().manual_seed(1)
+        card = outcome.card
+        self.inputs = torch.rand(BATCH, WIDTHS[0], generator=chance)
+        self.labels = torch.randint(0, WIDTHS[-1], (BATCH,), generator=chance)
+        sizes = list(pairwise(WIDTHS))
+        self.latent = [
+            (2 * torch.rand(a, b, generator=chance) - 1).requires_grad_() for a, b in sizes
+        ]
+        self.bias = [torch.zeros(b, requires_grad=True) for _, b in sizes]
+        self.volts = card.circuit.read_voltage
+        self.unit = 5.0 * card.circuit.crossbar.cell.mtj.delta_g
+        self.level, self.layers = level, []
+        if level != "ideal":
+            surrogate = Surrogate(card, level)  # type: ignore[arg-type]
+            placed = place_layers(WIDTHS, card.circuit, 32)
+            self.layers = [
+                TiledLayer(p, surrogate, card.circuit.die, unit=self.unit) for p in placed
+            ]
+        self.refreshed()
+        self.optimizer = torch.optim.Adam([*self.latent, *self.bias], lr=1e-3, fused=True)
+
+    def refreshed(self) -> float:
+        """Seconds that it takes to solve the circuit of all tiles for the present weights."""
+        start = time.perf_counter()
+        for layer, latent in zip(self.layers, self.latent, strict=False):
+            layer.refresh(ternary(latent.detach()))
+        return time.perf_counter() - start
+
+    def __call__(self) -> None:
+        """Forward, backward, Adam."""
+        x = self.inputs
+        for k, (latent, bias) in enumerate(zip(self.latent, self.bias, strict=True)):
+            weight = latent + (ternary(latent) - latent).detach()
+            if self.level == "ideal":
+                x = torch.addmm(bias, x, weight * (1 / 5.0))
+            elif self.level == "linear":
+                x = torch.addmm(bias, x, self.layers[k].matrix(weight))
+            else:
+                currents = self.layers[k].currents(x * self.volts, weight)
+                x = currents * (1 / self.volts) + bias
+            x = torch.tanh(x) if k == 0 else x
+        loss = torch.nn.functional.cross_entropy(x, self.labels)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        with torch.no_grad():
+            for latent in self.latent:
+                latent.clamp_(-1, 1)
+
+
+if __name__ == "__main__":
+    main("nodal solver and surrogate", measure)

@@ -134,12 +134,12 @@ def in_turn(
 def seen() -> Iterator[Callable[[], str]]:
     """A function that says by which method arrays were read since."""
     with (
-        patch.object(linear, "eliminate", wraps=linear.eliminate) as direct,
+        patch.object(linear, "conjugate_gradients", wraps=linear.conjugate_gradients) as iterated,
         patch.object(nodal, "effective_matrix", wraps=nodal.effective_matrix) as matrix,
     ):
         yield (
             lambda: (
-                ("elimination" if direct.called else "conjugate gradients")
+                ("conjugate gradients" if iterated.called else "elimination")
                 + (", matrix" if matrix.called else "")
             )
         )
@@ -229,9 +229,9 @@ def table(quick: bool) -> list[Row]:
 def cases(size: int, wire: float, counts: list[int]) -> list[Row]:
     """One array with several numbers of vectors; sparse LU is factored once for all of them."""
     ohms, volts = resistances("junctions", (size, size)), inputs(max(counts), size)
-    reference = SparseLU(ohms, wire)
-    factored = in_turn({"lu": lambda: SparseLU(ohms, wire)}, 3)["lu"]
-    rows = []
+    made: list[SparseLU] = []
+    factored = in_turn({"lu": lambda: made.append(SparseLU(ohms, wire))}, 3)["lu"]
+    reference, rows = made[-1], []
     for vectors in counts:
         kept: dict[str, Floats] = {}
         some = volts[:vectors]
@@ -253,14 +253,19 @@ def cases(size: int, wire: float, counts: list[int]) -> list[Row]:
     return rows
 
 
+def label(row: Row) -> str:
+    """The case in words."""
+    vectors = "1 vector" if row.vectors == 1 else f"{row.vectors} vectors"
+    return f"{row.size} x {row.size}, {row.wire:g} Ω, {vectors}"
+
+
 def of_table(rows: list[Row]) -> list[Figure]:
     """Each row, and what was promised of all of them."""
     figures = []
     for row in rows:
         how = f"{row.method}; error {row.error:.1e}; sparse LU {row.lu:.4g} ms"
         how += "" if row.peer is None else f", badcrossbar {row.peer:.4g} ms"
-        name = f"{row.size} x {row.size}, {row.wire:g} Ω, {row.vectors} vectors: ours"
-        figures.append(Figure(name, row.ours, "ms", "", None, how))
+        figures.append(Figure(f"{label(row)}: ours", row.ours, "ms", "", None, how))
     for title, limit, chosen in (
         ("64 to 256, 1 vector", 10, [r for r in rows if 64 <= r.size <= 256 and r.vectors == 1]),
         (
@@ -275,14 +280,12 @@ def of_table(rows: list[Row]) -> list[Figure]:
             if not ratios:
                 continue
             least, r = min(ratios, key=lambda pair: pair[0])
-            how = f"at {r.size} x {r.size}, {r.wire:g} Ω, {r.vectors} vectors; {LEFT_OUT}"
+            how = f"at {label(r)}" + (f"; {LEFT_OUT}" if title == "all" else "")
             bound = limit if solver == "badcrossbar" else None
             name = f"{solver} / ours, {title}, smallest"
             figures.append(at_least(name, least, bound, "times", how))
     worst = max(rows, key=lambda r: r.error)
-    how = (
-        f"of column currents, against sparse LU, by the largest; asked for: {TOLERANCE:g}; {worst}"
-    )
+    how = f"of currents against sparse LU, by the largest; asked for {TOLERANCE:g}; {label(worst)}"
     return [*figures, at_most("largest error", worst.error, 1e-6, "", how), exponent(rows)]
 
 
@@ -293,7 +296,8 @@ def exponent(rows: list[Row]) -> Figure:
         some = [r for r in rows if r.wire == wire and r.vectors == 1 and r.size >= 64]
         cells, took = [r.size**2 for r in some], [r.ours for r in some]
         found[wire] = float(np.polyfit(np.log(cells), np.log(took), 1)[0])
-    how = f"one vector, sizes from 64, least squares; {found} by Ω per cell"
+    each = ", ".join(f"{wire:g} Ω {power:.2f}" for wire, power in found.items())
+    how = f"one vector, sizes from 64 to {max(r.size for r in rows)}, least squares: {each}"
     return at_most("exponent of time by number of cells, worst", max(found.values()), 1.3, "", how)
 
 
@@ -341,7 +345,7 @@ def circuit(t: dict[str, Tensor]) -> Array:
     if not t["kind"]:
         return array
     mtj, state = Mtj(), (g.detach() < 7e-5).numpy()
-    law = coefficients(state, mtj.r_p, mtj.tmr, mtj)
+    law = coefficients(state, mtj.r_p, mtj.tmr0, mtj)
     rest = torch.from_numpy(law.linear - law.drop / law.at)
     parts = (torch.from_numpy(part.copy()) * (g / rest) for part in law[:3])
     return replace(array, cells=Cells(*parts, torch.from_numpy(law.at.copy())))
@@ -410,7 +414,8 @@ def backward(quick: bool) -> list[Figure]:
 
         with seen() as by:
             took = in_turn({"forward": forward, "both": both}, 9, 2.0)
-        name = f"forward and backward / forward, {tiles} tiles of {size} x {size}, {kind}"
+        shape = f"{size} x {size}" if tiles == 1 else f"{tiles} tiles of {size} x {size}"
+        name = f"forward and backward / forward, {shape}, {kind} cells"
         how = f"{vectors} vectors, {by()}; {took['both']:.4g} by {took['forward']:.4g} ms"
         figures.append(at_most(name, took["both"] / took["forward"], 3, "times", how))
     return figures
@@ -457,7 +462,10 @@ def of_choices(found: list[Choice]) -> list[Figure]:
     for c in found:
         best = min((n for n in c.times if n != "auto"), key=lambda n: c.times[n])
         times = ", ".join(f"{n.replace('_', ' ')} {took:.3g}" for n, took in c.times.items())
-        name = f"{c.tiles} tiles of {c.size} x {c.size}, {c.kind}, {c.vectors} vectors: auto / best"
+        shape = (
+            f"{c.size} x {c.size}" if c.tiles == 1 else f"{c.tiles} tiles of {c.size} x {c.size}"
+        )
+        name = f"{shape}, {c.kind} cells, vectors: {c.vectors}: auto / best"
         ratio = c.times["auto"] / c.times[best]
         figures.append(Figure(name, ratio, "times", "", None, f"chosen: {c.method}; {times} ms"))
     return figures
@@ -486,7 +494,7 @@ def plot(rows: list[Row]) -> str:
             axis.set_xticks([n**2 for n in sizes], [f"{n}²" for n in sizes])
             axis.minorticks_off()
             axis.set(xlabel="cells", ylabel="processor time, ms, one thread")
-            axis.set_title("1 vector" if vectors == 1 else f"{vectors} vectors")
+            axis.set_title(f"{vectors} vector{'s' * (vectors > 1)}, 1 Ω per cell")
             axis.grid(alpha=0.3)
         low = min(axis.get_ylim()[0] for axis in axes)
         high = max(axis.get_ylim()[1] for axis in axes)

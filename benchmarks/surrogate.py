@@ -39,7 +39,7 @@ from mtjspice.spec import (
 from mtjspice.surrogate import nodal
 from mtjspice.surrogate.access import AccessModel
 from mtjspice.surrogate.array import array_of, at_rest
-from mtjspice.surrogate.expansion import Expansion, expand
+from mtjspice.surrogate.expansion import expand
 from mtjspice.surrogate.model import Surrogate
 from mtjspice.train.loop import ternary
 from mtjspice.train.tiles import TiledLayer, place_layers
@@ -228,7 +228,7 @@ def speed(circuit: Calibration, access: AccessModel | None, size: int) -> Speed:
         array = array_of(experiments, access)
         single = array_of(experiments[:1], access)
         exact = expand(array)
-        made = Expansion(*(part.float() for part in exact.parts))
+        made = exact.to(torch.float32)
         ideal = array.cells.at_rest().float()
         many = torch.from_numpy(volts).float().expand(tiles, -1, -1).contiguous()
         some = torch.from_numpy(volts[:100])

@@ -256,13 +256,14 @@ def _print_calibration(outcome: Any) -> None:
         )
     for line in outcome.card.errors:
         errors = (f"{100 * x:.4f}" for x in (line.rms, line.p999, line.maximum))
-        signs = f"{100 * line.equal_signs:.3f} %"
+        signs = "" if line.equal_signs is None else f"{100 * line.equal_signs:.3f} %"
         table.add_row(line.group, line.level, str(line.tiles), *errors, signs)
     console.print(table)
     for figure in outcome.figures:
         if figure.limit:
             holds = "holds" if figure.holds else "BROKEN"
-            console.print(f"limit: {figure.name}: {figure.value:.4g} {figure.limit}: {holds}")
+            value = figure.value if isinstance(figure.value, str) else f"{figure.value:.4g}"
+            console.print(f"limit: {figure.name}: {value} {figure.limit}: {holds}")
     for failure in outcome.failures:
         console.print(f"warning: simulation failed: {failure}", soft_wrap=True, markup=False)
     console.print(f"card: {outcome.path}", soft_wrap=True, markup=False)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from mtjspice.device.variation import draw_normal
+from mtjspice.errors import SimulatorError
 from mtjspice.netlist.cards import read_card
 from mtjspice.netlist.cells import kind_of
 from mtjspice.spec.calibration import Calibration
@@ -41,6 +42,8 @@ def access_experiments(spec: Calibration) -> list[Experiment]:
     """The sweeps: first with nominal devices, then with shifted thresholds."""
     transistors = len(kind_of(spec.crossbar.cell).transistors(spec.crossbar.cell))
     nominal = [_sweep(spec, b, Die()) for b in _potentials(spec, POTENTIALS)]
+    if spec.die.mismatch == 0:
+        return nominal
     shifted = [
         _sweep(spec, b, Die(mismatch=MISMATCH, seed=seed))
         for seed in range(2 * transistors)
@@ -54,6 +57,9 @@ def fit_access(
 ) -> tuple[AccessModel, dict[str, float]]:
     """The coefficients, and how well they follow the sweeps; sweeps that failed are None.
 
+    Raises:
+        SimulatorError: if too few sweeps are there.
+
     Returns:
         The model; and largest deviations in V: ``nominal`` of the nominal sweeps, ``shifted`` of
         the others.
@@ -62,14 +68,28 @@ def fit_access(
     card = read_card(spec.technology)
     transistors = kind_of(spec.crossbar.cell).transistors(spec.crossbar.cell)
     sigma = np.array([card.threshold_sigma(t) for t in transistors])
-    points = [_points(spec, e, sigma, r) for e, r in zip(experiments, results, strict=True) if r]
+    shifting = spec.die.mismatch > 0 and bool(sigma.any())
+    points = [
+        _points(spec, e, sigma, r)
+        for e, r in zip(experiments, results, strict=True)
+        if r is not None
+    ]
+    drawn = [e.die.mismatch for e, r in zip(experiments, results, strict=True) if r is not None]
+    enough = 2 * len(sigma) if shifting else 0
+    if drawn.count(0.0) < POTENTIALS - 2 or len(drawn) - drawn.count(0.0) < enough:
+        raise SimulatorError(
+            "too many sweeps of the access device failed: it cannot be fitted "
+            f"({len(drawn)} of {len(experiments)} are there)"
+        )
     current, volts, potential, shifts = (np.concatenate(part) for part in zip(*points, strict=True))
     i_0, b_0 = float(np.abs(current).max()), spec.potential
     x, y = current / i_0, potential / b_0
     base, own = basis(x, y, POWERS), basis(x, y, SHIFT_POWERS)
-    whole = np.concatenate([base, *(own * shift[:, None] for shift in shifts.T)], axis=1)
+    columns = [own * shift[:, None] for shift in shifts.T] if shifting else []
+    whole = np.concatenate([base, *columns], axis=1)
     coefficients = np.linalg.lstsq(whole, volts / current, rcond=None)[0]
     off = np.abs((whole @ coefficients - volts / current) * current)
+    coefficients = np.pad(coefficients, (0, own.shape[1] * (len(sigma) - len(columns))))
     of_base, *of_shifts = np.split(
         coefficients, base.shape[1] + own.shape[1] * np.arange(len(sigma))
     )
@@ -82,7 +102,8 @@ def fit_access(
         threshold_sigma=sigma.tolist(),
     )
     nominal = (shifts == 0).all(axis=1)
-    return model, {"nominal": float(off[nominal].max()), "shifted": float(off[~nominal].max())}
+    followed = {"nominal": off[nominal], "shifted": off[~nominal]}
+    return model, {kind: float(part.max()) for kind, part in followed.items() if part.size}
 
 
 def basis(x: Floats, y: Floats, powers: tuple[int, int]) -> Floats:

@@ -12,9 +12,13 @@ from mtjspice.calibrate.plan import Run, nominal_full_scale
 from mtjspice.device.converter import to_codes
 from mtjspice.spec.calibration import Calibration
 from mtjspice.surrogate.card import HeldOut
-from mtjspice.surrogate.model import Level, Surrogate
+from mtjspice.surrogate.expansion import Level
+from mtjspice.surrogate.model import Surrogate
 
 Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.int64]
+NOTHING = 1e-8
+"""Differences of currents below this share of full scale are the simulator's own tolerance."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,8 @@ class Reads:
         ngspice: [vector, column], A.
         surrogate: the same.
         full_scale: A.
-        codes: (ngspice, surrogate) ADC codes [vector, column]; None without amplifiers.
+        codes: ADC codes of ngspice and of the surrogate, and which outputs are not clipped,
+            [vector, column]; None without amplifiers.
     """
 
     run: Run
@@ -35,7 +40,7 @@ class Reads:
     ngspice: Floats
     surrogate: Floats
     full_scale: float
-    codes: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None
+    codes: tuple[Codes, Codes, npt.NDArray[np.bool_]] | None
 
     @property
     def errors(self) -> Floats:
@@ -45,7 +50,10 @@ class Reads:
     def judged(self) -> "Reads":
         """Without the vectors that were fitted."""
         n = self.run.fitted
-        codes = None if self.codes is None else (self.codes[0][n:], self.codes[1][n:])
+        codes = None
+        if self.codes is not None:
+            theirs, ours, within = self.codes
+            codes = theirs[n:], ours[n:], within[n:]
         return Reads(
             self.run, self.volts[n:], self.ngspice[n:], self.surrogate[n:], self.full_scale, codes
         )
@@ -62,7 +70,9 @@ def read_run(surrogate: Surrogate, spec: Calibration, run: Run, result: xr.Datas
         if surrogate.card.amplifier is not None:
             ours = surrogate.amplified(current)[0].numpy()
             theirs = result["amplifier_voltage"].to_numpy()
-            codes = to_codes(theirs, spec.adc), to_codes(ours, spec.adc)
+            amplifier = surrogate.card.amplifier
+            within = (theirs > amplifier.clip_low) & (theirs < amplifier.clip_high)
+            codes = to_codes(theirs, spec.adc), to_codes(ours, spec.adc), within
     mtj, rows = experiment.crossbar.cell.mtj, experiment.crossbar.rows
     return Reads(
         run=run,
@@ -77,9 +87,8 @@ def read_run(surrogate: Surrogate, spec: Calibration, run: Run, result: xr.Datas
 def summary(group: str, level: Level, reads: Sequence[Reads]) -> HeldOut:
     """The errors of a group of runs in a line."""
     errors = np.concatenate([one.errors.ravel() for one in reads])
-    signs = np.concatenate([_equal_signs(one).ravel() for one in reads])
-    coded = [one.codes for one in reads if one.codes is not None]
-    equal = [(ours == theirs).ravel() for theirs, ours in coded]
+    signs = np.concatenate([_equal_signs(one) for one in reads])
+    codes = np.concatenate([_equal_codes(one) for one in reads])
     return HeldOut(
         group=group,
         level=level,
@@ -88,13 +97,22 @@ def summary(group: str, level: Level, reads: Sequence[Reads]) -> HeldOut:
         rms=float(np.sqrt((errors**2).mean())),
         p999=float(np.quantile(np.abs(errors), 0.999)),
         maximum=float(np.abs(errors).max()),
-        equal_signs=float(signs.mean()),
-        equal_codes=float(np.concatenate(equal).mean()) if equal else None,
+        equal_signs=float(signs.mean()) if signs.size else None,
+        equal_codes=float(codes.mean()) if codes.size else None,
     )
 
 
 def _equal_signs(reads: Reads) -> npt.NDArray[np.bool_]:
-    """Whether differences of neighbouring outputs have the same sign, [vector, pair]."""
+    """Whether differences of neighbouring outputs have the same sign, where they are not zero."""
     even = reads.ngspice.shape[1] // 2 * 2
-    signs = [np.sign(x[:, 0:even:2] - x[:, 1:even:2]) for x in (reads.ngspice, reads.surrogate)]
-    return np.asarray(signs[0] == signs[1])
+    theirs, ours = (x[:, 0:even:2] - x[:, 1:even:2] for x in (reads.ngspice, reads.surrogate))
+    counts = np.abs(theirs) > NOTHING * reads.full_scale
+    return np.asarray(np.sign(theirs[counts]) == np.sign(ours[counts]))
+
+
+def _equal_codes(reads: Reads) -> npt.NDArray[np.bool_]:
+    """Whether ADC codes are equal, where the amplifier is within its range."""
+    if reads.codes is None:
+        return np.zeros(0, dtype=np.bool_)
+    theirs, ours, within = reads.codes
+    return np.asarray((theirs == ours)[within])

@@ -15,9 +15,11 @@ from mtjspice.data import versions
 from mtjspice.errors import SimulationError, SimulatorError
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.die import DefectKind
+from mtjspice.spec.experiment import Experiment
 from mtjspice.surrogate.access import AccessModel
 from mtjspice.surrogate.card import AmplifierModel, Card, Correction, Validity
-from mtjspice.surrogate.model import Level, Surrogate
+from mtjspice.surrogate.expansion import Level
+from mtjspice.surrogate.model import Surrogate
 
 Results = Mapping[str, xr.Dataset]
 """Of the runs that succeeded, by name."""
@@ -36,10 +38,9 @@ def fit_card(
             fit cannot do without.
     """
     failed = tuple(run.name for run in plan if run.name not in results)
-    share = 1 - len(failed) / len(plan)
-    if share < spec.limits.completed:
+    if len(plan) - len(failed) < spec.limits.completed * len(plan) - 1e-9:
         raise SimulatorError(
-            f"{len(failed)} of {len(plan)} simulations failed ({', '.join(failed[:10])}); "
+            f"{len(failed)} of {len(plan)} simulations failed ({', '.join(failed)}); "
             f"a fit needs {100 * spec.limits.completed:g} % of them (limits.completed)"
         )
     access, followed = _access(spec, plan, results)
@@ -74,14 +75,13 @@ def judged_reads(
     return groups
 
 
-def with_errors(card: Card, plan: Sequence[Run], results: Results) -> Card:
-    """The card with its held-out errors, of both calibrated levels."""
-    levels: tuple[Level, ...] = ("full", "linear")
+def with_errors(card: Card, groups: Mapping[Level, dict[str, list[Reads]]]) -> Card:
+    """The card with its held-out errors, of the levels that were read."""
     return card.replace(
         errors=tuple(
             summary(group, level, reads)
-            for level in levels
-            for group, reads in judged_reads(card, level, plan, results).items()
+            for level, of_level in groups.items()
+            for group, reads in of_level.items()
         )
     )
 
@@ -92,10 +92,7 @@ def _access(
     runs = [run for run in plan if run.group == "access"]
     if not runs:
         return None, {}
-    found = [results.get(run.name) for run in runs]
-    if sum(one is not None for one in found) < spec.limits.completed * len(runs):
-        raise SimulatorError("too many sweeps of the access device failed: it cannot be fitted")
-    return fit_access(spec, found)
+    return fit_access(spec, [results.get(run.name) for run in runs])
 
 
 def _amplifier(spec: Calibration, results: Results) -> AmplifierModel | None:
@@ -120,9 +117,16 @@ def _validity(
         sizes=tuple(sorted({e.crossbar.shape for e in judged})),
         defects=tuple(sorted(kinds)),
         short_resistance=spec.die.short_resistance,
+        bridge_resistance=spec.die.bridge_resistance,
+        shorts=max((_short_share(e) for e in judged), default=0.0),
+        cells=spec.crossbar.rows * spec.crossbar.columns,
         access_current=None if access is None else access.current_scale,
         **of_die(spec.die),
     )
+
+
+def _short_share(e: Experiment) -> float:
+    return sum(d.kind == "short" for d in e.die.defects) / (e.crossbar.rows * e.crossbar.columns)
 
 
 def _correction(card: Card, tiles: Sequence[Run], results: Results) -> Correction:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -20,19 +21,11 @@ from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.tile import ProgrammedTile
 
 Floats = npt.NDArray[np.float64]
-DEFECTS: tuple[DefectKind, ...] = (
-    "short",
-    "open",
-    "stuck_p",
-    "stuck_ap",
-    "dead_row",
-    "dead_column",
-    "bridged_rows",
-    "bridged_columns",
-)
+DEFECTS: tuple[DefectKind, ...] = get_args(DefectKind)
 HELD_INPUTS, NEW_TILES, DEFECTIVE, SHORTED = "new inputs", "new tiles", "defects", "shorts"
-BASE_SEED = 1000
-"""Dies of the calibration have seeds of their own, far from those of people's specs."""
+HARD = "new tiles, hard inputs"
+BASE_SEED = 2000
+"""Dies of judged tiles are this far from those of the calibration, which are fewer."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +34,7 @@ class Run:
 
     Attributes:
         name: unique, readable; also that of its netlist among the worst cases.
-        group: what it is for: ``access``, ``amplifier``, ``calibration``, or what is new in it.
+        group: what it is for: ``access``, ``amplifier``, or what is new in it to the surrogate.
         experiment: what is simulated.
         fitted: how many of its input vectors, from the first, are fitted; the others are judged.
     """
@@ -96,12 +89,14 @@ def _held_tiles(spec: Calibration) -> list[Run]:
         (NEW_TILES, plan.held_tiles),
         (DEFECTIVE, plan.defective_tiles),
         (SHORTED, plan.short_tiles),
+        (HARD, plan.hard_tiles),
     ):
         for k in range(count):
-            seed = BASE_SEED * (1 + (NEW_TILES, DEFECTIVE, SHORTED).index(group)) + k
+            seed = BASE_SEED * (1 + (NEW_TILES, DEFECTIVE, SHORTED, HARD).index(group)) + k
             chance = np.random.default_rng([spec.seed, 2, seed])
             states = _random(shape, chance)
-            volts = _uniform(shape[0], plan.held_vectors, chance)
+            inputs = _adversarial if group == HARD else _uniform
+            volts = inputs(shape[0], plan.held_vectors, chance)
             defects: tuple[Defect, ...] = ()
             if group == DEFECTIVE:
                 defects = _defects(shape, chance, tile=seed)
@@ -117,7 +112,7 @@ def _other_sizes(spec: Calibration) -> list[Run]:
     runs = []
     for size in spec.plan.sizes:
         for k in range(2):
-            seed = BASE_SEED * 4 + 2 * size + k
+            seed = BASE_SEED * 5 + 2 * size + k
             chance = np.random.default_rng([spec.seed, 3, size, k])
             crossbar = spec.crossbar.replace(rows=size, columns=size)
             volts = _uniform(size, min(30, spec.plan.held_vectors), chance)
@@ -174,26 +169,35 @@ def _adversarial(rows: int, count: int, chance: np.random.Generator) -> Floats:
 
 
 def _defects(shape: tuple[int, int], chance: np.random.Generator, tile: int) -> tuple[Defect, ...]:
-    """One of every kind on a tile, at places that do not repeat."""
-    rows = chance.permutation(shape[0] - 1)
-    columns = chance.permutation(shape[1] - 1)
-    found = []
-    for k, kind in enumerate(DEFECTS):
-        row, column = int(rows[k % len(rows)]), int(columns[k % len(columns)])
-        if kind == "dead_row":
-            found.append(Defect(kind=kind, row=row, tile=tile))
-        elif kind == "dead_column":
-            found.append(Defect(kind=kind, column=column, tile=tile))
-        else:
-            found.append(Defect(kind=kind, row=row, column=column, tile=tile))
-    return tuple(found)
+    """One of every kind on a tile, the cells' at different cells; none on fewer than four cells."""
+    rows, columns = shape
+    if rows * columns < 4:
+        return ()
+    cells = [divmod(int(c), columns) for c in chance.choice(rows * columns, 4, replace=False)]
+    places: dict[DefectKind, tuple[int | None, int | None]] = {
+        "short": cells[0],
+        "open": cells[1],
+        "stuck_p": cells[2],
+        "stuck_ap": cells[3],
+        "dead_row": (int(chance.integers(rows)), None),
+        "dead_column": (None, int(chance.integers(columns))),
+    }
+    if rows > 1:
+        places["bridged_rows"] = int(chance.integers(rows - 1)), int(chance.integers(columns))
+    if columns > 1:
+        places["bridged_columns"] = int(chance.integers(rows)), int(chance.integers(columns - 1))
+    return tuple(
+        Defect(kind=kind, row=row, column=column, tile=tile)
+        for kind, (row, column) in places.items()
+    )
 
 
 def _shorts(
     shape: tuple[int, int], share: float, chance: np.random.Generator, tile: int
 ) -> tuple[Defect, ...]:
     cells = shape[0] * shape[1]
-    places = np.sort(chance.choice(cells, max(1, round(share * cells)), replace=False))
+    count = max(1, round(share * cells)) if share > 0 else 0
+    places = np.sort(chance.choice(cells, count, replace=False))
     return tuple(
         Defect(kind="short", row=int(p) // shape[1], column=int(p) % shape[1], tile=tile)
         for p in places

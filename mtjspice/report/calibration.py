@@ -61,7 +61,7 @@ class CalibrationStory:
     @property
     def passed(self) -> bool:
         """Whether every limit holds."""
-        return all(figure.holds is not False for figure in self.figures)
+        return not self.card.broken
 
 
 def write_calibration(story: CalibrationStory, out: Path) -> Path:
@@ -101,14 +101,14 @@ def _page(story: CalibrationStory) -> str:
             "groups": inline(distribution_plot(tiles)),
             "current": inline(current_plot(tiles)),
             "distance": inline(distance_plot(tiles)),
-            "size": inline(size_plot(story.reads)),
+            "size": inline(size_plot(story.reads)) if _regular(story.reads) else None,
         },
-        lines=[line for line in card.errors if not line.group.startswith("size")],
+        headline=next((line for line in card.errors if line.group == "new tiles"), card.errors[0]),
         limits=[figure for figure in story.figures if figure.limit],
         spec=format_spec(card.circuit),
         array=_array_words(card),
-        percent=lambda share: f"{100 * share:.4f} %",
-        ampere=lambda value: si(value, "A"),
+        percent=lambda share: "" if share is None else f"{100 * share:.4f} %",
+        ampere=lambda value: f"{1e6 * value:.4f} µA",
     )
 
 
@@ -129,7 +129,7 @@ def distribution_plot(groups: Mapping[str, Reads]) -> str:
         for (group, reads), (colour, style) in zip(groups.items(), _styles(), strict=False):
             error = np.sort(100 * np.abs(reads["error"]))[::-1]
             share = np.arange(1, error.size + 1) / error.size
-            axis.loglog(error, share, style, color=colour, label=group, lw=1.8)
+            axis.loglog(error, share, ls=style, color=colour, label=group, lw=1.8)
         axis.set_xlabel("|surrogate − ngspice|, % of full scale")
         axis.set_ylabel("share of reads beyond")
         axis.set_xlim(left=1e-5)
@@ -144,7 +144,7 @@ def current_plot(groups: Mapping[str, Reads]) -> str:
     with picture(9.5, 3.8) as (canvas, (axis,)):
         for (group, reads), (colour, style) in zip(groups.items(), _styles(), strict=False):
             centres, rms = _binned(reads["current"], reads["error"], edges)
-            axis.semilogy(100 * centres, 100 * rms, style, color=colour, label=group, lw=1.8)
+            axis.semilogy(100 * centres, 100 * rms, ls=style, color=colour, label=group, lw=1.8)
         axis.set_xlabel("output current in ngspice, % of full scale")
         axis.set_ylabel("RMS error, % of full scale")
         axis.grid(alpha=0.3)
@@ -158,7 +158,7 @@ def distance_plot(groups: Mapping[str, Reads]) -> str:
         for (group, reads), (colour, style) in zip(groups.items(), _styles(), strict=False):
             edges = np.arange(-0.5, reads["column"].max() + 1)
             centres, rms = _binned(reads["column"], reads["error"], edges)
-            axis.semilogy(centres, 100 * rms, style, color=colour, label=group, lw=1.8)
+            axis.semilogy(centres, 100 * rms, ls=style, color=colour, label=group, lw=1.8)
         axis.set_xlabel("output line, counted from the drivers of the input lines")
         axis.set_ylabel("RMS error, % of full scale")
         axis.grid(alpha=0.3)
@@ -168,7 +168,7 @@ def distance_plot(groups: Mapping[str, Reads]) -> str:
 
 def size_plot(groups: Mapping[str, Reads]) -> str:
     """RMS and largest error against the number of cells, regular tiles only."""
-    regular = [r for g, r in groups.items() if g.startswith("size") or g == "new tiles"]
+    regular = _regular(groups)
     cells = np.concatenate([reads["cells"] for reads in regular])
     errors = np.concatenate([reads["error"] for reads in regular])
     sizes = np.unique(cells)
@@ -177,13 +177,18 @@ def size_plot(groups: Mapping[str, Reads]) -> str:
         rms = [float(np.sqrt((e**2).mean())) for e in of_size]
         axis.loglog(sizes, rms, "-o", color=IDEAL, label="RMS")
         axis.loglog(sizes, [e.max() for e in of_size], "--s", color=SPICE, label="largest")
-        axis.set_xticks(sizes, [f"{round(size**0.5)}²" for size in sizes])
+        axis.set_xticks(sizes, [f"{size:g}" for size in sizes])
         axis.minorticks_off()
         axis.set_xlabel("cells of the array")
         axis.set_ylabel("error, % of full scale")
         axis.grid(alpha=0.3)
         axis.legend(frameon=False)
         return as_svg(canvas)
+
+
+def _regular(groups: Mapping[str, Reads]) -> list[Reads]:
+    """Random tiles without defects, of all sizes."""
+    return [r for g, r in groups.items() if g.startswith("size") or g == "new tiles"]
 
 
 def _binned(x: Floats, error: Floats, edges: Floats) -> tuple[Floats, Floats]:
@@ -196,6 +201,12 @@ def _binned(x: Floats, error: Floats, edges: Floats) -> tuple[Floats, Floats]:
     return centres[filled], np.sqrt(total[filled] / count[filled])
 
 
-def _styles() -> list[tuple[Any, str]]:
+def _styles() -> list[tuple[str, Any]]:
     """Colour and line style of groups: far apart in lightness, and told apart without colour."""
-    return [("#1b2a49", "-"), (IDEAL, "--"), ("#5fa38f", "-."), (SPICE, ":")]
+    return [
+        ("#1b2a49", "-"),
+        (IDEAL, "--"),
+        ("#5fa38f", "-."),
+        (SPICE, ":"),
+        ("#8a4b00", (0, (5, 1, 1, 1, 1, 1))),
+    ]

@@ -1,5 +1,6 @@
 """What `mtjspice calibrate` takes: a circuit, the runs that its surrogate is judged on, limits."""
 
+import re
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -11,6 +12,12 @@ from mtjspice.spec.periphery import Converter, Periphery, VirtualGround
 from mtjspice.spec.technology import Technology
 
 Some = Annotated[int, Field(ge=1, le=1000, strict=True)]
+
+
+NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+MOST_SEED = 2**62
+COARSEST = 0.1
+"""Largest step of the DAC, in units of the read voltage."""
 
 
 class Plan(Spec):
@@ -26,6 +33,7 @@ class Plan(Spec):
         defective_tiles: tiles with defects of every kind, for judging.
         short_share: share of shorted junctions on tiles that are judged apart.
         short_tiles: number of those tiles.
+        hard_tiles: random tiles on further dies that are judged with adversarial inputs.
         sizes: other sizes (square) on which the surrogate is judged.
     """
 
@@ -36,7 +44,14 @@ class Plan(Spec):
     defective_tiles: Some = 8
     short_share: Share = 0.01
     short_tiles: Some = 8
+    hard_tiles: Some = 4
     sizes: tuple[Count, ...] = (8, 16, 32)
+
+    @model_validator(mode="after")
+    def _check_sizes(self) -> Self:
+        if len(set(self.sizes)) < len(self.sizes):
+            raise ValueError(f"sizes must differ from each other: {list(self.sizes)}")
+        return self
 
 
 class CardLimits(Spec):
@@ -103,6 +118,16 @@ class Calibration(Spec):
     def _check_range(self) -> Self:
         if self.die.defects:
             raise ValueError("die.defects must be left out: the plan draws defects of its own")
+        if not re.fullmatch(NAME, self.name):
+            raise ValueError("name must consist of letters, digits, _, - and . and start with one")
+        if self.seed > MOST_SEED:
+            raise ValueError(f"seed must be at most {MOST_SEED}: dies count on from it")
+        if self.potential < self.read_voltage:
+            raise ValueError(
+                f"potential ({self.potential:g} V) must be at least read_voltage "
+                f"({self.read_voltage:g} V): an output line may follow its inputs"
+            )
+        self._check_converter()
         least = 1.5 * self.read_voltage
         if self.access_volts < least:
             raise ValueError(
@@ -111,3 +136,22 @@ class Calibration(Spec):
                 "output line may lie on the other side of the reference"
             )
         return self
+
+    def _check_converter(self) -> None:
+        """See that the DAC reaches the read voltage on both sides, finely enough."""
+        dac, reference = self.dac, self.periphery.reference
+        low, high = reference - self.read_voltage, reference + self.read_voltage
+        if low < dac.low or high > dac.high - dac.lsb:
+            raise ValueError(
+                f"inputs reach from {low:g} to {high:g} V (periphery.reference and read_voltage); "
+                f"the DAC gives {dac.low:g} to {dac.high - dac.lsb:g} V"
+            )
+        if dac.lsb > COARSEST * self.read_voltage:
+            raise ValueError(
+                f"dac has steps of {dac.lsb:g} V; at most a tenth of read_voltage is of use"
+            )
+        if abs(dac.offset) > dac.lsb / 2:
+            raise ValueError(
+                f"dac.offset ({dac.offset:g} V) must be at most half a step: the inputs that are "
+                "judged would leave the range of the card"
+            )

@@ -5,13 +5,14 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from mtjspice.device.conductance import coefficients
 from mtjspice.device.variation import draw_junctions, draw_normal
 from mtjspice.errors import InputError
-from mtjspice.spec.cell import PassiveCell
+from mtjspice.spec.cell import PassiveCell, TransmissionGateCell
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.line import Line
 from mtjspice.spec.periphery import SenseAmplifier, TransimpedanceAmplifier
@@ -19,6 +20,7 @@ from mtjspice.surrogate.access import AccessModel
 from mtjspice.surrogate.cells import Cells
 from mtjspice.surrogate.extras import Ends, Extras, Irregular, Place, make_extras
 from mtjspice.surrogate.lines import Lines
+from mtjspice.surrogate.paths import unreached
 
 
 @dataclass(frozen=True)
@@ -119,8 +121,8 @@ def array_of(
         InputError: if the experiments differ in more than tile and die, if gated cells come without
             an access device, or if a line is cut from everything.
     """
-    first = experiments[0]
     _check_alike(experiments)
+    first = experiments[0]
     crossbar = first.crossbar
     gated = not isinstance(crossbar.cell, PassiveCell)
     if gated and access is None:
@@ -129,7 +131,11 @@ def array_of(
             value=None,
             allowed=f"{crossbar.cell.kind} cells need the access device of a calibration card",
         )
-    laws, shifts = [], []
+    if not gated:
+        access = None
+    elif access is not None:
+        _check_transistors(first, access)
+    laws, shifts, irregular = [], [], []
     for e in experiments:
         drawn = draw_junctions(crossbar.cell.mtj, e.tile, e.die, e.technology.temperature)
         off = drawn.open | _switched_off(e)
@@ -143,6 +149,7 @@ def array_of(
             drop=np.where(plain, 0.0, law.drop),
         )
         laws.append(law)
+        irregular.append(_irregular(e, drawn.open, off))
         if access is not None:
             sigma = np.array(access.threshold_sigma)
             z = draw_normal(e.die.seed, e.tile.index, (*crossbar.shape, len(sigma)))
@@ -159,9 +166,7 @@ def array_of(
         rows=rows,
         columns=columns,
         via=torch.tensor(crossbar.row.via + crossbar.column.via, dtype=torch.float64),
-        extras=make_extras(
-            [_irregular(e) for e in experiments], rows, columns, bridge, crossbar.shape
-        ),
+        extras=make_extras(irregular, rows, columns, bridge, crossbar.shape),
         rest_rows=rest_rows,
         rest_columns=rest_columns,
         driven=first.driven_rows,
@@ -172,6 +177,8 @@ def array_of(
 
 def _check_alike(experiments: Sequence[Experiment]) -> None:
     """One crossbar, one read-out, the same lines in use, one resistance of bridges."""
+    if not experiments:
+        raise InputError(source="experiments", value=[], allowed="must name at least one tile")
     first = experiments[0]
     for e in experiments[1:]:
         for name in ("crossbar", "periphery", "technology"):
@@ -180,6 +187,13 @@ def _check_alike(experiments: Sequence[Experiment]) -> None:
         if (e.driven_rows, e.sensed_columns) != (first.driven_rows, first.sensed_columns):
             raise InputError(
                 source="experiments", key="stimulus", allowed="must use the same lines for all"
+            )
+        half = first.crossbar.unselected == "half"
+        if half and e.stimulus.read_voltage != first.stimulus.read_voltage:
+            raise InputError(
+                source="experiments",
+                key="stimulus.read_voltage",
+                allowed="must be the same for all: it holds the lines that are not in use",
             )
         if e.die.bridge_resistance != first.die.bridge_resistance:
             raise InputError(
@@ -230,8 +244,26 @@ def _at_rest(e: Experiment) -> tuple[torch.Tensor, torch.Tensor]:
     return rows, columns
 
 
-def _irregular(e: Experiment) -> Irregular:
-    """Lines that nothing holds, and bridges, of one tile."""
+def _check_transistors(e: Experiment, access: AccessModel) -> None:
+    cell = e.crossbar.cell
+    count = 2 if isinstance(cell, TransmissionGateCell) else 1
+    if len(access.threshold_sigma) != count:
+        raise InputError(
+            source="access",
+            key="transistors",
+            value=len(access.threshold_sigma),
+            allowed=f"{cell.kind} cells have {count}",
+        )
+
+
+def _irregular(
+    e: Experiment, is_open: npt.NDArray[np.bool_], off: npt.NDArray[np.bool_]
+) -> Irregular:
+    """Lines that nothing holds, and bridges, of one tile.
+
+    Raises:
+        InputError: if a line has no path to anything that holds it.
+    """
     loose: dict[Place, Ends] = {}
     if e.crossbar.unselected == "floating":
         loose |= {("row", r): "floating" for r in range(e.crossbar.rows) if r not in e.driven_rows}
@@ -250,6 +282,16 @@ def _irregular(e: Experiment) -> Irregular:
         elif d.kind == "bridged_columns" and d.row is not None and d.column is not None:
             position = e.crossbar.rows - 1 - d.row
             bridges.append((("column", d.column), ("column", d.column + 1), position))
+    joined = [(one, other) for one, other, _ in bridges]
+    for line in unreached(~is_open, loose, joined):
+        raise InputError(
+            source=f"tile {e.tile.index}",
+            key=f"{line[0]} {line[1]}",
+            allowed="is cut off from everything: it has no path to ground",
+        )
+    # Cells that are switched off leak enough to hold a line, and too little to carry a current.
+    for line in unreached(~off, loose, joined):
+        del loose[line]
     return Irregular(loose, tuple(bridges))
 
 

@@ -33,6 +33,7 @@ UNITS = {
     "correction": "1",
     "validity.volts": "V",
     "validity.short_resistance": "Ohm",
+    "validity.bridge_resistance": "Ohm",
     "validity.access_current": "A",
     "errors": "share of full scale",
     "circuit": "SI",
@@ -87,6 +88,9 @@ class Validity(Spec):
         sigma_ln_tmr: the same for ln TMR0.
         mismatch: largest transistor mismatch, in units of the card's Pelgrom coefficient.
         short_resistance: least resistance of a short, Ω.
+        bridge_resistance: least resistance of a bridge between lines, Ω.
+        shorts: largest share of shorted cells on a tile.
+        cells: of the tile that was calibrated.
         access_current: largest current through an access device, A; None without access devices.
     """
 
@@ -97,6 +101,9 @@ class Validity(Spec):
     sigma_ln_tmr: float
     mismatch: float
     short_resistance: float
+    bridge_resistance: float
+    shorts: float
+    cells: int
     access_current: float | None = None
 
 
@@ -114,8 +121,9 @@ class HeldOut(Spec):
         rms: root mean square.
         p999: 99.9th percentile of the magnitude.
         maximum: of the magnitude.
-        equal_signs: share of equal signs among differences of neighbouring outputs.
-        equal_codes: share of equal ADC codes; None without amplifiers.
+        equal_signs: share of equal signs among differences of neighbouring outputs that are not
+            zero in ngspice; None without any.
+        equal_codes: share of equal ADC codes among outputs that are not clipped; None without any.
     """
 
     group: str
@@ -125,7 +133,7 @@ class HeldOut(Spec):
     rms: float
     p999: float
     maximum: float
-    equal_signs: float
+    equal_signs: float | None = None
     equal_codes: float | None = None
 
 
@@ -143,6 +151,7 @@ class Card(Spec):
         errors: against ngspice on runs that were not fitted.
         planned: number of simulations that the plan asked for.
         failed: the simulations that failed, by name; the fit did without them.
+        broken: the limits of the calibration that do not hold.
         data_key: SHA-256 over the keys of all simulations used.
         versions: of everything that matters.
         units: of the numbers above.
@@ -158,6 +167,7 @@ class Card(Spec):
     errors: tuple[HeldOut, ...] = ()
     planned: int
     failed: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
     data_key: str
     versions: dict[str, str]
     units: dict[str, str] = UNITS
@@ -201,7 +211,9 @@ def load_card(name: str | Path) -> Card:
     try:
         return Card.model_validate(card)
     except ValidationError as error:
-        raise InputError(source=path, allowed=f"is not a calibration card: {error}") from None
+        first = error.errors()[0]
+        key = ".".join(["card", *map(str, first["loc"])])
+        raise InputError(source=path, key=key, allowed=str(first["msg"])) from None
 
 
 def _checksum(content: Any) -> str:

@@ -8,7 +8,7 @@ a conductance, so that wires of zero resistance and open cells are no special ca
 order of R·C³ for an array, R·C² for each right-hand side after that.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -31,6 +31,9 @@ class Elimination:
         last: [array, column, column], the same for the ends of the columns.
         rho: wire resistance of the columns, Ω.
         end: [column], between the last row and what holds it, Ω.
+        both: whether the far ends of the columns are held, too.
+        turned: whether rows and columns are exchanged, by a mirror at the antidiagonal: it keeps
+            the first position of every line the first.
     """
 
     admittance: Tensor
@@ -39,6 +42,8 @@ class Elimination:
     last: Tensor
     rho: Tensor
     end: Tensor
+    both: bool
+    turned: bool
 
     def solve(self, emf: Tensor) -> Tensor:
         """Cell currents for voltages in series with the cells.
@@ -49,6 +54,8 @@ class Elimination:
         Returns:
             The currents, in the same shape, A.
         """
+        if self.turned:
+            emf = _turned(emf)
         y, source = self.admittance, emf.permute(0, 2, 3, 1)  # [array, row, column, vector]
         rows = y.shape[1]
         driven = y @ source
@@ -61,32 +68,49 @@ class Elimination:
             below = self.wire[r] @ (feeds[r] - self.above[r] @ potential[-1])
             potential.append(potential[-1] + self.rho * below)
         b = torch.stack(potential[::-1], dim=1)
-        return (driven - y @ b).permute(0, 3, 1, 2)
+        current = (driven - y @ b).permute(0, 3, 1, 2)
+        return _turned(current) if self.turned else current
 
     def effective(self) -> Tensor:
         """Output currents for one volt at each row: [array, row, column], S."""
+        if self.both:  # what leaves at the far ends counts as well
+            return self._effective_by_solving()
         drawn = self.admittance.sum(-1)  # a row at one volt: the same emf in all its cells
         feed = torch.zeros_like(drawn[:, 0, :, None])
         for r in range(drawn.shape[1]):
             if r:
                 feed = self.wire[r - 1] @ feed
             feed = torch.cat([feed, drawn[:, r, :, None]], dim=-1)
-        return (self.last @ feed[..., 1:]).transpose(-1, -2)
+        # Reciprocity: exchanging rows and columns transposes the matrix.
+        whole = self.last @ feed[..., 1:]
+        return whole.flip(-1, -2) if self.turned else whole.mT
+
+    def _effective_by_solving(self) -> Tensor:
+        arrays, rows, columns = self.admittance.shape[:3]
+        if self.turned:
+            rows, columns = columns, rows
+        unit = torch.eye(rows).to(self.rho)[:, :, None].expand(arrays, rows, rows, columns)
+        return self.solve(unit).sum(-2)
 
 
 def eliminate(conductance: Tensor, rows: Lines, columns: Lines) -> Elimination:
-    """Factor arrays.
+    """Factor arrays, along their longer side.
 
     Args:
         conductance: [array, row, column], S; 0 is open.
         rows: input lines.
-        columns: output lines; those with both ends connected have no `series` (see `nodal`).
+        columns: output lines. Of lines that are held at both ends only one direction may have
+            `series`: nothing but a read-out has any.
     """
+    blocked = columns.both and bool((columns.series > 0).any())
+    turned = blocked or (conductance.shape[-1] > conductance.shape[-2] and not _has_series(rows))
+    if turned:
+        conductance = _turned(conductance)
+        rows, columns = _reversed(columns), _reversed(rows)
     count = conductance.shape[-1]
     one = torch.eye(count, dtype=conductance.dtype, device=conductance.device)
     z = rows.impedance(count) + rows.series.reshape(-1, 1, 1)
-    g = conductance[..., None]
-    admittance = torch.linalg.solve(one + g * z, torch.diag_embed(conductance))
+    admittance = torch.linalg.solve(one + conductance[..., None] * z, torch.diag_embed(conductance))
     h = admittance[:, 0]
     if columns.both:
         h = h + one / columns.end.clamp(min=LEAST_END)
@@ -105,4 +129,21 @@ def eliminate(conductance: Tensor, rows: Lines, columns: Lines) -> Elimination:
         last=torch.linalg.inv(one + h * end),
         rho=columns.wire,
         end=end,
+        both=columns.both,
+        turned=turned,
     )
+
+
+def _has_series(lines: Lines) -> bool:
+    return lines.both and bool((lines.series > 0).any())
+
+
+def _turned(grid: Tensor) -> Tensor:
+    """Mirrored at the antidiagonal: the first cell of every line remains the first."""
+    return grid.flip(-1, -2).mT
+
+
+def _reversed(lines: Lines) -> Lines:
+    """The lines in the order that they have in a mirrored array."""
+    series = lines.series.flip(-1) if lines.series.dim() else lines.series
+    return replace(lines, series=series)

@@ -18,6 +18,7 @@ products of powers of V_r and of I_c with matrices that are made once a tile.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -27,6 +28,9 @@ from mtjspice.surrogate.linear import Method
 from mtjspice.surrogate.lines import column_drop
 from mtjspice.surrogate.nodal import all_column_currents, sources
 
+Level = Literal["ideal", "linear", "full"]
+"""Of the surrogate: see `mtjspice.surrogate.model`."""
+
 
 @dataclass(frozen=True)
 class Expansion:
@@ -35,6 +39,7 @@ class Expansion:
     ``current = I + [V², V|V|, V³] own + I ([V, |V|, V²] mixed + I (V twice + alone + I thrice))``
 
     Attributes:
+        level: what they were made for.
         linear: [tile, row, column], S.
         own: [tile, 3 rows, column], A/V², A/V², A/V³.
         mixed: [tile, 3 rows, column], 1/V, 1/V, 1/V².
@@ -43,6 +48,7 @@ class Expansion:
         thrice: [tile, 1, column], 1/A².
     """
 
+    level: Level
     linear: Tensor
     own: Tensor
     mixed: Tensor
@@ -55,6 +61,10 @@ class Expansion:
         mixed = torch.cat([volts, volts.abs(), volts * volts], -1) @ self.mixed
         higher = volts @ self.twice + self.alone + linear * self.thrice
         return linear + self.own_part(volts) + linear * (mixed + linear * higher)
+
+    def to(self, dtype: torch.dtype) -> "Expansion":
+        """The same in another precision."""
+        return Expansion(self.level, *(part.to(dtype) for part in self.parts))
 
     @property
     def parts(self) -> tuple[Tensor, ...]:
@@ -100,6 +110,7 @@ def expand(array: Array, *, method: Method = "auto", tolerance: float = 1e-9) ->
 
     crossed = 2 * even * p * q + tilt * (p * q_b + q * p_b)
     return Expansion(
+        level="full",
         linear=used(linear),
         own=used(outputs(even * p**2 + tilt * p * p_b), outputs(odd * p**2), outputs(cubic * p**3)),
         mixed=used(-own * crossed, -own * 2 * odd * p * q, -own * 3 * cubic * p**2 * q),
@@ -133,7 +144,8 @@ class _Shares:
         direct = response.diagonal(dim1=1, dim2=2).mT  # to the cell's own row
         along = torch.einsum("tkrc,tkc->trc", response, self.linear)
         # A column that carries no current, or that of one row only, tells nothing besides V_r.
-        alone = self.rest <= 1e-12 * self.power.clamp(min=1e-300)
+        carried = self.power > 1e-18 * self.power.amax(-1, keepdim=True)
+        alone = (self.rest <= 1e-12 * self.power) | ~carried
         rest = torch.where(alone, 1.0, self.rest)
         by_input = (direct * self.power - along * self.linear) / rest
         by_output = (along - direct * self.linear) / rest

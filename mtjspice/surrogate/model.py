@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import get_args
 
 import torch
 from torch import Tensor
@@ -11,12 +11,13 @@ from torch import Tensor
 from mtjspice.errors import InputError
 from mtjspice.spec.die import Die
 from mtjspice.spec.experiment import Experiment
-from mtjspice.spec.periphery import TransimpedanceAmplifier
 from mtjspice.surrogate.array import Array, array_of
 from mtjspice.surrogate.card import Card
-from mtjspice.surrogate.expansion import Expansion, expand
+from mtjspice.surrogate.expansion import Expansion, Level, expand
+from mtjspice.surrogate.nodal import effective_matrix
 
-Level = Literal["ideal", "linear", "full"]
+SHORTS = 3.0
+"""So many times the share of shorts of the judged tiles is allowed: dies differ by chance."""
 MARGIN = 1.01
 """Inputs may exceed the card's range by what a converter's last step adds."""
 
@@ -36,12 +37,26 @@ class Surrogate(torch.nn.Module):
 
     Attributes:
         card: the same.
-        level: the same; may be changed at any time.
+
+    Raises:
+        InputError: if there is no such level.
     """
 
     def __init__(self, card: Card, level: Level = "full"):
         super().__init__()
-        self.card, self.level = card, level
+        if level not in get_args(Level):
+            raise InputError(
+                source=f"card {card.name}",
+                key="level",
+                value=level,
+                allowed=f"there are {', '.join(get_args(Level))}",
+            )
+        self.card, self._level = card, level
+
+    @property
+    def level(self) -> Level:
+        """What is computed."""
+        return self._level
 
     def array(self, experiments: Sequence[Experiment]) -> Array:
         """The circuits of experiments, with what the card knows of access devices and amplifiers.
@@ -69,12 +84,16 @@ class Surrogate(torch.nn.Module):
 
     def expand(self, array: Array) -> Expansion:
         """The matrices of tiles that are tensors already, with gradients if these ask for them."""
+        factors = self.card.correction
         if self.level == "ideal":
-            made = _only(array.cells.at_rest()[:, list(array.driven)][..., list(array.sensed)])
+            resting = array.cells.at_rest()[:, list(array.driven)][..., list(array.sensed)]
+            made = _only("ideal", resting)
+        elif self.level == "linear":
+            made = _only("linear", effective_matrix(array) * factors.linear)
         else:
             made = expand(array)
-            factors = self.card.correction
             made = Expansion(
+                level=self.level,
                 linear=made.linear * factors.linear,
                 own=made.own * factors.own,
                 mixed=made.mixed * factors.mixed,
@@ -92,9 +111,10 @@ class Surrogate(torch.nn.Module):
             programmed: from `program` or `expand`.
 
         Raises:
-            InputError: if inputs are not finite or beyond the card's range.
+            InputError: if inputs have the wrong shape, are not finite or beyond the card's range,
+                or if the matrices are of another level.
         """
-        self._check(volts)
+        self._check(volts, programmed)
         linear = volts @ programmed.linear
         if self.level != "full":
             return linear
@@ -112,24 +132,37 @@ class Surrogate(torch.nn.Module):
         volts = amplifier.zero - amplifier.gain * currents
         return volts.clamp(amplifier.clip_low, amplifier.clip_high)
 
-    def _check(self, volts: Tensor) -> None:
-        largest = float(volts.detach().abs().max()) if volts.numel() else 0.0
+    def _check(self, volts: Tensor, programmed: Expansion) -> None:
+        tiles, rows, _ = programmed.linear.shape
+        shape, name = tuple(volts.shape), f"card {self.card.name}"
+        fits = (
+            len(shape) in (2, 3)
+            and shape[-1] == rows
+            and (shape[0] in (1, tiles) or len(shape) == 2)
+        )
+        if not fits or volts.numel() == 0:
+            allowed = f"must have the shape [vector, {rows}] or [{tiles}, vector, {rows}]"
+            raise InputError(source=name, key="volts", value=shape, allowed=allowed)
+        if programmed.level != self.level:
+            allowed = f"the matrices were made at this level; the surrogate is at {self.level}"
+            raise InputError(source=name, key="level", value=programmed.level, allowed=allowed)
+        largest = float(volts.detach().abs().max())
         limit = self.card.validity.volts
         if not largest <= MARGIN * limit:  # also where it is nan
             raise InputError(
-                source=f"card {self.card.name}",
+                source=name,
                 key="validity.volts",
                 value=largest,
                 allowed=f"inputs must be finite and at most {limit:g} V in magnitude",
             )
 
 
-def _only(linear: Tensor) -> Expansion:
+def _only(level: Level, linear: Tensor) -> Expansion:
     """A matrix product and nothing else."""
     tiles, rows, columns = linear.shape
     none = linear.new_zeros(tiles, 1, columns)
     wide = linear.new_zeros(tiles, 3 * rows, columns)
-    return Expansion(linear, wide, wide, torch.zeros_like(linear), none, none)
+    return Expansion(level, linear, wide, wide, torch.zeros_like(linear), none, none)
 
 
 def check_range(card: Card, experiment: Experiment) -> None:
@@ -149,17 +182,13 @@ def check_range(card: Card, experiment: Experiment) -> None:
         ("cell", crossbar.cell.kind, crossbar.cell == circuit.crossbar.cell, circuit.crossbar.cell),
         ("size", size, size in valid.sizes, ", ".join(f"{r} x {c}" for r, c in valid.sizes)),
         ("lines", f"{crossbar.row!r} {crossbar.column!r}", crossbar == whole, "those of the card"),
-        ("unselected", idle, idle != "half", "grounded or floating"),
+        ("unselected", idle, idle == "grounded", "only grounded, where lines are not in use"),
+        ("analysis", experiment.analysis.kind, experiment.analysis.kind == "dc", "only dc"),
         ("periphery", experiment.periphery, *_same(experiment.periphery, circuit.periphery)),
         ("technology", experiment.technology, *_same(experiment.technology, circuit.technology)),
         ("defects", kinds, set(kinds) <= set(valid.defects), ", ".join(valid.defects) or "none"),
         *_spreads(card, die),
-        (
-            "die.short_resistance",
-            die.short_resistance,
-            "short" not in kinds or die.short_resistance >= valid.short_resistance,
-            f"at least {valid.short_resistance:g} Ohm",
-        ),
+        *_shorts(card, experiment),
     )
     for quantity, value, holds, allowed in refusals:
         if not holds:
@@ -190,6 +219,29 @@ def _spreads(card: Card, die: Die) -> list[tuple[str, float, bool, str]]:
     ]  # fmt: skip
 
 
-def has_amplifier(card: Card) -> bool:
-    """Whether the columns of a card's circuit end in amplifiers."""
-    return isinstance(card.circuit.periphery, TransimpedanceAmplifier)
+def _shorts(card: Card, experiment: Experiment) -> list[tuple[str, float, bool, str]]:
+    """Number and resistance of shorts and bridges against those of the card."""
+    valid, die = card.validity, experiment.die
+    own = [d.kind for d in die.defects if d.tile == experiment.tile.index]
+    share = own.count("short") / (experiment.crossbar.rows * experiment.crossbar.columns)
+    bridged = any(kind.startswith("bridged") for kind in own)
+    return [
+        (
+            "die.short_resistance",
+            die.short_resistance,
+            "short" not in own or die.short_resistance >= valid.short_resistance,
+            f"at least {valid.short_resistance:g} Ohm",
+        ),
+        (
+            "die.bridge_resistance",
+            die.bridge_resistance,
+            not bridged or die.bridge_resistance >= valid.bridge_resistance,
+            f"at least {valid.bridge_resistance:g} Ohm",
+        ),
+        (
+            "share of shorts",
+            share,
+            share <= max(SHORTS * valid.shorts, 1.5 / valid.cells),
+            f"at most {SHORTS:g} times the share on the tiles that were judged, {valid.shorts:g}",
+        ),
+    ]

@@ -30,6 +30,10 @@ STEPS = 60
 """Most steps of Newton's method."""
 BEYOND = 1.1
 """How far currents may exceed those at which access devices were measured."""
+LEAST = 1e-6
+"""Currents that are this much smaller than those without any wires are taken for none."""
+SINGLE = 1e-6
+"""Least tolerance in single precision."""
 SLOW = 0.25
 """A step that shrinks by less than this is slow: from then on every vector has its own slopes."""
 
@@ -93,7 +97,7 @@ def effective_matrix(array: Array, *, method: Method = "auto", tolerance: float 
     """
     resting = at_rest(array)
     tiles, rows, columns = array.shape
-    plain = array.extras is None and not array.columns.both and not _asks_for_gradients(resting)
+    plain = array.extras is None and not _asks_for_gradients(resting)
     by_elimination = "elimination" in (method, chosen(resting.cells.linear, rows))
     if plain and method != "conjugate_gradients" and by_elimination:
         whole = eliminate(resting.cells.linear, array.rows, array.columns).effective()
@@ -145,8 +149,7 @@ def solve(
 
 def column_currents(array: Array, solution: Solution) -> Tensor:
     """What flows out of the sensed columns, [tile, vector, sensed column], A."""
-    out = all_column_currents(array, solution)
-    return out if len(array.sensed) == array.shape[2] else out[..., list(array.sensed)]
+    return all_column_currents(array, solution)[..., list(array.sensed)]
 
 
 def all_column_currents(array: Array, solution: Solution) -> Tensor:
@@ -182,6 +185,8 @@ def _checked(array: Array, volts: Tensor) -> Tensor:
         raise InputError(source="volts", key="shape", value=tuple(volts.shape), allowed=wanted)
     if volts.dim() == 3 and volts.shape[0] not in (1, array.shape[0]):
         raise InputError(source="volts", key="shape", value=tuple(volts.shape), allowed=wanted)
+    if volts.shape[-2] == 0:
+        raise InputError(source="volts", key="shape", value=tuple(volts.shape), allowed=wanted)
     if not torch.isfinite(volts).all():
         where = torch.nonzero(~torch.isfinite(volts))[0].tolist()
         raise InputError(source="volts", key=str(where), allowed="must be finite")
@@ -192,10 +197,7 @@ def _driven(array: Array, volts: Tensor) -> tuple[Tensor, Tensor | None]:
     """Voltages in series with the cells [tile, vector, row, column], and h of the extras."""
     _, rows, columns = array.shape
     ends = array.rest_rows.expand(volts.shape[0], volts.shape[1], rows)
-    if len(array.driven) == rows:
-        ends = volts
-    else:
-        ends = ends.index_copy(-1, torch.tensor(array.driven, device=volts.device), volts)
+    ends = ends.index_copy(-1, torch.tensor(array.driven, device=volts.device), volts)
     return _between(array, ends, array.rest_columns.expand(1, 1, columns))
 
 
@@ -285,6 +287,8 @@ class _Problem:
 
     def __init__(self, array: Array, method: Method, tolerance: float, vectors: int):
         self.array = array
+        if array.via.dtype == torch.float32:
+            tolerance = max(tolerance, SINGLE)
         self.method, self.tolerance, self.vectors = method, tolerance, vectors
         self.slopes = array.cells.at_rest()[:, None]
         self.rest = array.via + torch.zeros_like(self.slopes)
@@ -302,12 +306,12 @@ class _Problem:
         current, extra = self.linear.solve(emf, h)
         if self.array.cells.ohmic:
             return current, extra
-        before = float("inf")
+        before, least = float("inf"), self._least(emf)
         for _ in range(STEPS):
             errors = _residuals(self.array, emf, h, current, extra)
             step, extra_step = self.linear.solve(self._as_emf(errors[0]), errors[1])
             current, extra = current - step, extra - extra_step
-            size = _size(step, current)
+            size = _size(step, current, least)
             if size <= self.tolerance:
                 return current, extra
             if size > SLOW * before:
@@ -348,13 +352,17 @@ class _Problem:
         mu, nu = self.linear.solve(*wanted)
         for _ in range(STEPS):
             lam, left_over = left(mu, nu)
-            if array.cells.ohmic and array.extras is None:
+            if array.cells.ohmic:  # then the first solve is exact
                 return lam, nu
             step, extra_step = self.linear.solve(self._as_emf(slopes * lam - mu), left_over)
             mu, nu = mu + step, nu + extra_step
-            if _size(step, mu) <= self.tolerance:
+            if _size(step, mu, 0.0) <= self.tolerance:
                 return left(mu, nu)[0], nu
         raise NoSolutionError(f"the adjoint solve did not arrive in {STEPS} steps")
+
+    def _least(self, emf: Tensor) -> float:
+        """A current below which nothing counts, A: where all lines are cut only rounding flows."""
+        return LEAST * float(emf.abs().max() * self.slopes.sum(-2).max())
 
     def _as_emf(self, current: Tensor) -> Tensor:
         """Voltages in series with cells of the prepared slopes that drive these currents, V."""
@@ -372,11 +380,12 @@ class _Problem:
         self.linear = self._prepared(self.slopes, series)
 
 
-def _size(step: Tensor, current: Tensor) -> float:
-    """The largest change of an output or input current, by the largest of them."""
+def _size(step: Tensor, current: Tensor, least: float) -> float:
+    """The largest change of an output or input current, by the largest of them, or `least`."""
     change = torch.stack([step.sum(-2).abs().max(), step.sum(-1).abs().max()]).max()
     whole = torch.stack([current.sum(-2).abs().max(), current.sum(-1).abs().max()]).max()
-    return float(change / whole) if whole > 0 else 0.0
+    scale = max(float(whole), least)
+    return float(change) / scale if scale > 0 else 0.0
 
 
 class _Implicit(torch.autograd.Function):

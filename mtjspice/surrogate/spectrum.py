@@ -1,7 +1,7 @@
-"""The impedance K of all lines of an array, and the modes in which it is diagonal.
+"""The impedance K of all lines of an array: exactly, in blocks of lines, and its slowest modes.
 
-Cell currents are [row, array, vector, column] here: then all lines of all arrays and vectors are
-one product of two matrices, along rows as along columns.
+Fields such as cell currents are [row, array, vector, column] here: then all lines of all arrays and
+vectors are one product of two matrices, along rows as along columns.
 """
 
 import functools
@@ -12,9 +12,9 @@ from torch import Tensor
 
 from mtjspice.surrogate.lines import Lines
 
-SMALL = 96  # lines of up to this many cells have all their modes, and are one block
-_BLOCK = 32  # cells of a longer line that are one dense block of K
-_MODES = 16  # of each direction, at most, where not all are used
+_BLOCK = 32  # cells of a line that are one dense block of K
+_SMALL = 96  # up to this many cells the whole line is one block
+_MODES = 16  # of each direction, at most, that are used
 _DEGREE = 48  # number of polynomials that hold these modes to 1e-10
 _WEAK = 0.1  # a mode whose impedance is smaller than this by that of a cell is left out
 
@@ -29,8 +29,7 @@ class Direction:
         hat: [block, 2] linear functions, 1 at the first and at the last cell of a block; None if
             there is one block.
         coarse: [2·blocks, 2·blocks], the bilinear parts at first and last cells.
-        modes: [cell, mode], the slowest ones last, orthonormal; zero in cells that pad the last
-            block.
+        modes: [cell, mode], the slowest ones, orthonormal; zero in cells that pad the last block.
         strength: [mode], their impedances.
         extra: [line], `series` less the largest one; None if all are equal.
     """
@@ -46,12 +45,6 @@ class Direction:
         """The same in another precision or place."""
         return replace(self, **{k: v.to(like) for k, v in vars(self).items() if v is not None})
 
-    def slowest(self, mean: float) -> "Direction":
-        """The same with only those modes that matter to cells of this conductance, S."""
-        keep = int((mean * self.strength > _WEAK).sum())
-        keep = min(max(keep, 1), _MODES)
-        return replace(self, modes=self.modes[:, -keep:], strength=self.strength[-keep:])
-
 
 @dataclass(frozen=True)
 class Impedance:
@@ -61,13 +54,9 @@ class Impedance:
     columns: Direction
 
     @property
-    def diagonal(self) -> bool:
-        """Whether the modes of both directions are all modes."""
-        return all(len(d.modes) == len(d.strength) for d in (self.rows, self.columns))
-
-    def slowest(self, mean: float) -> "Impedance":
-        """The same with only those modes that matter to cells of this conductance, S."""
-        return Impedance(self.rows.slowest(mean), self.columns.slowest(mean))
+    def even(self) -> bool:
+        """Whether the lines of each direction are equal."""
+        return self.rows.extra is None and self.columns.extra is None
 
     def to(self, like: Tensor) -> "Impedance":
         """The same in another precision or place."""
@@ -99,66 +88,81 @@ class Impedance:
             out += self.columns.extra * current.sum(0, keepdim=True)
         return out
 
-    def smooth(self, current: Tensor, mean: Tensor, out: Tensor) -> Tensor:
-        """(1 + mean K)⁻¹ in the modes there are, and 1 in all others, for equal lines."""
-        across, down = self.rows.modes, self.columns.modes
+
+class Filter:
+    """(1 + g₀ K)⁻¹ of arrays in the slowest modes of equal lines, and 1 in all other modes.
+
+    Args:
+        impedance: K.
+        mean: [array, 1, 1], g₀, S.
+    """
+
+    def __init__(self, impedance: Impedance, mean: Tensor):
+        self.across, self.down = impedance.rows.modes, impedance.columns.modes
+        row = mean * impedance.rows.strength
+        column = mean * impedance.columns.strength[:, None, None, None]
+        self.row, self.column = 1 / (1 + row) - 1, 1 / (1 + column) - 1
+        # What both do beyond what each does.
+        self.both = 1 / (1 + row + column) - 1 - self.row - self.column
+
+    def __call__(self, current: Tensor, out: Tensor) -> Tensor:
+        """Filter a contiguous field into `out`."""
+        across, down = self.across, self.down
         (height, kept), (width, wide) = down.shape, across.shape
         middle = current.shape[1:-1]
-        row = mean * self.rows.strength
-        column = mean * self.columns.strength[:, None, None, None]
-        both = 1 / (1 + row + column)
-        row, column = 1 / (1 + row) - 1, 1 / (1 + column) - 1
-        rows = (across.T @ current.view(-1, width).T).T.view(height, *middle, wide)
+        part, result = current.view(-1, width), out.view(-1, width)
+        # Products of matrices with few rows are faster than those with few columns.
+        rows = (across.T @ part.T).T.view(height, *middle, wide)
         columns = (down.T @ current.view(height, -1)).view(kept, *middle, width)
-        shared = (columns.view(-1, width) @ across).view(kept, *middle, wide)
-        shared *= both - 1 - row - column
-        left = torch.addmm((row * rows).view(height, -1), down, shared.view(kept, -1))
-        torch.addmm(current.view(-1, width), left.view(-1, wide), across.T, out=out.view(-1, width))
-        out.view(height, -1).addmm_(down, (column * columns).view(kept, -1))
+        both = (columns.view(-1, width) @ across).view(kept, *middle, wide).mul_(self.both)
+        left = (self.row * rows).reshape(height, -1).addmm_(down, both.view(kept, -1))
+        torch.addmm(part, left.view(-1, wide), across.T, out=result)
+        out.view(height, -1).addmm_(down, columns.mul_(self.column).view(kept, -1))
         return out
 
 
-def impedance_of(rows: Lines, columns: Lines, shape: tuple[int, int], like: Tensor) -> Impedance:
-    """K of arrays of this shape, in the precision and at the place of `like`."""
-    numbers = []
+def impedance_of(rows: Lines, columns: Lines, shape: tuple[int, int], mean: Tensor) -> Impedance:
+    """K of arrays of this shape, with the modes that matter to cells of these mean conductances.
+
+    Returns:
+        In the precision and at the place of `mean`.
+    """
+    numbers = [mean.max().double()]
     for lines in (rows, columns):
-        numbers += [lines.wire, lines.end, lines.series.max(), lines.series.min()]
+        ends = lines.series.max(), lines.series.min()
+        numbers += [x.double() for x in (lines.wire, lines.end, *ends)]
     # One transfer from an accelerator.
-    values = torch.stack([x.double() for x in numbers]).tolist()
-    uneven = [values[i + 2] > values[i + 3] for i in (0, 4)]
-    small = max(shape) <= SMALL
+    strongest, *values = torch.stack(numbers).tolist()
+    uneven = values[2] > values[3] or values[6] > values[7]
     directions = []
     for i, (lines, cells) in enumerate(((rows, shape[1]), (columns, shape[0]))):
-        # With unequal lines a padded cell would carry current.
-        block = cells if cells <= SMALL or any(uneven) else _BLOCK
-        basis = cells if small else min(cells, _DEGREE)
-        wire, end, series, _ = values[4 * i : 4 * i + 4]
-        direction = _direction(wire, end, series, lines.both, cells, block, basis, i == 1)
-        directions.append(direction.to(like))
-        if uneven[i]:
-            extra = (lines.series.double() - lines.series.double().max()).to(like)
-            directions[i] = replace(directions[i], extra=extra)
+        wire, end, most, least = values[4 * i : 4 * i + 4]
+        # In unequal lines the cells that pad a block would carry current.
+        block = cells if uneven or cells <= _SMALL else _BLOCK
+        found = _direction(wire, end, most, lines.both, cells, block, flip=i == 1)
+        keep = int((strongest * found.strength > _WEAK).sum())
+        keep = min(max(keep, 1), _MODES)
+        modes, strength = found.modes[:, -keep:], found.strength[-keep:]
+        extra = lines.series.double() - most if most > least else None
+        found = replace(found, modes=modes, strength=strength, extra=extra)
+        directions.append(found.to(mean))
     return Impedance(*directions)
 
 
 @functools.lru_cache(maxsize=32)
 def _direction(
-    wire: float,
-    end: float,
-    series: float,
-    both: bool,
-    cells: int,
-    block: int,
-    basis: int,
-    flip: bool,
+    wire: float, end: float, series: float, both: bool, cells: int, block: int, *, flip: bool
 ) -> Direction:
-    """Equal lines in float64, in order or flipped; modes in the space of `basis` polynomials.
+    """Equal lines in float64, in order or flipped.
 
-    Kept, because the same lines are asked for in every step of a Newton iteration.
+    Kept, because every step of a Newton iteration asks for the same lines.
     """
-    double = functools.partial(torch.tensor, dtype=torch.float64)
-    lines = Lines(double(wire), double(end), double(series), both)
-    strength, modes = _modes(lines, cells, basis)
+    ohms = torch.tensor([wire, end, series], dtype=torch.float64)
+    lines = Lines(ohms[0], ohms[1], ohms[2], both)
+    # The slow modes are sines sampled at the cells, whatever the ends: polynomials hold them.
+    basis = _polynomials(cells)
+    strength, modes = torch.linalg.eigh(lines.drop(basis.T.contiguous()) @ basis)
+    modes = (basis @ modes)[:, -_MODES:]
     size = -(-cells // block) * block
     position = torch.arange(size, dtype=torch.float64)
     step = position[:block]
@@ -174,27 +178,17 @@ def _direction(
     modes = torch.nn.functional.pad(modes, (0, 0, 0, size - cells))
     if size == block:
         local = local + hat @ coarse @ hat.T
-    return Direction(local, hat if size > block else None, coarse, modes, strength)
-
-
-def _modes(lines: Lines, cells: int, count: int) -> tuple[Tensor, Tensor]:
-    """Impedances [mode], Ω, and modes [cell, mode]; fewer than there are cells: the slowest."""
-    if count == cells:
-        return torch.linalg.eigh(lines.drop(torch.eye(cells, dtype=torch.float64)))
-    # These modes are sines sampled at the cells, whatever the ends: polynomials hold them.
-    basis = _polynomials(cells, count)
-    strength, modes = torch.linalg.eigh(lines.drop(basis.T.contiguous()) @ basis)
-    return strength, basis @ modes
+    return Direction(local, hat if size > block else None, coarse, modes, strength[-_MODES:])
 
 
 @functools.lru_cache(maxsize=16)
-def _polynomials(cells: int, count: int) -> Tensor:
-    """[cell, polynomial]: the first orthonormal polynomials of the position."""
+def _polynomials(cells: int) -> Tensor:
+    """[cell, degree]: orthonormal polynomials of the position, up to the `_DEGREE` first ones."""
     position = torch.linspace(-1, 1, cells, dtype=torch.float64)
     chebyshev = [torch.ones_like(position), position]
-    while len(chebyshev) < count:
+    while len(chebyshev) < min(_DEGREE, cells):
         chebyshev.append(2 * position * chebyshev[-1] - chebyshev[-2])
-    basis: Tensor = torch.linalg.qr(torch.stack(chebyshev, -1))[0]
+    basis: Tensor = torch.linalg.qr(torch.stack(chebyshev[:cells], -1))[0]
     return basis
 
 

@@ -1,0 +1,141 @@
+"""Handwritten digits: MNIST from its four files, or the small ones that scikit-learn ships.
+
+MNIST (Y. LeCun, C. Cortes, C. J. C. Burges) is 60,000 training and 10,000 test images of 28 x 28
+pixels. Images are reduced to 10 x 10 pixels, as in Borders et al. (2024), by area averages over the
+middle 24 x 24: the digits lie within 20 x 20 around their centre of mass.
+"""
+
+import gzip
+import hashlib
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from mtjspice.data.files import make_folder, written_whole
+from mtjspice.data.samples import Samples
+from mtjspice.errors import InputError
+
+# fmt: off
+FILES = {
+    "train-images-idx3-ubyte.gz":
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte.gz":
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte.gz":
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte.gz":
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+# fmt: on
+"""The files, and the SHA-256 of what they hold, unpacked: archives of it differ."""
+MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"
+SIDE, CROP = 10, 2
+
+
+def read_mnist(folder: Path) -> Samples:
+    """Read MNIST from a folder that holds its four files.
+
+    Raises:
+        InputError: if a file is missing, or is not the one that was published.
+    """
+    images, labels, train = [], [], []
+    for name, split in (("train", True), ("t10k", False)):
+        pixels = _idx(folder / f"{name}-images-idx3-ubyte.gz", dimensions=3)
+        images.append(reduced(pixels))
+        labels.append(_idx(folder / f"{name}-labels-idx1-ubyte.gz", dimensions=1).astype(np.int64))
+        train.append(np.full(len(pixels), split))
+    return Samples(
+        inputs=np.concatenate(images),
+        labels=np.concatenate(labels),
+        train=np.concatenate(train),
+        classes=tuple(map(str, range(10))),
+        source=f"MNIST, {SIDE} x {SIDE} pixels",
+    )
+
+
+def read_small_digits(seed: int = 0, test_samples: int = 500) -> Samples:
+    """The 1,797 digits of 8 x 8 pixels that scikit-learn ships; the offline default."""
+    from sklearn import datasets  # noqa: PLC0415, takes a second and most commands never need it
+
+    raw, labels = datasets.load_digits(return_X_y=True)
+    train = np.ones(len(labels), dtype=np.bool_)
+    train[np.random.default_rng(seed).permutation(len(labels))[:test_samples]] = False
+    return Samples(
+        inputs=raw / 16.0,
+        labels=labels.astype(np.int64),
+        train=train,
+        classes=tuple(map(str, range(10))),
+        source="digits of scikit-learn, 8 x 8 pixels",
+    )
+
+
+def download_mnist(folder: Path) -> Path:
+    """Fetch the files that a folder lacks, each whole and with the right checksum.
+
+    Raises:
+        InputError: if the network or the server fails, or a file is not the published one.
+    """
+    make_folder(folder)
+    for name in FILES:
+        path = folder / name
+        if path.is_file():
+            continue
+        try:
+            with urllib.request.urlopen(MIRROR + name, timeout=60) as answer:
+                content = answer.read()
+        except (urllib.error.URLError, OSError) as error:
+            allowed = (
+                f"cannot be fetched from {MIRROR}: {error}; give a folder that holds the files"
+            )
+            raise InputError(source=path, allowed=allowed) from None
+        _unpacked(path, content)
+        with written_whole(path) as temporary:
+            temporary.write_bytes(content)
+    return folder
+
+
+def reduced(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """Area averages [image, SIDE²] in 0–1 of images [image, 28, 28]."""
+    middle = pixels[:, CROP:-CROP, CROP:-CROP]
+    side = middle.shape[1]
+    edges = np.linspace(0, side, SIDE + 1)
+    low, high = np.arange(side), np.arange(1, side + 1)
+    overlap = np.clip(
+        np.minimum(high, edges[1:, None]) - np.maximum(low, edges[:-1, None]), 0, None
+    )
+    share = (overlap / overlap.sum(axis=1, keepdims=True)).astype(np.float32)
+    small = share @ (middle.astype(np.float32) / 255) @ share.T
+    return np.asarray(np.clip(small.reshape(len(pixels), -1), 0, 1), dtype=np.float64)
+
+
+def _idx(path: Path, dimensions: int) -> npt.NDArray[np.uint8]:
+    """One file in the IDX format."""
+    try:
+        packed = path.read_bytes()
+    except OSError as error:
+        names = ", ".join(FILES)
+        allowed = f"cannot be read ({error.strerror}); the folder must hold {names}"
+        raise InputError(source=path, allowed=allowed) from None
+    content = _unpacked(path, packed)
+    shape = np.frombuffer(content, ">i4", count=dimensions, offset=4)
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
+
+
+def _unpacked(path: Path, packed: bytes) -> bytes:
+    """What an archive holds, if it is what was published."""
+    try:
+        content = gzip.decompress(packed)
+    except (OSError, EOFError) as error:
+        raise InputError(source=path, allowed=f"is damaged or truncated: {error}") from None
+    found = hashlib.sha256(content).hexdigest()
+    if found != FILES[path.name]:
+        raise InputError(
+            source=path,
+            key="SHA-256 of the content",
+            value=found,
+            allowed=f"must be {FILES[path.name]}: the file was changed",
+        )
+    return content

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from mtjspice.surrogate.array import Array
 
 Method = Literal["auto", "elimination", "conjugate_gradients"]
+FEW_CELLS = 400
+"""Cells, of all arrays together, up to which elimination takes no longer than a set-up."""
+NARROW = 32
+"""Columns up to which elimination is the faster a little sooner."""
+UNEVEN = 2.5
+"""Standard deviation of conductances, in units of their mean, that shorts bring about."""
 
 
 class LinearArray:
@@ -34,7 +40,7 @@ class LinearArray:
         self.conductance = conductance.flatten(0, 1)
         self.factors: Elimination | None = None
         if method == "auto":
-            method = chosen(self.conductance, vectors)
+            method = chosen(self.conductance, vectors if self.shared else 1)
         if method == "elimination":
             self.factors = eliminate(self.conductance, array.rows, array.columns)
         self.bordered: tuple[Tensor, Tensor] | None = None
@@ -80,6 +86,15 @@ class LinearArray:
 
 
 def chosen(conductance: Tensor, vectors: int) -> Method:
-    """The faster method for arrays [array, row, column] and a number of vectors."""
-    rows, columns = conductance.shape[-2:]
-    return "elimination" if rows * columns <= 4096 else "conjugate_gradients"
+    """The faster method for arrays [array, row, column] and a number of vectors.
+
+    Elimination costs its factors, and little for each vector; conjugate gradients cost the same for
+    every vector, more where a few cells conduct far more than the others. The limits are where the
+    two cross in ``benchmarks/solver.py``.
+    """
+    if conductance.numel() <= FEW_CELLS:
+        return "elimination"
+    columns = conductance.shape[-1]
+    uneven = (conductance.std((-2, -1)) > UNEVEN * conductance.mean((-2, -1))).any()
+    share = 0.25 if bool(uneven) else 0.8 if columns <= NARROW else 1.0
+    return "conjugate_gradients" if vectors <= share * columns else "elimination"

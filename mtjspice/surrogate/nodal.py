@@ -14,7 +14,7 @@ Gradients come from one adjoint solve of the linearised equations at the solutio
 preparation; nothing is unrolled.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 import torch
@@ -78,10 +78,12 @@ def read(
         NoSolutionError: if the iteration does not arrive.
     """
     volts = _checked(array, volts)
-    lines = min(array.shape[1:])
     resting = not bool(array.rest_rows.any() | array.rest_columns.any())
-    if array.cells.ohmic and resting and volts.shape[1] > lines and method == "auto":
-        return volts @ effective_matrix(array, tolerance=tolerance)
+    if array.cells.ohmic and resting and method == "auto":
+        vectors = volts.shape[1]
+        eliminated = chosen(array.cells.linear, vectors) == "elimination" and _plain(array)
+        if eliminated or vectors > min(array.shape[1:]):
+            return volts @ effective_matrix(array, tolerance=tolerance)
     solution = solve(array, volts, method=method, tolerance=tolerance)
     return column_currents(array, solution)
 
@@ -97,9 +99,9 @@ def effective_matrix(array: Array, *, method: Method = "auto", tolerance: float 
     """
     resting = at_rest(array)
     tiles, rows, columns = array.shape
-    plain = array.extras is None and not _asks_for_gradients(resting)
-    by_elimination = "elimination" in (method, chosen(resting.cells.linear, rows))
-    if plain and method != "conjugate_gradients" and by_elimination:
+    if method == "auto":
+        method = chosen(resting.cells.linear, min(rows, columns))
+    if method == "elimination" and _plain(resting):
         whole = eliminate(resting.cells.linear, array.rows, array.columns).effective()
         return whole[:, list(array.driven)][..., list(array.sensed)]
     driven, sensed = list(array.driven), list(array.sensed)
@@ -167,11 +169,23 @@ def cell_volts(array: Array, volts: Tensor, solution: Solution) -> Tensor:
     return emf - lost
 
 
-def _asks_for_gradients(array: Array) -> bool:
-    """Whether anything that currents depend on does, apart from the inputs."""
-    lines = (array.rows, array.columns)
-    parts = [array.cells.linear, *(x for line in lines for x in (line.wire, line.end, line.series))]
-    return torch.is_grad_enabled() and any(part.requires_grad for part in parts)
+def _plain(array: Array) -> bool:
+    """Whether the factors alone give the effective matrix: no extras, and nobody to answer to."""
+    asked = torch.is_grad_enabled() and _asks_for_gradients(array)
+    return array.extras is None and not asked
+
+
+def _asks_for_gradients(*parts: Any) -> bool:
+    """Whether any tensor in trees of dataclasses does."""
+    for part in parts:
+        if isinstance(part, Tensor):
+            if part.requires_grad:
+                return True
+        elif is_dataclass(part) and _asks_for_gradients(
+            *(getattr(part, field.name) for field in fields(part))
+        ):
+            return True
+    return False
 
 
 def _checked(array: Array, volts: Tensor) -> Tensor:
@@ -224,10 +238,9 @@ def _solved(
         problem = _Problem(array, method, tolerance, emf.shape[1])
         current, extra = problem.newton(emf, h)
     _check_access(array, current)
-    if torch.is_grad_enabled():
+    if torch.is_grad_enabled() and _asks_for_gradients(array, emf, h):
         residuals = _residuals(array, emf, h, current, extra)
-        if any(r.requires_grad for r in residuals):
-            current, extra = _Implicit.apply(problem, current, extra, emf, *residuals)  # type: ignore[no-untyped-call]
+        current, extra = _Implicit.apply(problem, current, extra, emf, *residuals)  # type: ignore[no-untyped-call]
     return Solution(current, extra)
 
 

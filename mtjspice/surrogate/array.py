@@ -9,8 +9,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from mtjspice.device.conductance import coefficients
-from mtjspice.device.variation import draw_junctions, draw_normal
+from mtjspice.device.conductance import Coefficients, coefficients
+from mtjspice.device.variation import Junctions, draw_junctions, draw_normal
 from mtjspice.errors import InputError
 from mtjspice.spec.cell import PassiveCell, TransmissionGateCell
 from mtjspice.spec.experiment import Experiment
@@ -135,34 +135,25 @@ def array_of(
         access = None
     elif access is not None:
         _check_transistors(first, access)
-    laws, shifts, irregular = [], [], []
-    for e in experiments:
-        drawn = draw_junctions(crossbar.cell.mtj, e.tile, e.die, e.technology.temperature)
-        off = drawn.open | _switched_off(e)
-        law = coefficients(drawn.state, drawn.r_p, drawn.tmr0, crossbar.cell.mtj)
-        linear = np.where(drawn.short, 1 / e.die.short_resistance, law.linear)
-        linear = np.where(off, 0.0, linear)
-        plain = drawn.short | off
-        law = law._replace(
-            linear=linear,
-            cubic=np.where(plain, 0.0, law.cubic),
-            drop=np.where(plain, 0.0, law.drop),
-        )
-        laws.append(law)
-        irregular.append(_irregular(e, drawn.open, off))
-        if access is not None:
-            sigma = np.array(access.threshold_sigma)
-            z = draw_normal(e.die.seed, e.tile.index, (*crossbar.shape, len(sigma)))
-            shifts.append(torch.from_numpy(np.round(e.die.mismatch * sigma * z, 9)))
-    made = None if access is None else access.device_law().with_shifts(torch.stack(shifts))
-    rows, columns = (
-        _lines(crossbar.row, first, read=False),
-        _lines(crossbar.column, first, read=True),
-    )
-    rest_rows, rest_columns = _at_rest(first)
+    drawn = [
+        draw_junctions(crossbar.cell.mtj, e.tile, e.die, e.technology.temperature)
+        for e in experiments
+    ]
+    off = [one.open | _switched_off(e) for one, e in zip(drawn, experiments, strict=True)]
+    rows = _lines(crossbar.row, first, read=False)
+    columns = _lines(crossbar.column, first, read=True)
+    irregular = [
+        _irregular(e, one.open, dark) for e, one, dark in zip(experiments, drawn, off, strict=True)
+    ]
     bridge = torch.tensor(first.die.bridge_resistance, dtype=torch.float64)
+    rest_rows, rest_columns = _at_rest(first)
     array = Array(
-        cells=Cells.stacked(laws, made),
+        cells=Cells.stacked(
+            [_law(e, one, dark) for e, one, dark in zip(experiments, drawn, off, strict=True)],
+            None
+            if access is None
+            else access.device_law().with_shifts(_shifts(experiments, access)),
+        ),
         rows=rows,
         columns=columns,
         via=torch.tensor(crossbar.row.via + crossbar.column.via, dtype=torch.float64),
@@ -173,6 +164,29 @@ def array_of(
         sensed=first.sensed_columns,
     )
     return array.to(dtype, device)
+
+
+def _law(e: Experiment, drawn: Junctions, off: npt.NDArray[np.bool_]) -> Coefficients:
+    """The junctions of a tile; shorts are resistors, cells that are off conduct nothing."""
+    mtj = e.crossbar.cell.mtj
+    law = coefficients(drawn.state, drawn.r_p, drawn.tmr0, mtj)
+    linear = np.where(drawn.short, 1 / e.die.short_resistance, law.linear)
+    plain = drawn.short | off
+    return law._replace(
+        linear=np.where(off, 0.0, linear),
+        cubic=np.where(plain, 0.0, law.cubic),
+        drop=np.where(plain, 0.0, law.drop),
+    )
+
+
+def _shifts(experiments: Sequence[Experiment], access: AccessModel) -> Tensor:
+    """Threshold shifts of the netlist's transistors, V, [tile, row, column, transistor]."""
+    sigma = np.array(access.threshold_sigma)
+    tiles = []
+    for e in experiments:
+        z = draw_normal(e.die.seed, e.tile.index, (*e.crossbar.shape, len(sigma)))
+        tiles.append(torch.from_numpy(np.round(e.die.mismatch * sigma * z, 9)))
+    return torch.stack(tiles)
 
 
 def _check_alike(experiments: Sequence[Experiment]) -> None:

@@ -25,7 +25,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # -I: what the caller's PYTHONPATH holds must not count as installed.
 PIP := $(BIN)/python -I -m pip
-PYTEST := $(BIN)/python -m pytest
+# One thread: the matrices of tests are small, and threads that wait for each other waste both cores.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 # Written last, and only by a setup that got through. It holds the folder's path, because a .venv
 # that was copied along with the folder would go on importing the package from the old place.

@@ -159,12 +159,14 @@ def _uniform(rows: int, count: int, chance: np.random.Generator) -> Floats:
 def _adversarial(rows: int, count: int, chance: np.random.Generator) -> Floats:
     """All rows high, all low, alternating, halves, then single rows and images of few inputs."""
     alternating = (-1.0) ** np.arange(rows)
-    half = np.where(np.arange(rows) < rows // 2, 1.0, 0.0)
+    half = np.where(np.arange(rows) < max(rows // 2, 1), 1.0, 0.0)
     fixed = [np.ones(rows), -np.ones(rows), alternating, half, half[::-1]]
     single = [row for k in range(rows) for row in (np.eye(rows)[k], -np.eye(rows)[k])]
     few = max(count - len(fixed), 0)
     chosen = [single[k] for k in chance.permutation(len(single))[: few // 2]]
     sparse = (chance.random((few - len(chosen), rows)) < 0.2).astype(np.float64)
+    dark = ~sparse.any(axis=1)  # no input says nothing
+    sparse[dark, chance.integers(rows, size=int(dark.sum()))] = 1.0
     return np.array([*fixed, *chosen, *sparse])[:count]
 
 

@@ -133,14 +133,17 @@ def judge(card: Card, followed: dict[str, float]) -> list[Figure]:
         how = f"{line.tiles} tiles, {line.reads} output currents; surrogate − ngspice"
         for measure, (word, unit) in MEASURES.items():
             value = getattr(line, measure)
-            bound = asked.pop((line.group, measure), None) if line.level == "full" else None
             if value is None:
                 continue
+            bound = asked.pop((line.group, measure), None) if line.level == "full" else None
             kind = at_least if measure.startswith("equal") else at_most
             figures.append(kind(f"{line.group}, {line.level}: {word}", value, bound, unit, how))
     for (group, measure), bound in asked.items():
         if bound is not None:
-            name, why = f"{group}, full: {MEASURES[measure][0]}", "no run of this group succeeded"
+            name, why = (
+                f"{group}, full: {MEASURES[measure][0]}",
+                "no run of this group succeeded, or none has such a value",
+            )
             figures.append(Figure(name, "not known", "", f"{bound:g}", False, why))
     for device, volts in followed.items():
         how = "fit of the access device against its sweeps in ngspice"

@@ -16,6 +16,7 @@ Some = Annotated[int, Field(ge=1, le=1000, strict=True)]
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 MOST_SEED = 2**62
+ROUNDING = 1e-9
 COARSEST = 0.1
 """Largest step of the DAC, in units of the read voltage."""
 
@@ -129,7 +130,7 @@ class Calibration(Spec):
             )
         self._check_converter()
         least = 1.5 * self.read_voltage
-        if self.access_volts < least:
+        if self.access_volts < least * (1 - ROUNDING):
             raise ValueError(
                 f"access_volts ({self.access_volts:g} V) must be at least 1.5 read voltages "
                 f"({least:g} V): a short leaves the whole input to the access device, and the "
@@ -141,16 +142,17 @@ class Calibration(Spec):
         """See that the DAC reaches the read voltage on both sides, finely enough."""
         dac, reference = self.dac, self.periphery.reference
         low, high = reference - self.read_voltage, reference + self.read_voltage
-        if low < dac.low or high > dac.high - dac.lsb:
+        slack = ROUNDING * dac.lsb
+        if low < dac.low - slack or high > dac.high - dac.lsb + slack:
             raise ValueError(
                 f"inputs reach from {low:g} to {high:g} V (periphery.reference and read_voltage); "
                 f"the DAC gives {dac.low:g} to {dac.high - dac.lsb:g} V"
             )
-        if dac.lsb > COARSEST * self.read_voltage:
+        if dac.lsb > COARSEST * self.read_voltage * (1 + ROUNDING):
             raise ValueError(
                 f"dac has steps of {dac.lsb:g} V; at most a tenth of read_voltage is of use"
             )
-        if abs(dac.offset) > dac.lsb / 2:
+        if abs(dac.offset) > dac.lsb / 2 * (1 + ROUNDING):
             raise ValueError(
                 f"dac.offset ({dac.offset:g} V) must be at most half a step: the inputs that are "
                 "judged would leave the range of the card"

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from mtjspice.spice.library import Library
 
 KCL_TOLERANCE = 1e-8
+KCL_FLOOR = 1e-15
+"""A current that counts for none, A: an array without any input carries but rounding."""
 """Largest sum of all currents into the array, relative to the sum of their magnitudes."""
 
 
@@ -112,8 +114,9 @@ def check_vectors(deck: Deck, values: dict[str, npt.NDArray[np.float64]]) -> Non
         leaving = np.stack([values[name] for name in deck.branches])
         residual = np.abs(leaving.sum(axis=0))
         scale = np.abs(leaving).sum(axis=0)
-        worst = int(np.argmax(residual - KCL_TOLERANCE * scale))
-        if residual[worst] > KCL_TOLERANCE * scale[worst]:
+        allowed = KCL_TOLERANCE * scale + KCL_FLOOR
+        worst = int(np.argmax(residual - allowed))
+        if residual[worst] > allowed[worst]:
             raise SimulationError(
                 f"Kirchhoff's current law does not close at point {worst}: "
                 f"{residual[worst]:.3g} A of {scale[worst]:.3g} A"

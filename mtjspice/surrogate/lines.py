@@ -10,6 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+SHORT = 96
+"""Cells up to which a product with Z is faster than running sums."""
+
 
 @dataclass(frozen=True)
 class Lines:
@@ -37,6 +40,13 @@ class Lines:
             Z·i in the same shape; with one end that is
             ``(series + end) Σ_k i_k + wire Σ_k min(k, position) i_k``.
         """
+        cells = current.shape[-1]
+        short = cells <= SHORT
+        lost = current @ self.impedance(cells) if short else self._by_sums(current)
+        return lost + self.series[..., None] * current.sum(-1, keepdim=True)
+
+    def _by_sums(self, current: Tensor) -> Tensor:
+        """Without `series`, in a number of operations proportional to the cells."""
         # Current in the wire towards each position: all that is drawn there and beyond.
         beyond = current.flip(-1).cumsum(-1).flip(-1)
         total = beyond[..., :1]
@@ -47,7 +57,7 @@ class Lines:
             # through the whole line, from the far end.
             far = near[..., -1:]
             near = near - self.share(current.shape[-1], near) * far
-        return near + self.series[..., None] * total
+        return near
 
     def resistance(self, cells: int) -> Tensor:
         """Of the whole line from terminal to terminal when both ends are connected, Ω."""
@@ -61,8 +71,7 @@ class Lines:
     def impedance(self, cells: int) -> Tensor:
         """Z, [position, position] of one line without `series`, Ω; symmetric, not negative."""
         unit = torch.eye(cells, dtype=self.wire.dtype, device=self.wire.device)
-        alone = Lines(self.wire, self.end, torch.zeros_like(self.wire), self.both)
-        return alone.drop(unit)
+        return self._by_sums(unit)
 
 
 def row_drop(rows: Lines, current: Tensor) -> Tensor:
@@ -75,4 +84,8 @@ def column_drop(columns: Lines, current: Tensor) -> Tensor:
 
     Columns are read at the last row.
     """
-    return columns.drop(current.transpose(-1, -2).flip(-1)).flip(-1).transpose(-1, -2)
+    cells = current.shape[-2]
+    if cells > SHORT:
+        return columns.drop(current.transpose(-1, -2).flip(-1)).flip(-1).transpose(-1, -2)
+    lost = columns.impedance(cells).flip(0, 1) @ current
+    return lost + columns.series * current.sum(-2, keepdim=True)

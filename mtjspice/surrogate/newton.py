@@ -14,7 +14,8 @@ Gradients come from one adjoint solve of the linearised equations at the solutio
 preparation; nothing is unrolled.
 """
 
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 import torch
@@ -33,6 +34,8 @@ LEAST = 1e-6
 """Currents that are this much smaller than those without any wires are taken for none."""
 SINGLE = 1e-6
 """Least tolerance in single precision."""
+CACHED = 2**17
+"""Cells times vectors whose gradients are taken at a time."""
 SLOW = 0.25
 """A step that shrinks by less than this is slow: from then on every vector has its own slopes."""
 
@@ -67,9 +70,9 @@ def solved(
         problem = _Problem(array, method, tolerance, emf.shape[1])
         current, extra = problem.newton(emf, h)
     _check_access(array, current)
-    if torch.is_grad_enabled() and asks_for_gradients(array, emf, h):
-        residuals = _residuals(array, emf, h, current, extra)
-        current, extra = _Implicit.apply(problem, current, extra, emf, *residuals)  # type: ignore[no-untyped-call]
+    parts = _parts(array)
+    if torch.is_grad_enabled() and any(part.requires_grad for part in (emf, h, *parts)):
+        current, extra = _Implicit.apply(problem, current, extra, emf, h, *parts)  # type: ignore[no-untyped-call]
     return Solution(current, extra)
 
 
@@ -192,10 +195,10 @@ class _Problem:
             return lam, wanted[1] - closed - nu @ array.extras.coupling
 
         mu, nu = self.linear.solve(*wanted)
+        if array.cells.ohmic:  # then the first solve is exact
+            return mu / slopes if bool(slopes.min() > 0) else left(mu, nu)[0], nu
         for _ in range(STEPS):
             lam, left_over = left(mu, nu)
-            if array.cells.ohmic:  # then the first solve is exact
-                return lam, nu
             step, extra_step = self.linear.solve(self._as_emf(slopes * lam - mu), left_over)
             mu, nu = mu + step, nu + extra_step
             if _size(step, mu, 0.0) <= self.tolerance:
@@ -231,7 +234,11 @@ def _size(step: Tensor, current: Tensor, least: float) -> float:
 
 
 class _Implicit(torch.autograd.Function):
-    """Gives a solution; hands its gradient to the residuals of the equations that it solves."""
+    """A solution as a function of all that determines it.
+
+    Its gradient is that of the residuals, at the solution, times the multipliers of the adjoint
+    solve. It is taken a few vectors at a time: what autograd keeps then stays in the caches.
+    """
 
     @staticmethod
     def forward(
@@ -240,30 +247,81 @@ class _Implicit(torch.autograd.Function):
         current: Tensor,
         extra: Tensor,
         emf: Tensor,
-        of_cells: Tensor,
-        of_extras: Tensor,
+        h: Tensor,
+        *parts: Tensor,
     ) -> tuple[Tensor, Tensor]:
         ctx.problem = problem
-        ctx.save_for_backward(current, extra, emf)
+        ctx.save_for_backward(current, extra, emf, h, *parts)
         return current.clone(), extra.clone()
 
     @staticmethod
     def backward(ctx: Any, *wanted: Tensor) -> tuple[Tensor | None, ...]:
-        current, extra, emf = ctx.saved_tensors
-        of_cells, of_extras = ctx.problem.adjoint(
-            emf.detach(), current, extra, (wanted[0], wanted[1])
+        current, extra, emf, h, *parts = ctx.saved_tensors
+        needed = ctx.needs_input_grad[3:]
+        multipliers = ctx.problem.adjoint(emf, current, extra, (wanted[0], wanted[1]))
+        parts = [
+            part.detach().requires_grad_(asked)
+            for part, asked in zip(parts, needed[2:], strict=True)
+        ]
+        array = _with_parts(ctx.problem.array, iter(parts))
+        by_parts = [torch.zeros_like(part) if part.requires_grad else None for part in parts]
+        of_emf, of_h = [], []
+        step = max(1, CACHED // (current[:, :1].numel() or 1))
+        for at in range(0, current.shape[1], step):
+            few = slice(at, at + step)
+            given = [
+                x[:, few].detach().requires_grad_(asked)
+                for x, asked in zip((emf, h), needed[:2], strict=True)
+            ]
+            with torch.enable_grad():
+                residuals = _residuals(array, given[0], given[1], current[:, few], extra[:, few])
+            by_given, by_few = _pulled_back(
+                residuals, [-m[:, few] for m in multipliers], given, parts
+            )
+            of_emf.append(by_given[0])
+            of_h.append(by_given[1])
+            for whole, found in zip(by_parts, by_few, strict=True):
+                if whole is not None and found is not None:
+                    whole.add_(found)
+        return (
+            *(None, None, None),
+            torch.cat(of_emf, 1) if needed[0] else None,  # type: ignore[arg-type]
+            torch.cat(of_h, 1) if needed[1] else None,  # type: ignore[arg-type]
+            *by_parts,
         )
-        return None, None, None, None, -of_cells, -of_extras
 
 
-def asks_for_gradients(*parts: Any) -> bool:
-    """Whether any tensor in trees of dataclasses does."""
-    for part in parts:
-        if isinstance(part, Tensor):
-            if part.requires_grad:
-                return True
-        elif is_dataclass(part) and asks_for_gradients(
-            *(getattr(part, field.name) for field in fields(part))
-        ):
-            return True
-    return False
+def _pulled_back(
+    outputs: Sequence[Tensor],
+    weights: Sequence[Tensor],
+    given: Sequence[Tensor],
+    parts: Sequence[Tensor],
+) -> tuple[list[Tensor | None], list[Tensor | None]]:
+    """Gradients of Σ weights · outputs with respect to whatever asks for them; else None."""
+    pairs = [(o, w) for o, w in zip(outputs, weights, strict=True) if o.requires_grad]
+    inputs = [*given, *parts]
+    asked = [x for x in inputs if x.requires_grad]
+    ends, by = zip(*pairs, strict=True)
+    found = iter(torch.autograd.grad(ends, asked, by, allow_unused=True, materialize_grads=True))
+    whole = [next(found) if x.requires_grad else None for x in inputs]
+    return whole[: len(given)], whole[len(given) :]
+
+
+def _parts(tree: Any) -> list[Tensor]:
+    """Every floating-point tensor in a tree of dataclasses, in a fixed order."""
+    if isinstance(tree, Tensor):
+        return [tree] if tree.is_floating_point() else []
+    if not is_dataclass(tree):
+        return []
+    return [part for field in fields(tree) for part in _parts(getattr(tree, field.name))]
+
+
+def _with_parts(tree: Any, parts: Iterator[Tensor]) -> Any:
+    """The tree with other tensors in the places of `_parts`."""
+    if isinstance(tree, Tensor):
+        return next(parts) if tree.is_floating_point() else tree
+    if not is_dataclass(tree) or isinstance(tree, type):
+        return tree
+    return replace(
+        tree, **{f.name: _with_parts(getattr(tree, f.name), parts) for f in fields(tree)}
+    )

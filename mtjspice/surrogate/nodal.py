@@ -13,7 +13,7 @@ from mtjspice.surrogate.array import Array, at_rest
 from mtjspice.surrogate.elimination import eliminate
 from mtjspice.surrogate.linear import Method, chosen
 from mtjspice.surrogate.lines import column_drop, row_drop
-from mtjspice.surrogate.newton import NoSolutionError, Solution, asks_for_gradients, solved
+from mtjspice.surrogate.newton import NoSolutionError, Solution, solved
 
 __all__ = [
     "NoSolutionError",
@@ -51,8 +51,8 @@ def read(
     resting = not bool(array.rest_rows.any() | array.rest_columns.any())
     if array.cells.ohmic and resting and method == "auto":
         vectors = volts.shape[1]
-        eliminated = chosen(array.cells.linear, vectors) == "elimination" and _plain(array)
-        if eliminated or vectors > min(array.shape[1:]):
+        eliminated = chosen(array.cells.linear, vectors) == "elimination"
+        if (eliminated and array.extras is None) or vectors > min(array.shape[1:]):
             return volts @ effective_matrix(array, tolerance=tolerance)
     solution = solve(array, volts, method=method, tolerance=tolerance)
     return column_currents(array, solution)
@@ -71,7 +71,8 @@ def effective_matrix(array: Array, *, method: Method = "auto", tolerance: float 
     tiles, rows, columns = array.shape
     if method == "auto":
         method = chosen(resting.cells.linear, min(rows, columns))
-    if method == "elimination" and _plain(resting):
+    if method == "elimination" and array.extras is None:
+        # The matrix comes with the factors; gradients go back through them, step by step.
         whole = eliminate(resting.cells.linear, array.rows, array.columns).effective()
         return whole[:, list(array.driven)][..., list(array.sensed)]
     driven, sensed = list(array.driven), list(array.sensed)
@@ -137,12 +138,6 @@ def cell_volts(array: Array, volts: Tensor, solution: Solution) -> Tensor:
     if array.extras is not None:
         lost = lost + torch.einsum("tfrc,tvf->tvrc", array.extras.incidence, solution.extra)
     return emf - lost
-
-
-def _plain(array: Array) -> bool:
-    """Whether the factors alone give the effective matrix: no extras, and nobody to answer to."""
-    asked = torch.is_grad_enabled() and asks_for_gradients(array)
-    return array.extras is None and not asked
 
 
 def _checked(array: Array, volts: Tensor) -> Tensor:

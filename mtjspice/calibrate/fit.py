@@ -113,7 +113,7 @@ def _validity(
         d.kind for e in judged for d in e.die.defects if d.tile == e.tile.index
     }
     return Validity(
-        volts=max(spec.read_voltage, *(float(np.abs(e.stimulus.volts).max()) for e in judged)),
+        volts=spec.read_voltage,
         sizes=tuple(sorted({e.crossbar.shape for e in judged})),
         defects=tuple(sorted(kinds)),
         short_resistance=spec.die.short_resistance,

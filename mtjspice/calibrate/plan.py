@@ -19,6 +19,7 @@ from mtjspice.spec.mtj import Mtj
 from mtjspice.spec.periphery import TransimpedanceAmplifier
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.tile import ProgrammedTile
+from mtjspice.surrogate.model import MARGIN
 
 Floats = npt.NDArray[np.float64]
 DEFECTS: tuple[DefectKind, ...] = get_args(DefectKind)
@@ -128,11 +129,14 @@ def _tile(
 ) -> Experiment:
     """A tile on a die of its own; inputs in units of the read voltage, as the DAC gives them."""
     reference = spec.periphery.reference
-    wanted = quantised(reference + spec.read_voltage * volts, spec.dac) - reference
+    given = quantised(reference + spec.read_voltage * volts, spec.dac) - reference
+    # A coarse converter rounds beyond what the card will allow: then one step less.
+    beyond = np.abs(given) > MARGIN * spec.read_voltage
+    given = np.where(beyond, given - np.sign(given) * spec.dac.lsb, given)
     return Experiment(
         crossbar=spec.crossbar,
         tile=ProgrammedTile(states=states, index=seed),
-        stimulus=Stimulus(volts=wanted, read_voltage=spec.read_voltage),
+        stimulus=Stimulus(volts=given, read_voltage=spec.read_voltage),
         die=spec.die.replace(seed=spec.seed + seed, defects=defects),
         periphery=spec.periphery,
         technology=spec.technology,

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from mtjspice.spice.library import Library
 
 KCL_TOLERANCE = 1e-8
+"""Largest sum of all currents into the array, relative to the sum of their magnitudes."""
 KCL_FLOOR = 1e-15
 """A current that counts for none, A: an array without any input carries but rounding."""
-"""Largest sum of all currents into the array, relative to the sum of their magnitudes."""
 
 
 @dataclass(frozen=True)

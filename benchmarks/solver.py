@@ -45,7 +45,7 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_
 SIZES = (25, 64, 128, 256, 512)
 WIRES = (0.1, 1.0, 5.0)
 """Per cell, Ω, of rows and columns."""
-TOLERANCE = 1e-6
+TOLERANCE = 5e-7
 """What our solver is asked for; the promise is an error of 1e-6."""
 TRIED = ("elimination", "conjugate_gradients", "matrix")
 

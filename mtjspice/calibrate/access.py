@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+import torch
 import xarray as xr
 
 from mtjspice.device.variation import draw_normal
@@ -34,6 +35,8 @@ SHIFT_POTENTIALS = 3
 POWERS = (5, 4)
 """Coefficients along current and potential: they leave less than 10⁻⁷ V in the cards that ship."""
 SHIFT_POWERS = (3, 2)
+LIKELY = 4.0
+"""Threshold shifts up to so many standard deviations must leave the device monotone."""
 MISMATCH = 3.0
 """Strength of the draws that show what threshold shifts do."""
 
@@ -58,7 +61,7 @@ def fit_access(
     """The coefficients, and how well they follow the sweeps; sweeps that failed are None.
 
     Raises:
-        SimulatorError: if too few sweeps are there.
+        SimulatorError: if too few sweeps are there, or not those of a device that conducts.
 
     Returns:
         The model; and largest deviations in V: ``nominal`` of the nominal sweeps, ``shifted`` of
@@ -101,9 +104,31 @@ def fit_access(
         potential_scale=b_0,
         threshold_sigma=sigma.tolist(),
     )
+    _check_monotone(model)
     nominal = (shifts == 0).all(axis=1)
     followed = {"nominal": off[nominal], "shifted": off[~nominal]}
     return model, {kind: float(part.max()) for kind, part in followed.items() if part.size}
+
+
+def _check_monotone(model: AccessModel) -> None:
+    """See that the voltage rises with the current over the whole range, for any likely shift.
+
+    Raises:
+        SimulatorError: if it does not: the sweeps do not look like those of a transistor.
+    """
+    grid = torch.linspace(-1, 1, 101, dtype=torch.float64)
+    current = (model.current_scale * grid)[:, None]
+    potential = (model.potential_scale * grid)[None, :]
+    sigma = torch.tensor(model.threshold_sigma, dtype=torch.float64)
+    for strength in (-LIKELY, 0.0, LIKELY):
+        device = model.device_law().with_shifts((strength * sigma)[None, None, None])
+        slope, _ = device.slopes(current[None, None], potential[None, None])
+        if not bool((slope > 0).all()):
+            raise SimulatorError(
+                "the access device's voltage does not rise with its current everywhere (least "
+                f"slope {float(slope.min()):.3g} Ohm at {strength:g} sigma of threshold shift): "
+                "is it switched on, and are access_volts and potential within its supply?"
+            )
 
 
 def basis(x: Floats, y: Floats, powers: tuple[int, int]) -> Floats:

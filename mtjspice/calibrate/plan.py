@@ -24,7 +24,10 @@ from mtjspice.surrogate.model import MARGIN
 Floats = npt.NDArray[np.float64]
 DEFECTS: tuple[DefectKind, ...] = get_args(DefectKind)
 HELD_INPUTS, NEW_TILES, DEFECTIVE, SHORTED = "new inputs", "new tiles", "defects", "shorts"
+NEW_STATES, NEW_DIES = "new states", "new dies"
 HARD = "new tiles, hard inputs"
+PATTERNS = 5
+"""Tiles of the calibration whose states are not random; they come first."""
 BASE_SEED = 2000
 """Dies of judged tiles are this far from those of the calibration, which are fewer."""
 
@@ -54,7 +57,13 @@ def make_plan(spec: Calibration) -> list[Run]:
             runs.append(Run(f"access {k}", "access", experiment))
     if isinstance(spec.periphery, TransimpedanceAmplifier):
         runs.append(Run("amplifier", "amplifier", amplifier_experiment(spec)))
-    return [*runs, *_calibration_tiles(spec), *_held_tiles(spec), *_other_sizes(spec)]
+    return [
+        *runs,
+        *_calibration_tiles(spec),
+        *_one_thing_new(spec),
+        *_held_tiles(spec),
+        *_other_sizes(spec),
+    ]
 
 
 def _calibration_tiles(spec: Calibration) -> list[Run]:
@@ -67,6 +76,7 @@ def _calibration_tiles(spec: Calibration) -> list[Run]:
         "one P row": lambda _: _one_line(shape, row=shape[0] // 2),
         "one P column": lambda _: _one_line(shape, column=shape[1] // 2),
     }
+    assert len(patterns) == PATTERNS
     patterns |= {f"random {k}": lambda c: _random(shape, c) for k in range(plan.tiles)}
     runs = []
     for k, (name, states) in enumerate(patterns.items()):
@@ -79,6 +89,24 @@ def _calibration_tiles(spec: Calibration) -> list[Run]:
         held = _uniform(shape[0], plan.held_vectors, chance)
         experiment = _tile(spec, written, np.concatenate([fitted, held]), k)
         runs.append(Run(f"calibration: {name}", HELD_INPUTS, experiment, len(fitted)))
+    return runs
+
+
+def _one_thing_new(spec: Calibration) -> list[Run]:
+    """The random tiles of the calibration with other states, and on other dies."""
+    shape, plan = spec.crossbar.shape, spec.plan
+    runs = []
+    for k in range(plan.tiles):
+        number = PATTERNS + k
+        written = _random(shape, np.random.default_rng([spec.seed, 1, number]))
+        chance = np.random.default_rng([spec.seed, 4, k])
+        others = _random(shape, chance)
+        for group, states, seed in (
+            (NEW_STATES, others, number),
+            (NEW_DIES, written, BASE_SEED * 6 + k),
+        ):
+            volts = _uniform(shape[0], plan.held_vectors, chance)
+            runs.append(Run(f"{group} {k}", group, _tile(spec, states, volts, seed)))
     return runs
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 
@@ -126,7 +127,9 @@ def _array_words(card: Card) -> str:
 def distribution_plot(groups: Mapping[str, Reads]) -> str:
     """Share of reads beyond an error, on two logarithmic axes, a line a group."""
     with picture(9.5, 4.2) as (canvas, (axis,)):
-        for (group, reads), (colour, style) in zip(groups.items(), _styles(), strict=False):
+        for (group, reads), (colour, style) in zip(
+            groups.items(), _styles(len(groups)), strict=True
+        ):
             error = np.sort(100 * np.abs(reads["error"]))[::-1]
             share = np.arange(1, error.size + 1) / error.size
             axis.loglog(error, share, ls=style, color=colour, label=group, lw=1.8)
@@ -142,7 +145,9 @@ def current_plot(groups: Mapping[str, Reads]) -> str:
     """RMS error against the output current."""
     edges = np.linspace(-1, 1, 41)
     with picture(9.5, 3.8) as (canvas, (axis,)):
-        for (group, reads), (colour, style) in zip(groups.items(), _styles(), strict=False):
+        for (group, reads), (colour, style) in zip(
+            groups.items(), _styles(len(groups)), strict=True
+        ):
             centres, rms = _binned(reads["current"], reads["error"], edges)
             axis.semilogy(100 * centres, 100 * rms, ls=style, color=colour, label=group, lw=1.8)
         axis.set_xlabel("output current in ngspice, % of full scale")
@@ -155,7 +160,9 @@ def current_plot(groups: Mapping[str, Reads]) -> str:
 def distance_plot(groups: Mapping[str, Reads]) -> str:
     """RMS error against the distance of an output line from the drivers."""
     with picture(9.5, 3.8) as (canvas, (axis,)):
-        for (group, reads), (colour, style) in zip(groups.items(), _styles(), strict=False):
+        for (group, reads), (colour, style) in zip(
+            groups.items(), _styles(len(groups)), strict=True
+        ):
             edges = np.arange(-0.5, reads["column"].max() + 1)
             centres, rms = _binned(reads["column"], reads["error"], edges)
             axis.semilogy(centres, 100 * rms, ls=style, color=colour, label=group, lw=1.8)
@@ -201,12 +208,8 @@ def _binned(x: Floats, error: Floats, edges: Floats) -> tuple[Floats, Floats]:
     return centres[filled], np.sqrt(total[filled] / count[filled])
 
 
-def _styles() -> list[tuple[str, Any]]:
-    """Colour and line style of groups: far apart in lightness, and told apart without colour."""
-    return [
-        ("#1b2a49", "-"),
-        (IDEAL, "--"),
-        ("#5fa38f", "-."),
-        (SPICE, ":"),
-        ("#8a4b00", (0, (5, 1, 1, 1, 1, 1))),
-    ]
+def _styles(count: int) -> list[tuple[Any, Any]]:
+    """Colour and dashes of so many groups, told apart by lightness and without colour."""
+    dashes = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+    colours = mpl.colormaps["viridis"](np.linspace(0, 0.88, count))
+    return [(colour, dashes[k % len(dashes)]) for k, colour in enumerate(colours)]

@@ -26,7 +26,8 @@ class Plan(Spec):
 
     Attributes:
         tiles: random tiles of the calibration, each on a die of its own; all-P, all-AP,
-            checkerboard and single-line tiles are added.
+            checkerboard and single-line tiles are added. As many are judged with other states on
+            the same dies, and as many with the same states on other dies.
         vectors: input vectors of each, for the calibration; a third of them adversarial (single
             rows, all rows at one end of the range, alternating signs).
         held_vectors: further random vectors on the same tiles, for judging.

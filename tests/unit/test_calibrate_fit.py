@@ -403,7 +403,7 @@ def test_what_failed_is_not_within_the_range(passive):
     assert card.validity.defects == ("short",)
     assert card.failed == ("defects 0", "3 x 3, 0", "3 x 3, 1")
     assert {line.group for line in judged(card, plan, some).errors} == {
-        HELD_INPUTS, NEW_TILES, "shorts", HARD,
+        HELD_INPUTS, "new states", "new dies", NEW_TILES, "shorts", HARD,
     }  # fmt: skip
 
 
@@ -613,7 +613,8 @@ def test_judged_reads_leave_out_what_was_fitted(passive):
     made, plan, results = passive
     card, _ = fit_card(made, plan, results, "nodal")
     groups = judged_reads(card, "full", plan, results)
-    assert set(groups) == {HELD_INPUTS, NEW_TILES, DEFECTIVE, "shorts", HARD, "size 3"}
+    one_new = {HELD_INPUTS, "new states", "new dies"}
+    assert set(groups) == one_new | {NEW_TILES, DEFECTIVE, "shorts", HARD, "size 3"}
     for reads in groups.values():
         for one in reads:
             assert one.volts.shape[0] == one.ngspice.shape[0] == one.surrogate.shape[0] == 10
@@ -651,3 +652,10 @@ def test_another_temperature_is_another_card(passive):
     made, _, _ = passive
     hot = made.replace(technology=Technology(temperature=85.0))
     assert hot.key() != made.key()
+
+
+def test_a_device_that_does_not_conduct_everywhere_is_refused(known_sigma):
+    made = spec("gated")
+    backwards = [dataset(-sweep["current"].to_numpy()) for sweep in made_sweeps(made, 4e-3)]
+    with pytest.raises(SimulatorError, match="does not rise with its current"):
+        fit_access(made, backwards)

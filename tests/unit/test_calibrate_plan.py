@@ -9,6 +9,8 @@ from mtjspice.calibrate.plan import (
     DEFECTS,
     HARD,
     HELD_INPUTS,
+    NEW_DIES,
+    NEW_STATES,
     NEW_TILES,
     SHORTED,
     Run,
@@ -104,7 +106,8 @@ def test_groups_are_as_large_as_the_spec_asks(cell):
     found = {name: len(runs) for name, runs in groups(make_plan(spec(cell=cell))).items()}
     access = {"passive": {}, "gated": {"access": 14}, "transmission": {"access": 20}}[cell]
     assert found == access | {
-        HELD_INPUTS: 7, NEW_TILES: 3, DEFECTIVE: 2, SHORTED: 2, HARD: 2, "size 3": 2, "size 6": 2,
+        HELD_INPUTS: 7, NEW_STATES: 2, NEW_DIES: 2, NEW_TILES: 3, DEFECTIVE: 2, SHORTED: 2, HARD: 2,
+        "size 3": 2, "size 6": 2,
     }  # fmt: skip
 
 
@@ -134,7 +137,8 @@ def test_names_are_unique(sizes):
 
 
 def test_dies_are_those_of_one_run_only(plan):
-    drawn = [(run.experiment.die.seed, run.experiment.tile.index) for run in plan]
+    others = [run for run in plan if run.group != NEW_STATES]
+    drawn = [(run.experiment.die.seed, run.experiment.tile.index) for run in others]
     assert len(set(drawn)) == len(drawn)
 
 
@@ -144,8 +148,21 @@ def test_dies_are_those_of_one_run_only(plan):
 def test_dies_are_those_of_one_run_only_in_the_largest_plan_too(many):
     large = dict.fromkeys(many, 1000) | {"vectors": 12, "held_vectors": 1}
     made = make_plan(spec((2, 3), plan=large | {"sizes": (1, 64)}))
-    drawn = [run.experiment.die.seed for run in made]
+    drawn = [run.experiment.die.seed for run in made if run.group != NEW_STATES]
     assert len(set(drawn)) == len(drawn)
+
+
+def test_one_thing_is_new_where_the_group_says_so(plan):
+    found = groups(plan)
+    known = {run.name.split()[-1]: run.experiment for run in found[HELD_INPUTS][-2:]}
+    assert set(known) == {"0", "1"}
+    for group in (NEW_STATES, NEW_DIES):
+        for run in found[group]:
+            was, now = known[run.name.split()[-1]], run.experiment
+            same_states = np.array_equal(was.tile.states, now.tile.states)
+            same_die = (was.die, was.tile.index) == (now.die, now.tile.index)
+            assert (same_states, same_die) == (group == NEW_DIES, group == NEW_STATES)
+            assert run.fitted == 0
 
 
 def test_hard_tiles_have_states_and_dies_of_their_own_and_hard_inputs(plan):
@@ -183,7 +200,7 @@ def test_no_hard_vector_is_without_any_input(shape):
 @pytest.mark.parametrize("plan", [{}, {"held_tiles": 1000, "sizes": (1000,)}], ids=["", "large"])
 def test_the_largest_seed_has_a_plan(plan):
     made = make_plan(spec((2, 9), seed=2**62, plan=plan | {"sizes": ()}))
-    seeds = [run.experiment.die.seed for run in made]
+    seeds = [run.experiment.die.seed for run in made if run.group != NEW_STATES]
     assert len(set(seeds)) == len(seeds)
     assert max(seeds) < 2**63
 

@@ -137,7 +137,7 @@ def distribution_plot(groups: Mapping[str, Reads]) -> str:
         axis.set_ylabel("share of reads beyond")
         axis.set_xlim(left=1e-5)
         axis.grid(alpha=0.3)
-        axis.legend(frameon=False)
+        axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
         return as_svg(canvas)
 
 
@@ -153,7 +153,7 @@ def current_plot(groups: Mapping[str, Reads]) -> str:
         axis.set_xlabel("output current in ngspice, % of full scale")
         axis.set_ylabel("RMS error, % of full scale")
         axis.grid(alpha=0.3)
-        axis.legend(frameon=False)
+        axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
         return as_svg(canvas)
 
 
@@ -169,7 +169,7 @@ def distance_plot(groups: Mapping[str, Reads]) -> str:
         axis.set_xlabel("output line, counted from the drivers of the input lines")
         axis.set_ylabel("RMS error, % of full scale")
         axis.grid(alpha=0.3)
-        axis.legend(frameon=False)
+        axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
         return as_svg(canvas)
 
 
@@ -189,7 +189,7 @@ def size_plot(groups: Mapping[str, Reads]) -> str:
         axis.set_xlabel("cells of the array")
         axis.set_ylabel("error, % of full scale")
         axis.grid(alpha=0.3)
-        axis.legend(frameon=False)
+        axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
         return as_svg(canvas)
 
 

@@ -283,7 +283,7 @@ def plot(times: list[Speed]) -> str:
         axis.minorticks_off()
         axis.set_xlabel("cells of a tile (2T-1MTJ, BSIM4, wires, amplifier)")
         axis.set_ylabel("time per input vector, s")
-        axis.set_title("ngspice takes over 10⁴ times as long as the full surrogate")
+        axis.set_title("From 25² on ngspice takes over 10⁴ times as long as the full surrogate")
         axis.grid(alpha=0.3)
         axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
         return as_svg(canvas)

@@ -1,8 +1,9 @@
 """Outputs of a tile as a short polynomial of its inputs, from the circuit equations.
 
 Around rest an array is linear: ``I = V W`` with the effective matrix W, wires and access devices
-included. What is left is a few tenths of a per cent of full scale. A cell with the current i and
-its output line at the potential b drops, beyond its resistance at rest, the voltage
+included. What is left is a few hundredths of a per cent of full scale (RMS; with shorts up to a few
+tenths at most). A cell with the current i and its output line at the potential b drops, beyond its
+resistance at rest, the voltage
 
     ε = ρ_s i² + ρ_b i b + γ i³,
 
@@ -11,7 +12,7 @@ the line's potential, and from the bias dependence of its junction (γ = ρ_2 �
 in series with a cell changes the output c by −A_c ε, where A_c is the cell's current for one volt
 at the column (reciprocity). That is first-order perturbation theory, and leaves 10⁻⁵ of full scale.
 
-To make it as cheap as a matrix product, i and b at a cell in row r and column c are written in what
+To make it a few matrix products, i and b at a cell in row r and column c are written in what
 is known anyway, the row's input and the column's linear current: ``i ≈ p V_r + q I_c``,
 ``b ≈ p' V_r + q' I_c``, least squares for independent inputs of equal spread. Expanding ε gives
 products of powers of V_r and of I_c with matrices that are made once a tile.

@@ -11,7 +11,8 @@ voltages junctions are so nearly linear that each step gains one to two digits. 
 the slopes of every vector are used.
 
 Gradients come from one adjoint solve of the linearised equations at the solution, with the same
-preparation; nothing is unrolled.
+preparation; no iteration is unrolled. (`nodal.effective_matrix` by elimination, which is direct, is
+differentiated step by step.)
 """
 
 from collections.abc import Iterator, Sequence

@@ -124,8 +124,8 @@ def place_layers(widths: Sequence[int], circuit: Calibration, tiles: int) -> lis
 class TiledLayer:
     """A layer through the circuit of its tiles, at the level of a surrogate.
 
-    While weights are trained their matrices change with every step, and a nodal solve costs a
-    hundred steps. So `refresh` solves the circuit for the present weights and keeps by how much
+    While weights are trained their matrices change with every step, and a nodal solve costs
+    some fifty steps. So `refresh` solves the circuit for the present weights and keeps by how much
     each matrix element is smaller than its cell's conductance; between two refreshes a cell that is
     rewritten keeps that factor. `matrix` then costs what rounding the weights costs, and its
     gradient goes through wires and access devices. After rewriting one cell in a hundred outputs

@@ -39,6 +39,9 @@ app = typer.Typer(
     help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
 
+reproduce = typer.Typer(no_args_is_help=True, help="Do a published experiment again.")
+app.add_typer(reproduce, name="reproduce")
+
 SpecFile = Annotated[Path, typer.Argument(metavar="SPEC.toml", show_default=False)]
 OutFolder = Annotated[Path | None, typer.Option("--out", help="Folder of all output.")]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Worker processes; default: processors.")]
@@ -161,6 +164,62 @@ def calibrate(
     raise typer.Exit(0 if outcome.passed else 1)
 
 
+@reproduce.command()
+def goodwill2022(
+    quick: Annotated[bool, typer.Option("--quick", help="Only the first 30 networks.")] = False,
+    solutions: Annotated[
+        Path | None, typer.Option(help="Folder of NIST's networks and split; none are trained.")
+    ] = None,
+    out: OutFolder = None,
+    seed: Seed = None,
+    jobs: Jobs = None,
+    as_json: AsJson = False,
+) -> None:
+    """300 networks for the Wine data on passive 15 x 15 arrays (Goodwill et al. 2022)."""
+    from mtjspice.reproduce import goodwill  # noqa: PLC0415, imports torch
+
+    folder = out or Path("out") / "goodwill2022"
+    with _about(Path(goodwill.SPEC)), _progress() as tell:
+        story = goodwill.reproduce_goodwill(
+            goodwill.shipped_spec(), folder, quick=quick, solutions=solutions, seed=seed,
+            jobs=jobs, progress=tell,
+        )  # fmt: skip
+    if as_json:
+        _print_json(json.loads((folder / "report.json").read_text()))
+    else:
+        _print_figures(story.title, story, folder)
+    raise typer.Exit(0 if story.passed else 1)
+
+
+@reproduce.command()
+def borders2024(
+    quick: Annotated[bool, typer.Option("--quick", help="Short trainings, few dies.")] = False,
+    mnist: Annotated[
+        Path | None, typer.Option(help="Folder of MNIST; what it lacks is downloaded.")
+    ] = None,
+    digits: Annotated[
+        bool, typer.Option("--digits", help="Use the small digits that scikit-learn ships.")
+    ] = False,
+    out: OutFolder = None,
+    seed: Seed = None,
+    jobs: Jobs = None,
+    as_json: AsJson = False,
+) -> None:
+    """MNIST on 36 dies of 20,000 junctions with defects (Borders et al. 2024)."""
+    from mtjspice.reproduce import borders  # noqa: PLC0415, imports torch
+
+    folder = out or Path("out") / "borders2024"
+    with _about(Path(borders.SPEC)), _progress() as tell:
+        story = borders.reproduce_borders(
+            folder, quick=quick, mnist=mnist, digits=digits, seed=seed, jobs=jobs, progress=tell
+        )
+    if as_json:
+        _print_json(json.loads((folder / "report.json").read_text()))
+    else:
+        _print_figures(story.title, story, folder)
+    raise typer.Exit(0 if story.passed else 1)
+
+
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Say what is installed, and what to do about what is not."""
@@ -269,6 +328,21 @@ def _print_calibration(outcome: Any) -> None:
     console.print(f"card: {outcome.path}", soft_wrap=True, markup=False)
     console.print(f"report: {outcome.report}", soft_wrap=True, markup=False)
     console.print(f"verdict: {'PASS' if outcome.passed else 'FAIL'}")
+
+
+def _print_figures(title: str, story: Any, folder: Path) -> None:
+    """Every figure of a published experiment, its limit and the verdict."""
+    console = Console()
+    table = Table(title=escape(title))
+    for heading in ("figure", "value", "limit", ""):
+        table.add_column(heading, justify="right" if heading == "value" else "left")
+    for figure in story.figures:
+        holds = {None: "", True: "holds", False: "BROKEN"}[figure.holds]
+        value = f"{figure.value:.4g} {figure.unit}".strip()
+        table.add_row(escape(figure.name), value, figure.limit, holds)
+    console.print(table)
+    console.print(f"report: {folder / 'report.html'}", soft_wrap=True, markup=False)
+    console.print(f"verdict: {'PASS' if story.passed else 'FAIL'}")
 
 
 def _print_currents(result: Any) -> None:

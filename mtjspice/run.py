@@ -1,4 +1,4 @@
-"""The whole way of one study: data, network, both levels, verdict, report. `mtjspice run`."""
+"""The whole way of one study: data, networks, both levels, verdict, report. `mtjspice run`."""
 
 import functools
 import hashlib
@@ -13,14 +13,21 @@ import numpy as np
 from mtjspice.collect.simulator import Simulator
 from mtjspice.data import nist, versions
 from mtjspice.data.figures import Figure
-from mtjspice.data.network import Layer, Network, load_network, save_network
+from mtjspice.data.network import Layer, Network, load_networks, save_networks
 from mtjspice.data.samples import Samples
 from mtjspice.data.wine import load_wine
 from mtjspice.errors import InputError
 from mtjspice.report.write import Story, write_report
-from mtjspice.signoff.levels import ngspice_outputs
+from mtjspice.signoff.levels import Chip, SpiceRun, ngspice_outputs, write_chips
 from mtjspice.signoff.verdict import Comparison, compare, judge, passes, warnings
-from mtjspice.spec.study import SolutionsNetwork, Study, TrainedNetwork, WineNistData
+from mtjspice.spec.study import (
+    PopulationNetwork,
+    SolutionsNetwork,
+    Study,
+    TrainedNetwork,
+    Training,
+    WineNistData,
+)
 from mtjspice.train.mapping import place_network
 
 Progress = Callable[[str, int, int], None]
@@ -48,6 +55,73 @@ class Outcome:
     times: dict[str, float]
 
 
+@dataclass(frozen=True)
+class Simulated:
+    """A study's networks, trained or read, written into their dies and simulated.
+
+    Attributes:
+        samples: data and split.
+        chips: the networks in their tiles.
+        runs: each of them in ngspice.
+        versions: of everything that the results depend on.
+        times: wall seconds of each step.
+        simulations: how many were ``run`` and how many ``found`` from before.
+        keys: of all simulations.
+    """
+
+    samples: Samples
+    chips: list[Chip]
+    runs: list[SpiceRun]
+    versions: dict[str, str]
+    times: dict[str, float]
+    simulations: dict[str, int]
+    keys: list[str]
+
+    @property
+    def networks(self) -> list[Network]:
+        """As they were to be written."""
+        return [chip.network for chip in self.chips]
+
+
+def simulate_study(
+    study: Study,
+    out: Path,
+    *,
+    solutions: Path | None = None,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> Simulated:
+    """Train or read a study's networks, write them into their dies, run all samples in ngspice.
+
+    What has been computed in `out` before is found again by its key and not computed anew.
+    Arguments and errors are those of `run_study`.
+    """
+    tell = progress or (lambda what, done, total: None)
+    samples = _read_samples(study, solutions)
+    ready = _read_networks(study, solutions)
+    check_fit(study, samples, ready)
+    with Simulator(jobs=jobs, store=out / "simulations") as simulator:
+        times, start = {}, time.perf_counter()
+        networks = ready or _trained(study, samples, out, functools.partial(tell, "training"))
+        chips = write_chips(study, networks)
+        times["training"] = time.perf_counter() - start
+        start = time.perf_counter()
+        runs = ngspice_outputs(
+            study, chips, samples.inputs, simulator, functools.partial(tell, "ngspice")
+        )
+        times["simulation"] = time.perf_counter() - start
+        times["ngspice, summed over workers"] = simulator.seconds
+    return Simulated(
+        samples=samples,
+        chips=chips,
+        runs=runs,
+        versions=versions.of_everything(str(simulator.info)),
+        times=times,
+        simulations={"run": simulator.ran, "found": simulator.found},
+        keys=list(simulator.keys),
+    )
+
+
 def run_study(
     study: Study,
     out: Path,
@@ -56,13 +130,11 @@ def run_study(
     jobs: int | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
-    """Train or read the networks, simulate every sample on both levels, judge, write the report.
-
-    What has been computed in `out` before is found again by its key and not computed anew.
+    """Simulate a study on both levels, judge, write the report.
 
     Args:
         study: what to do.
-        out: folder of the report, the network and the results; made if it is missing.
+        out: folder of the report, the networks and the results; made if it is missing.
         solutions: folder in NIST's format, where the study asks for it.
         jobs: worker processes; all processors if left out.
         progress: told of each step.
@@ -71,37 +143,24 @@ def run_study(
         InputError: if anything given is wrong; nothing is written then.
         SimulatorError: if ngspice is missing or fails.
     """
-    tell = progress or (lambda what, done, total: None)
-    samples = _read_samples(study, solutions)
-    ready = _read_networks(study, solutions)
-    check_fit(study, samples, ready)
-    with Simulator(jobs=jobs, store=out / "simulations") as simulator:
-        times, start = {}, time.perf_counter()
-        networks = ready or [_trained(study, samples, out, functools.partial(tell, "training"))]
-        times["training"] = time.perf_counter() - start
-        start = time.perf_counter()
-        runs = ngspice_outputs(
-            study, networks, samples.inputs, simulator, functools.partial(tell, "ngspice")
-        )
-        times["simulation"] = time.perf_counter() - start
-        times["ngspice, summed over workers"] = simulator.seconds
-    comparison = compare(study, networks, samples, runs)
+    done = simulate_study(study, out, solutions=solutions, jobs=jobs, progress=progress)
+    comparison = compare(study, done.networks, done.samples, done.runs)
     figures = judge(study, comparison)
     story = Story(
         study=study,
-        samples=samples,
-        networks=networks,
+        samples=done.samples,
+        networks=done.networks,
         comparison=comparison,
         figures=figures,
         passed=passes(figures),
         warnings=warnings(study, comparison),
-        versions=versions.of_everything(str(simulator.info)),
-        times=times,
-        simulations={"run": simulator.ran, "found": simulator.found},
-        keys=list(simulator.keys),
+        versions=done.versions,
+        times=done.times,
+        simulations=done.simulations,
+        keys=done.keys,
     )
     report = write_report(story, out)
-    return Outcome(story.passed, figures, story.warnings, comparison, report, times)
+    return Outcome(story.passed, figures, story.warnings, comparison, report, done.times)
 
 
 def check_fit(study: Study, samples: Samples, networks: list[Network]) -> None:
@@ -110,7 +169,7 @@ def check_fit(study: Study, samples: Samples, networks: list[Network]) -> None:
     Raises:
         CapacityError: with the lines that are needed and there.
     """
-    if isinstance(study.network, TrainedNetwork):
+    if isinstance(study.network, Training):
         widths = (samples.inputs.shape[1], *study.network.hidden, len(samples.classes))
         blank = tuple(
             Layer(states=np.ones((a, 2 * b), dtype=np.uint8), bias=np.zeros(b))
@@ -130,7 +189,8 @@ def _read_samples(study: Study, solutions: Path | None) -> Samples:
 def _read_networks(study: Study, solutions: Path | None) -> list[Network]:
     """The networks that are read; none where one is to be trained."""
     if isinstance(study.network, SolutionsNetwork):
-        return nist.read_solutions(_solutions_folder(study, solutions), study.network.only)
+        folder, only = _solutions_folder(study, solutions), study.network.only
+        return nist.read_solutions(folder, only)[: study.network.first]
     return []
 
 
@@ -146,18 +206,20 @@ def _solutions_folder(study: Study, solutions: Path | None) -> Path:
 
 def _trained(
     study: Study, samples: Samples, out: Path, progress: Callable[[int, int], None]
-) -> Network:
-    """The network of a study, trained unless the folder holds it already."""
-    assert isinstance(study.network, TrainedNetwork)
-    path = out / "network.json"
-    determines = study.network.canonical() + study.data.canonical() + versions.of_training()
+) -> list[Network]:
+    """The networks of a study, trained unless the folder holds them already."""
+    assert isinstance(study.network, TrainedNetwork | PopulationNetwork)
+    first = study.network.first if isinstance(study.network, PopulationNetwork) else None
+    whole = study.network if first is None else study.network.replace(first=None)
+    path = out / "networks.json"
+    determines = whole.canonical() + study.data.canonical() + versions.of_training()
     key = hashlib.sha256(f"{determines} {study.seed}".encode()).hexdigest()
     if path.exists():
-        network, its_key = load_network(path)
+        networks, its_key = load_networks(path)
         if its_key == key:
-            return network
-    from mtjspice.train.loop import train_network  # noqa: PLC0415, torch takes seconds to import
+            return networks[:first]
+    from mtjspice.train.loop import train_networks  # noqa: PLC0415, torch takes seconds to import
 
-    network = train_network(study.network, samples, study.seed, progress)
-    save_network(network, path, key=key)
-    return network
+    networks = train_networks(whole, samples, study.seed, progress)
+    save_networks(networks, path, key=key)
+    return networks[:first]

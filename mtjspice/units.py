@@ -32,6 +32,7 @@ UNITS: Final[dict[str, frozenset[str]]] = {
     "Ohm": frozenset({"ohm", "ohms"}),
     "V": frozenset({"v", "volt", "volts"}),
     "A": frozenset({"a", "amp", "amps"}),
+    "A/m": frozenset({"a/m"}),
     "m": frozenset({"m"}),
     "s": frozenset({"s", "sec"}),
     "F": frozenset({"f", "farad", "farads"}),

@@ -1,6 +1,7 @@
-"""A network as it is written into arrays: junction states and biases. And its file."""
+"""Networks as they are written into arrays: junction states and biases. And their file."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from mtjspice.data.files import write_text
 from mtjspice.errors import InputError
 
-FORMAT = "mtjspice network 1"
+FORMAT = "mtjspice networks 1"
 
 
 @dataclass(frozen=True)
@@ -82,39 +83,47 @@ def check_layers(layers: tuple[Layer, ...], inputs: int, outputs: int, source: s
         )
 
 
-def save_network(network: Network, path: Path, *, key: str) -> None:
-    """Write a network as JSON, with the key of all that determined its training."""
-    layers = [
-        {
-            "states": ["".join("PA"[s] for s in row) for row in layer.states],
-            "bias": layer.bias.tolist(),
-        }
-        for layer in network.layers
-    ]
-    content = {"format": FORMAT, "name": network.name, "key": key, "layers": layers}
-    write_text(path, json.dumps(content, indent=1) + "\n")
+def save_networks(networks: Sequence[Network], path: Path, *, key: str) -> None:
+    """Write networks as JSON, with the key of all that determined their training."""
+    lines = [json.dumps({"name": n.name, "layers": [_write_layer(x) for x in n.layers]})
+             for n in networks]  # fmt: skip
+    head = json.dumps({"format": FORMAT, "key": key})
+    whole = ",\n".join(lines)
+    write_text(path, f'{head[:-1]}, "networks": [\n{whole}\n]}}\n')  # a network a line
 
 
-def load_network(path: Path) -> tuple[Network, str]:
-    """Read a network and its key.
+def load_networks(path: Path) -> tuple[list[Network], str]:
+    """Read networks and their key.
 
     Raises:
-        InputError: if the file cannot be read or does not hold a network.
+        InputError: if the file cannot be read or does not hold networks.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(source=path, allowed=f"cannot be read as a network: {error}") from None
+        raise InputError(source=path, allowed=f"cannot be read as networks: {error}") from None
     try:
         if content["format"] != FORMAT:
             raise ValueError(f"its format is {content['format']!r}, expected {FORMAT!r}")
-        layers = tuple(_read_layer(layer) for layer in content["layers"])
-        if not layers:
-            raise ValueError("it has no layers")
-        check_layers(layers, layers[0].states.shape[0], layers[-1].bias.size, path)
-        return Network(name=str(content["name"]), layers=layers), str(content["key"])
+        networks = [_read_network(network, path) for network in content["networks"]]
+        if not networks:
+            raise ValueError("it has no networks")
+        return networks, str(content["key"])
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise InputError(source=path, allowed=f"does not hold a network: {error!r}") from None
+        raise InputError(source=path, allowed=f"does not hold networks: {error!r}") from None
+
+
+def _read_network(content: dict[str, Any], path: Path) -> Network:
+    layers = tuple(_read_layer(layer) for layer in content["layers"])
+    if not layers:
+        raise ValueError(f"{content['name']} has no layers")
+    check_layers(layers, layers[0].states.shape[0], layers[-1].bias.size, path)
+    return Network(name=str(content["name"]), layers=layers)
+
+
+def _write_layer(layer: Layer) -> dict[str, Any]:
+    states = ["".join("PA"[s] for s in row) for row in layer.states]
+    return {"states": states, "bias": layer.bias.tolist()}
 
 
 def _read_layer(layer: dict[str, Any]) -> Layer:

@@ -35,12 +35,22 @@ def draw_normal(seed: int, tile: int, shape: tuple[int, ...]) -> npt.NDArray[np.
     return np.random.default_rng([seed, 2, tile]).standard_normal(shape)
 
 
+def diameters(mtj: Mtj, die: Die, shape: tuple[int, int]) -> npt.NDArray[np.float64]:
+    """Nominal diameter of each junction of a tile, m, float64 [row, column]."""
+    if die.diameters is None:
+        return np.full(shape, mtj.diameter)
+    rows = die.diameters.along == "rows"
+    steps = np.linspace(die.diameters.low, die.diameters.high, shape[0 if rows else 1])
+    return np.array(np.broadcast_to(steps[:, None] if rows else steps, shape))
+
+
 def draw_junctions(
     mtj: Mtj, tile: ProgrammedTile, die: Die, temperature: float = ROOM
 ) -> Junctions:
     """Apply a die's spread and defects to a tile.
 
-    R_P and TMR0 are log-normal around the nominal junction: both are positive, and the resistance
+    R_P and TMR0 are log-normal around the nominal junction of the place, whose R_P goes with one
+    over the area where diameters differ: both are positive, and the resistance
     of a tunnel barrier is exponential in its thickness, which is what varies. The draw depends on
     the die's seed and the tile's index only, so a tile keeps its junctions when it is rewritten.
 
@@ -56,7 +66,9 @@ def draw_junctions(
     z_die = of_die.standard_normal(2)
     z = of_tile.standard_normal((2, *shape))
     # Rounded, because the last bit of exp differs between processors, and netlists should not.
-    r_p = mtj.r_p * np.round(np.exp(die.sigma_ln_rp_die * z_die[0] + die.sigma_ln_rp * z[0]), 12)
+    size = np.round((mtj.diameter / diameters(mtj, die, tile.states.shape)) ** 2, 12)
+    spread = np.round(np.exp(die.sigma_ln_rp_die * z_die[0] + die.sigma_ln_rp * z[0]), 12)
+    r_p = mtj.r_p * (size * spread)
     tmr0 = tmr_at(mtj.tmr0, temperature, mtj.decay) * np.round(
         np.exp(die.sigma_ln_tmr_die * z_die[1] + die.sigma_ln_tmr * z[1]), 12
     )

@@ -104,7 +104,7 @@ def _page(story: Story) -> str:
         lowest=[100 * np.nanmin(layer) for layer in c.delivered],
         mean_error=[100 * layer.mean() for layer in c.current_errors],
         interval=_interval(story),
-        array=_array_words(study),
+        array=array_words(study),
         spec=format_spec(study),
     )
 
@@ -128,7 +128,8 @@ def _interval(story: Story) -> dict[str, str] | None:
     return {"samples": str(count), "low": low, "high": high}
 
 
-def _array_words(study: Study) -> str:
+def array_words(study: Study) -> str:
+    """The array of a study in one line."""
     x, mtj = study.crossbar, study.crossbar.cell.mtj
     return (
         f"{x.rows} × {x.columns} {x.cell.kind} array, "

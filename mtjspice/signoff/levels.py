@@ -1,4 +1,7 @@
-"""The same networks at two levels of fidelity: ideal products, and whole arrays in ngspice."""
+"""The same networks at two levels of fidelity: ideal products, and whole arrays in ngspice.
+
+The level between them, the surrogate, has a module of its own: it needs torch.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,13 +12,51 @@ import xarray as xr
 
 from mtjspice.collect.simulator import Progress, Simulator
 from mtjspice.data.network import Layer, Network
+from mtjspice.device.writing import write_tile
+from mtjspice.spec.die import Die
 from mtjspice.spec.experiment import Experiment
-from mtjspice.spec.periphery import TransimpedanceAmplifier
+from mtjspice.spec.periphery import Periphery, TransimpedanceAmplifier
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.study import Study
-from mtjspice.train.mapping import place_layer
+from mtjspice.spec.tile import ProgrammedTile
+from mtjspice.train.mapping import place_network
 
 Floats = npt.NDArray[np.float64]
+MOST_VECTORS = 1000
+"""So many input vectors at most share a simulation; every simulation loads its netlist anew."""
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A network in the tiles of its die.
+
+    Attributes:
+        network: with the states that were to be written.
+        die: the draw that its tiles are on.
+        tiles: of each layer, in the states that writing left them in.
+    """
+
+    network: Network
+    die: Die
+    tiles: tuple[ProgrammedTile, ...]
+
+
+def write_chips(study: Study, networks: Sequence[Network]) -> list[Chip]:
+    """Write networks into their dies.
+
+    Raises:
+        CapacityError: if a layer does not fit the crossbar.
+    """
+    chips = []
+    for n, network in enumerate(networks):
+        own = study.dies == "own"
+        die = study.die.replace(seed=study.die.seed + n) if own else study.die
+        tiles = tuple(
+            write_tile(study.crossbar, study.writing, die, tile, study.technology.temperature)
+            for tile in place_network(network, study.crossbar)
+        )
+        chips.append(Chip(network, die, tiles))
+    return chips
 
 
 def ideal_outputs(network: Network, inputs: Floats, g_norm: Sequence[float]) -> Floats:
@@ -70,7 +111,7 @@ class SpiceRun:
 
 def ngspice_outputs(
     study: Study,
-    networks: Sequence[Network],
+    chips: Sequence[Chip],
     inputs: Floats,
     simulator: Simulator,
     progress: Progress | None = None,
@@ -81,59 +122,66 @@ def ngspice_outputs(
     tile as a voltage, as on the die. All networks must have equally many layers.
 
     Raises:
-        CapacityError: if a layer does not fit the crossbar.
         SimulationError: if a simulation fails.
     """
     g = np.asarray(study.readout.g_norm)[:, None, None]
     unit = study.crossbar.cell.mtj.delta_g * study.readout.read_voltage
-    depth = len(networks[0].layers)
-    total = len(networks) * (1 + (depth - 1) * len(study.readout.g_norm))
+    depth, chunks = len(chips[0].tiles), _chunks(len(g), len(inputs))
+    total = len(chips) * (1 + (depth - 1) * len(chunks))
     finished = 0
-    x = [inputs[None]] * len(networks)
-    reads: list[list[LayerRead]] = [[] for _ in networks]
+    x = [inputs[None]] * len(chips)
+    reads: list[list[LayerRead]] = [[] for _ in chips]
     for k in range(depth):
-        layers = [network.layers[k] for network in networks]
         if k:
             x = [np.tanh(a) for a in x]
+        parts = chunks if k else [slice(0, 1)]
         experiments = [
-            layer_experiment(study, network.name, layers[n], k, x[n][i], observe=n == 0 and i == 0)
-            for n, network in enumerate(networks)
-            for i in range(len(x[n]))
+            layer_experiment(
+                study, chip, k, np.concatenate(x[n][part]), observe=n == 0 and part.start == 0
+            )
+            for n, chip in enumerate(chips)
+            for part in parts
         ]
         results = simulator.run(experiments, progress and _counted(progress, finished, total))
         finished += len(experiments)
-        for n, layer in enumerate(layers):
-            of_network = [results.pop(0) for _ in x[n]]
+        for n, chip in enumerate(chips):
+            of_network = results[n * len(parts) : (n + 1) * len(parts)]
             read = _read(study, x[n], of_network)
             reads[n].append(read)
             pairs = read.current[..., 0::2] - read.current[..., 1::2]
-            x[n] = pairs / (g * unit) + layer.bias
-    return [SpiceRun(outputs=x[n], reads=tuple(reads[n])) for n in range(len(networks))]
+            x[n] = pairs / (g * unit) + chip.network.layers[k].bias
+    return [SpiceRun(outputs=x[n], reads=tuple(reads[n])) for n in range(len(chips))]
+
+
+def _chunks(settings: int, samples: int) -> list[slice]:
+    """Settings of G_norm that share a simulation."""
+    each = max(MOST_VECTORS // samples, 1)
+    return [slice(k, min(k + each, settings)) for k in range(0, settings, each)]
 
 
 def layer_experiment(
-    study: Study, name: str, layer: Layer, index: int, activations: Floats, *, observe: bool
+    study: Study, chip: Chip, index: int, activations: Floats, *, observe: bool = False
 ) -> Experiment:
-    """The simulation of one layer for all samples at one G_norm.
+    """The simulation of one layer.
 
     Args:
-        study: array, die and read-out.
-        name: of the network, for errors.
-        layer: to be written into the tile.
+        study: array and read-out.
+        chip: network, tiles and die.
         index: which layer, and so which tile of the die.
-        activations: [sample, input].
+        activations: [vector, input].
         observe: whether to keep the voltage over every cell.
     """
+    rows, columns = chip.network.layers[index].states.shape
     return Experiment(
         crossbar=study.crossbar,
-        tile=place_layer(layer, study.crossbar, index, name),
+        tile=chip.tiles[index],
         stimulus=Stimulus(
             volts=activations * study.readout.read_voltage,
-            driven_rows=tuple(range(layer.states.shape[0])),
-            sensed_columns=tuple(range(layer.states.shape[1])),
+            driven_rows=tuple(range(rows)),
+            sensed_columns=tuple(range(columns)),
             read_voltage=study.readout.read_voltage,
         ),
-        die=study.die,
+        die=chip.die,
         periphery=study.periphery,
         technology=study.technology,
         observe="cells" if observe else "outputs",
@@ -152,9 +200,8 @@ def full_scale_current(study: Study, layer: Layer) -> float:
     return inputs * study.readout.read_voltage / study.crossbar.cell.mtj.r_p
 
 
-def reported_current(study: Study, result: xr.Dataset) -> Floats:
+def reported_current(periphery: Periphery, result: xr.Dataset) -> Floats:
     """Column currents [sample, column] as the read-out reports them: clipped by an amplifier."""
-    periphery = study.periphery
     if isinstance(periphery, TransimpedanceAmplifier):
         volts = result["amplifier_voltage"].to_numpy()
         return np.asarray((periphery.zero - volts) / periphery.gain)
@@ -168,15 +215,21 @@ def _counted(progress: Progress, before: int, total: int) -> Progress:
 
 def _read(study: Study, activations: Floats, results: list[xr.Dataset]) -> LayerRead:
     volts = activations * study.readout.read_voltage
-    current = np.stack([reported_current(study, result) for result in results])
-    clipped = float(np.mean([result.attrs.get("clipped_share", 0.0) for result in results]))
+    current = np.concatenate([reported_current(study.periphery, result) for result in results])
+    sizes = [result.sizes["vector"] for result in results]
+    clipped = [result.attrs.get("clipped_share", 0.0) for result in results]
     delivered = None
     if "cell_voltage" in results[0]:
         cells = results[0]["cell_voltage"].to_numpy()
         delivered = np.full(cells.shape[1:], np.nan)
-        driven = np.sqrt((volts[0] ** 2).mean(axis=0))
+        driven = np.sqrt((np.concatenate(volts)[: len(cells)] ** 2).mean(axis=0))
         with np.errstate(invalid="ignore", divide="ignore"):
             delivered[: driven.size] = (
                 np.sqrt((cells[:, : driven.size] ** 2).mean(axis=0)) / driven[:, None]
             )
-    return LayerRead(volts=volts, current=current, clipped=clipped, delivered=delivered)
+    return LayerRead(
+        volts=volts,
+        current=current.reshape(*volts.shape[:2], -1),
+        clipped=float(np.average(clipped, weights=sizes)),
+        delivered=delivered,
+    )

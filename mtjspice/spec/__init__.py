@@ -11,7 +11,7 @@ from mtjspice.spec.cell import (
 )
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.design import DieDesign
-from mtjspice.spec.die import Defect, Die
+from mtjspice.spec.die import Defect, Diameters, Die
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.line import Line, WireGeometry
 from mtjspice.spec.mtj import Mtj
@@ -25,6 +25,7 @@ from mtjspice.spec.periphery import (
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.study import (
     Limits,
+    PopulationNetwork,
     Readout,
     SolutionsNetwork,
     Study,
@@ -35,6 +36,7 @@ from mtjspice.spec.study import (
 from mtjspice.spec.technology import Technology
 from mtjspice.spec.tile import ProgrammedTile
 from mtjspice.spec.toml import build_spec, changed, format_spec, parse_spec, read_spec
+from mtjspice.spec.writing import FreeLayer, Writing
 
 __all__ = [
     "Calibration",
@@ -44,9 +46,11 @@ __all__ = [
     "Crossbar",
     "DcRead",
     "Defect",
+    "Diameters",
     "Die",
     "DieDesign",
     "Experiment",
+    "FreeLayer",
     "GatedCell",
     "Limits",
     "Line",
@@ -54,6 +58,7 @@ __all__ = [
     "PassiveCell",
     "Periphery",
     "Plan",
+    "PopulationNetwork",
     "ProgrammedTile",
     "Readout",
     "SenseAmplifier",
@@ -70,6 +75,7 @@ __all__ = [
     "WineData",
     "WineNistData",
     "WireGeometry",
+    "Writing",
     "build_spec",
     "changed",
     "format_spec",

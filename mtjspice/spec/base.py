@@ -51,7 +51,7 @@ class Spec(BaseModel):
         return hash(self.canonical())
 
 
-def _reader(unit: str) -> Callable[[Any], Any]:
+def quantity(unit: str) -> Callable[[Any], Any]:
     """Let a field be written as a number in SI or as a string with suffix and unit."""
 
     def read(value: Any) -> Any:
@@ -86,45 +86,45 @@ _POSITIVE = Field(gt=0, allow_inf_nan=False)
 _NON_NEGATIVE = Field(ge=0, allow_inf_nan=False)
 _FINITE = Field(allow_inf_nan=False)
 
-Resistance = Annotated[float, BeforeValidator(_reader("Ohm")), _NON_NEGATIVE]
+Resistance = Annotated[float, BeforeValidator(quantity("Ohm")), _NON_NEGATIVE]
 """Ω, zero allowed."""
-PositiveResistance = Annotated[float, BeforeValidator(_reader("Ohm")), _POSITIVE]
+PositiveResistance = Annotated[float, BeforeValidator(quantity("Ohm")), _POSITIVE]
 """Ω, above zero."""
-ResistanceArea = Annotated[float, BeforeValidator(_reader("Ohm.m2")), Field(ge=1e-18, le=1)]
+ResistanceArea = Annotated[float, BeforeValidator(quantity("Ohm.m2")), Field(ge=1e-18, le=1)]
 """Ω·m², from 1e-18 to 1; ``"10 Ohm.um2"`` is 1e-11."""
-SheetResistance = Annotated[float, BeforeValidator(_reader("Ohm/sq")), _POSITIVE]
+SheetResistance = Annotated[float, BeforeValidator(quantity("Ohm/sq")), _POSITIVE]
 """Ω per square."""
-Resistivity = Annotated[float, BeforeValidator(_reader("Ohm.m")), _POSITIVE]
+Resistivity = Annotated[float, BeforeValidator(quantity("Ohm.m")), _POSITIVE]
 """Ω·m."""
-Capacitance = Annotated[float, BeforeValidator(_reader("F")), _NON_NEGATIVE]
+Capacitance = Annotated[float, BeforeValidator(quantity("F")), _NON_NEGATIVE]
 """F, zero allowed."""
-CapacitancePerLength = Annotated[float, BeforeValidator(_reader("F/m")), _NON_NEGATIVE]
+CapacitancePerLength = Annotated[float, BeforeValidator(quantity("F/m")), _NON_NEGATIVE]
 """F/m."""
-Time = Annotated[float, BeforeValidator(_reader("s")), _POSITIVE]
+Time = Annotated[float, BeforeValidator(quantity("s")), _POSITIVE]
 """s, above zero."""
-Length = Annotated[float, BeforeValidator(_reader("m")), Field(ge=1e-12, le=1)]
+Length = Annotated[float, BeforeValidator(quantity("m")), Field(ge=1e-12, le=1)]
 """m, from a picometre to a metre."""
-Voltage = Annotated[float, BeforeValidator(_reader("V")), _FINITE]
+Voltage = Annotated[float, BeforeValidator(quantity("V")), _FINITE]
 """V."""
-PositiveVoltage = Annotated[float, BeforeValidator(_reader("V")), _POSITIVE]
+PositiveVoltage = Annotated[float, BeforeValidator(quantity("V")), _POSITIVE]
 """V, above zero."""
 BiasScale = Annotated[
-    float, BeforeValidator(_reader("V")), AfterValidator(_check_scale), Field(ge=1e-3)
+    float, BeforeValidator(quantity("V")), AfterValidator(_check_scale), Field(ge=1e-3)
 ]
 """V, from 1 mV to 1 MV; ``inf`` for a junction without bias dependence."""
-InverseSquareVolt = Annotated[float, BeforeValidator(_reader("V^-2")), _NON_NEGATIVE]
+InverseSquareVolt = Annotated[float, BeforeValidator(quantity("V^-2")), _NON_NEGATIVE]
 """V⁻²."""
-PolarisationDecay = Annotated[float, BeforeValidator(_reader("1")), Field(ge=0, lt=1e-4)]
+PolarisationDecay = Annotated[float, BeforeValidator(quantity("1")), Field(ge=0, lt=1e-4)]
 """K^−1.5; below 1e-4, so that the polarisation stays positive up to 150 °C."""
-Celsius = Annotated[float, BeforeValidator(_reader("1")), Field(ge=-55, le=150)]
+Celsius = Annotated[float, BeforeValidator(quantity("1")), Field(ge=-55, le=150)]
 """°C, from −55 to 150."""
-Ratio = Annotated[float, BeforeValidator(_reader("1")), _POSITIVE]
+Ratio = Annotated[float, BeforeValidator(quantity("1")), _POSITIVE]
 """A number above zero."""
-Spread = Annotated[float, BeforeValidator(_reader("1")), Field(ge=0, le=1)]
+Spread = Annotated[float, BeforeValidator(quantity("1")), Field(ge=0, le=1)]
 """A relative standard deviation, 0 to 1."""
-Scale = Annotated[float, BeforeValidator(_reader("1")), _NON_NEGATIVE]
+Scale = Annotated[float, BeforeValidator(quantity("1")), _NON_NEGATIVE]
 """A factor, zero allowed."""
-Share = Annotated[float, BeforeValidator(_reader("1")), Field(ge=0, le=1)]
+Share = Annotated[float, BeforeValidator(quantity("1")), Field(ge=0, le=1)]
 """A share, 0 to 1."""
 Count = Annotated[int, Field(ge=1, strict=True)]
 """A whole number from 1."""
@@ -136,7 +136,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
 
 def _read_volts(value: Any) -> Floats:
     if not isinstance(value, np.ndarray):
-        read = _reader("V")
+        read = quantity("V")
         try:
             value = [[read(volts) for volts in vector] for vector in value]
         except TypeError:

@@ -1,10 +1,10 @@
 """One chip: its spread and its defects."""
 
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, Self
 
-from pydantic import model_validator
+from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from mtjspice.spec.base import Index, PositiveResistance, Scale, Seed, Spec, Spread
+from mtjspice.spec.base import Index, Length, PositiveResistance, Scale, Seed, Spec, Spread
 
 DefectKind = Literal[
     "short",
@@ -50,6 +50,26 @@ class Defect(Spec):
         return self
 
 
+class Diameters(Spec):
+    """Junctions that differ in size along a tile, as arrays of test chips do.
+
+    Attributes:
+        low: nominal diameter on the first line, m.
+        high: on the last line, m; between them it rises evenly.
+        along: ``columns`` gives each column its size, ``rows`` each row.
+    """
+
+    low: Length
+    high: Length
+    along: Literal["rows", "columns"] = "columns"
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if self.high < self.low:
+            raise ValueError(f"high ({self.high:g} m) must not be below low ({self.low:g} m)")
+        return self
+
+
 class Die(Spec):
     """One draw of variation and one defect map. Tiles are told apart by their index.
 
@@ -60,6 +80,7 @@ class Die(Spec):
         sigma_ln_tmr_die: the same from die to die, common to all devices of a die.
         short_resistance: resistance of a shorted junction, Ω.
         bridge_resistance: resistance between two lines that are shorted, Ω.
+        diameters: of junctions that differ in size along a tile; those of the cell if left out.
         mismatch: how strongly transistors differ, in units of what the card's Pelgrom coefficient
             says; 0 for identical ones.
         defects: what is wrong, at most one at a place.
@@ -70,11 +91,20 @@ class Die(Spec):
     sigma_ln_tmr: Spread = 0.0
     sigma_ln_rp_die: Spread = 0.0
     sigma_ln_tmr_die: Spread = 0.0
+    diameters: Diameters | None = None
     short_resistance: PositiveResistance = 100.0
     bridge_resistance: PositiveResistance = 100.0
     mismatch: Scale = 0.0
     defects: tuple[Defect, ...] = ()
     seed: Seed = 0
+
+    @model_serializer(mode="wrap")
+    def _without_sizes(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A die of equal junctions has the key that it had before sizes could differ."""
+        fields: dict[str, Any] = dump(self)
+        if self.diameters is None:
+            fields.pop("diameters", None)
+        return fields
 
     @model_validator(mode="after")
     def _check_places(self) -> Self:

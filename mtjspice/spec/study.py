@@ -14,10 +14,12 @@ from mtjspice.spec.base import (
     Spec,
     one_of,
 )
+from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
 from mtjspice.spec.periphery import Periphery, VirtualGround
 from mtjspice.spec.technology import Technology
+from mtjspice.spec.writing import Writing
 
 
 class WineData(Spec):
@@ -38,22 +40,49 @@ class WineNistData(Spec):
     kind: Literal["wine_nist"] = "wine_nist"
 
 
-class TrainedNetwork(Spec):
-    """A network with tanh and ternary weights that is trained as if the array were ideal.
+class Training(Spec):
+    """Networks with tanh and ternary weights that are trained as if the array were ideal.
 
     Attributes:
         hidden: neurons of each hidden layer.
         epochs: full-batch steps.
         learning_rate: of Adam at the start; it falls to zero along a cosine.
+    """
+
+    hidden: tuple[Count, ...] = (6,)
+    epochs: Count = 600
+    learning_rate: Ratio = 0.03
+
+
+class TrainedNetwork(Training):
+    """The best of some networks, as `Training` says.
+
+    Attributes:
         restarts: networks that are trained side by side from different starts; the one with the
             lowest training loss is kept.
     """
 
     kind: Literal["trained"] = "trained"
-    hidden: tuple[Count, ...] = (6,)
-    epochs: Count = 600
-    learning_rate: Ratio = 0.03
     restarts: Count = 16
+
+
+class PopulationNetwork(Training):
+    """Many networks for the same data from different starts, as `Training` says.
+
+    Attributes:
+        count: networks that are trained side by side.
+        first: only so many of them are simulated, from the first on; all if left out.
+    """
+
+    kind: Literal["population"] = "population"
+    count: Count = 300
+    first: Count | None = None
+
+    @model_validator(mode="after")
+    def _check_first(self) -> Self:
+        if self.first is not None and self.first > self.count:
+            raise ValueError(f"first ({self.first}) must be at most count ({self.count})")
+        return self
 
 
 class SolutionsNetwork(Spec):
@@ -61,10 +90,12 @@ class SolutionsNetwork(Spec):
 
     Attributes:
         only: the numbers of the solutions to run; all of the folder if left out.
+        first: at most so many of them, from the first on.
     """
 
     kind: Literal["solutions"] = "solutions"
     only: Annotated[tuple[Index, ...], Field(min_length=1)] | None = None
+    first: Count | None = None
 
 
 class Readout(Spec):
@@ -113,6 +144,9 @@ class Study(Spec):
         network: trained here or read.
         crossbar: every layer lives on a tile of this kind.
         die: spread and defects; layer k is tile k of the die.
+        dies: ``shared`` puts every network on that die; ``own`` gives network n the draw of the
+            seed ``die.seed + n``.
+        writing: the pulses that write the tiles, some of which fail; without errors if left out.
         periphery: the read-out of each tile.
         technology: card, corner and temperature of the transistors.
         readout: how currents become numbers.
@@ -125,17 +159,27 @@ class Study(Spec):
         Annotated[WineData, Tag("wine")] | Annotated[WineNistData, Tag("wine_nist")], one_of("wine")
     ] = WineData()
     network: Annotated[
-        Annotated[TrainedNetwork, Tag("trained")] | Annotated[SolutionsNetwork, Tag("solutions")],
+        Annotated[TrainedNetwork, Tag("trained")]
+        | Annotated[PopulationNetwork, Tag("population")]
+        | Annotated[SolutionsNetwork, Tag("solutions")],
         one_of("trained"),
     ] = TrainedNetwork()
     crossbar: Crossbar
     die: Die = Die()
+    dies: Literal["shared", "own"] = "shared"
+    writing: Writing | None = None
     periphery: Periphery = VirtualGround()
     technology: Technology = Technology()
     readout: Readout = Readout()
     limits: Limits = Limits()
 
     @model_validator(mode="after")
-    def _check_defects(self) -> Self:
+    def _check_array(self) -> Self:
         self.die.check_fit(self.crossbar.shape)
+        if self.writing is not None and not isinstance(self.crossbar.cell, PassiveCell):
+            raise ValueError(
+                "writing must be left out for cells of the kind "
+                f"{self.crossbar.cell.kind}: what the access device takes of a pulse has no closed "
+                "form here; allowed is passive"
+            )
         return self

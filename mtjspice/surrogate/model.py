@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mtjspice.errors import InputError
+from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
 from mtjspice.spec.experiment import Experiment
 from mtjspice.surrogate.array import Array, array_of
@@ -177,6 +178,7 @@ def check_range(card: Card, experiment: Experiment) -> None:
     kinds = sorted({d.kind for d in die.defects if d.tile == experiment.tile.index})
     whole = circuit.crossbar.replace(rows=crossbar.rows, columns=crossbar.columns)
     unused = len(experiment.driven_rows) < size[0] or len(experiment.sensed_columns) < size[1]
+    sizes, (lowest, highest) = _diameters(crossbar, die), _diameters(circuit.crossbar, circuit.die)
     idle = crossbar.unselected if unused else "grounded"
     refusals = (
         ("cell", crossbar.cell.kind, crossbar.cell == circuit.crossbar.cell, circuit.crossbar.cell),
@@ -187,6 +189,12 @@ def check_range(card: Card, experiment: Experiment) -> None:
         ("periphery", experiment.periphery, *_same(experiment.periphery, circuit.periphery)),
         ("technology", experiment.technology, *_same(experiment.technology, circuit.technology)),
         ("defects", kinds, set(kinds) <= set(valid.defects), ", ".join(valid.defects) or "none"),
+        (
+            "die.diameters",
+            sizes,
+            lowest <= sizes[0] and sizes[1] <= highest,
+            f"{lowest:g} to {highest:g} m",
+        ),
         *_spreads(card, die),
         *_shorts(card, experiment),
     )
@@ -198,6 +206,13 @@ def check_range(card: Card, experiment: Experiment) -> None:
                 value=value,
                 allowed=f"is outside of what the card was calibrated for: {allowed}",
             )
+
+
+def _diameters(crossbar: Crossbar, die: Die) -> tuple[float, float]:
+    """Smallest and largest nominal diameter of a die's junctions, m."""
+    if die.diameters is None:
+        return crossbar.cell.mtj.diameter, crossbar.cell.mtj.diameter
+    return die.diameters.low, die.diameters.high
 
 
 def _same(one: object, other: object) -> tuple[bool, str]:

@@ -8,7 +8,7 @@ import torch
 
 from mtjspice.data.network import Layer, Network, pair_states
 from mtjspice.data.samples import Samples
-from mtjspice.spec.study import TrainedNetwork
+from mtjspice.spec.study import PopulationNetwork, TrainedNetwork, Training
 
 Progress = Callable[[int, int], None]
 """Called with (epochs done, epochs asked for)."""
@@ -17,33 +17,43 @@ THRESHOLD = 0.5
 """A latent weight below this magnitude is 0, above it ±1: the nearest of the three."""
 
 
-def train_network(
-    spec: TrainedNetwork, samples: Samples, seed: int, progress: Progress | None = None
-) -> Network:
-    """Train `spec.restarts` networks side by side and keep the one with the lowest loss.
+def train_networks(
+    spec: TrainedNetwork | PopulationNetwork,
+    samples: Samples,
+    seed: int,
+    progress: Progress | None = None,
+) -> list[Network]:
+    """The networks of a study: the best of its restarts, or its whole population.
 
-    Each weight is a latent number in [−1, 1]; the forward pass uses the nearest of −1, 0, 1 and the
-    gradient passes through as if it had not been rounded (straight-through estimator). The same
-    seed gives the same network on one machine and version.
+    All are trained side by side. Each weight is a latent number in [−1, 1]; the forward pass uses
+    the nearest of −1, 0, 1 and the gradient passes through as if it had not been rounded
+    (straight-through estimator). The same seed gives the same networks on one machine and version.
     """
+    many = isinstance(spec, PopulationNetwork)
+    count = spec.count if isinstance(spec, PopulationNetwork) else spec.restarts
     inputs = torch.from_numpy(samples.inputs[samples.train])
     labels = torch.from_numpy(samples.labels[samples.train])
     widths = (inputs.shape[1], *spec.hidden, len(samples.classes))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # small matrices: a second thread only waits, and sums in other order
     try:
-        weights, biases, loss = _descend(spec, widths, inputs, labels, seed, progress)
+        weights, biases, loss = _descend(spec, count, widths, inputs, labels, seed, progress)
     finally:
         torch.set_num_threads(threads)
-    best = int(loss.argmin())
-    layers = tuple(
-        Layer(
-            states=pair_states(ternary(w[best]).to(torch.int8).numpy()),
-            bias=b[best, 0].numpy().astype(np.float64),
+    kept = range(count) if many else (int(loss.argmin()),)
+    return [
+        Network(
+            name=f"network {n + 1}" if many else "trained",
+            layers=tuple(
+                Layer(
+                    states=pair_states(ternary(w[n]).to(torch.int8).numpy()),
+                    bias=b[n, 0].numpy().astype(np.float64),
+                )
+                for w, b in zip(weights, biases, strict=True)
+            ),
         )
-        for w, b in zip(weights, biases, strict=True)
-    )
-    return Network(name="trained", layers=layers)
+        for n in kept
+    ]
 
 
 def ternary(latent: torch.Tensor) -> torch.Tensor:
@@ -71,7 +81,8 @@ def forward(
 
 
 def _descend(
-    spec: TrainedNetwork,
+    spec: Training,
+    count: int,
     widths: tuple[int, ...],
     inputs: torch.Tensor,
     labels: torch.Tensor,
@@ -82,22 +93,19 @@ def _descend(
     chance = torch.Generator().manual_seed(seed)
     many = {"dtype": torch.float64, "generator": chance}
     weights = [
-        (2 * torch.rand(spec.restarts, a, b, **many) - 1).requires_grad_()  # type: ignore[call-overload]
+        (2 * torch.rand(count, a, b, **many) - 1).requires_grad_()  # type: ignore[call-overload]
         for a, b in pairwise(widths)
     ]
-    biases = [
-        torch.zeros(spec.restarts, 1, b, dtype=torch.float64, requires_grad=True)
-        for b in widths[1:]
-    ]
+    biases = [torch.zeros(count, 1, b, dtype=torch.float64, requires_grad=True) for b in widths[1:]]
     optimizer = torch.optim.Adam([*weights, *biases], lr=spec.learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, spec.epochs)
-    targets = labels.repeat(spec.restarts)
-    loss = torch.zeros(spec.restarts)
+    targets = labels.repeat(count)
+    loss = torch.zeros(count)
     for epoch in range(spec.epochs):
         rounded = [w + (ternary(w) - w).detach() for w in weights]
         outputs = forward(rounded, biases, inputs)
         each = torch.nn.functional.cross_entropy(outputs.flatten(0, 1), targets, reduction="none")
-        loss = each.view(spec.restarts, -1).mean(dim=1)
+        loss = each.view(count, -1).mean(dim=1)
         optimizer.zero_grad()
         loss.sum().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -113,5 +121,5 @@ def _descend(
     return (
         [w.detach() for w in weights],
         [b.detach() for b in biases],
-        each.view(spec.restarts, -1).mean(dim=1),
+        each.view(count, -1).mean(dim=1),
     )

@@ -43,12 +43,12 @@ def test_the_wine_study_passes_twice_with_the_same_report(
     # Once more in the same folder: nothing is simulated again, and the report is the same.
     assert command(monkeypatch, "run", spec, "--out", tmp_path / "one", "--json") == 0
     content = json.loads(capsys.readouterr().out)
-    assert content["times"]["simulations"] == {"run": 0, "found": 15}
+    assert content["times"]["simulations"] == {"run": 0, "found": 4}
     assert report(tmp_path / "one") == second
     manifest = json.loads((tmp_path / "one" / "manifest.json").read_text())
     stored = {path.stem for path in (tmp_path / "one" / "simulations").glob("*.nc")}
     assert set(manifest["simulations"]) == stored
-    assert len(stored) == 15
+    assert len(stored) == 4
 
 
 def test_a_broken_limit_is_exit_code_1(monkeypatch, capsys, repository, tmp_path):

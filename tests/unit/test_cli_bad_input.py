@@ -393,10 +393,10 @@ def test_solutions_that_do_not_fit_the_tile_are_refused(mtjspice, folder, publis
 def test_a_damaged_network_in_the_output_folder_is_refused(mtjspice, folder):
     (folder / "spec.toml").write_text(STUDY)
     (folder / "kept").mkdir()
-    (folder / "kept" / "network.json").write_text("{")
+    (folder / "kept" / "networks.json").write_text("{")
     answer = mtjspice("run", "spec.toml", "--out", "kept")
-    assert_refused(answer, folder, "kept/network.json", "cannot be read as a network")
-    assert (folder / "kept" / "network.json").read_text() == "{"
+    assert_refused(answer, folder, "kept/networks.json", "cannot be read as networks")
+    assert (folder / "kept" / "networks.json").read_text() == "{"
 
 
 @pytest.mark.parametrize("content", [None, "not a library"])

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from unit.builders import network
 
-from mtjspice.data.network import FORMAT, check_layers, load_network, pair_states, save_network
+from mtjspice.data.network import FORMAT, check_layers, load_networks, pair_states, save_networks
 from mtjspice.errors import InputError
 
 SOUND = {
     "format": FORMAT,
-    "name": "n",
     "key": "k",
-    "layers": [{"states": ["PA", "AP"], "bias": [0.5]}],
+    "networks": [{"name": "n", "layers": [{"states": ["PA", "AP"], "bias": [0.5]}]}],
 }
+LAYER = SOUND["networks"][0]["layers"][0]
 
 
 def test_a_weight_is_a_pair_of_junctions():
@@ -33,8 +33,8 @@ def test_two_junctions_in_the_same_state_are_a_weight_of_zero():
 
 def test_a_network_that_is_saved_loads_equal(tmp_path):
     saved = network(([[1, 0], [-1, 1]], [0.1, 1 / 3]), ([[1], [-1]], [-2.5e-7]), name="trained µ")
-    save_network(saved, tmp_path / "n.json", key="abc")
-    loaded, key = load_network(tmp_path / "n.json")
+    save_networks([saved], tmp_path / "n.json", key="abc")
+    (loaded,), key = load_networks(tmp_path / "n.json")
     assert key == "abc"
     assert loaded.name == saved.name
     for one, other in zip(loaded.layers, saved.layers, strict=True):
@@ -45,7 +45,7 @@ def test_a_network_that_is_saved_loads_equal(tmp_path):
 
 def test_the_sound_file_of_these_tests_loads(tmp_path):
     (tmp_path / "n.json").write_text(json.dumps(SOUND))
-    assert load_network(tmp_path / "n.json")[0].layers[0].weights.tolist() == [[1], [-1]]
+    assert load_networks(tmp_path / "n.json")[0][0].layers[0].weights.tolist() == [[1], [-1]]
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,11 @@ def test_the_sound_file_of_these_tests_loads(tmp_path):
         json.dumps(SOUND).encode()[:-5],
         *(
             json.dumps(SOUND | change).encode()
+            for change in ({"format": "mtjspice networks 2"}, {"networks": []}, {"networks": 3})
+        ),
+        *(
+            json.dumps(SOUND | {"networks": [SOUND["networks"][0] | change]}).encode()
             for change in (
-                {"format": "mtjspice network 2"},
                 {"layers": []},
                 {"layers": None},
                 {"layers": [3]},
@@ -73,7 +76,7 @@ def test_the_sound_file_of_these_tests_loads(tmp_path):
                 {"layers": [{"states": ["PA"], "bias": 0.5}]},
                 {"layers": [{"states": ["PA"], "bias": ["a"]}]},
                 {"layers": [{"states": ["PA"], "bias": [float("nan")]}]},
-                {"layers": [SOUND["layers"][0], {"states": ["PA"] * 3, "bias": [0]}]},
+                {"layers": [LAYER, {"states": ["PA"] * 3, "bias": [0]}]},
             )
         ),
     ],
@@ -82,13 +85,13 @@ def test_a_file_that_holds_no_network_is_refused(tmp_path, content):
     path = tmp_path / "n.json"
     path.write_bytes(content)
     with pytest.raises(InputError) as caught:
-        load_network(path)
+        load_networks(path)
     assert caught.value.source == str(path)
 
 
 def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(InputError, match="cannot be read as a network"):
-        load_network(tmp_path / "n.json")
+    with pytest.raises(InputError, match="cannot be read as networks"):
+        load_networks(tmp_path / "n.json")
 
 
 def test_layers_that_fit_are_accepted():

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from unit.builders import drawn_at
 
-from mtjspice.device.variation import draw_junctions
-from mtjspice.spec import Defect, Die, Mtj, ProgrammedTile
+from mtjspice.device.variation import diameters, draw_junctions
+from mtjspice.spec import Defect, Diameters, Die, Mtj, ProgrammedTile
 
 MANY = (250, 400)
 SPREAD = {"sigma_ln_rp": 0.1, "sigma_ln_tmr": 0.2}
@@ -101,3 +101,21 @@ def test_defects_do_not_change_the_draw_nor_the_tile():
     bad = die.replace(defects=(Defect(kind="stuck_ap", row=0, column=0),))
     assert (draw_junctions(mtj, tile, die).r_p == draw_junctions(mtj, tile, bad).r_p).all()
     assert tile.states[0, 0] == 0
+
+
+@pytest.mark.parametrize("along", ["rows", "columns"])
+def test_sizes_along_a_tile_scale_the_resistance_with_one_over_the_area(along):
+    sizes = Diameters(low=40e-9, high=60e-9, along=along)
+    mtj, tile, die = drawn_at(seed=3, shape=(3, 5), **SPREAD)
+    ratio = draw_junctions(mtj, tile, die.replace(diameters=sizes)).r_p
+    ratio = ratio / draw_junctions(mtj, tile, die).r_p
+    expected = (mtj.diameter / np.linspace(40e-9, 60e-9, 3 if along == "rows" else 5)) ** 2
+    lines = ratio if along == "columns" else ratio.T
+    assert lines == pytest.approx(np.broadcast_to(expected, lines.shape), rel=1e-9)
+    assert draw_junctions(mtj, tile, die.replace(diameters=sizes)).tmr0 == pytest.approx(
+        draw_junctions(mtj, tile, die).tmr0
+    )
+
+
+def test_junctions_without_sizes_of_their_own_have_that_of_the_cell():
+    assert (diameters(Mtj(diameter=30e-9), Die(), (2, 3)) == 30e-9).all()

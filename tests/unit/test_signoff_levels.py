@@ -7,6 +7,7 @@ from mtjspice.signoff.levels import (
     ideal_current,
     ideal_outputs,
     layer_experiment,
+    write_chips,
 )
 from mtjspice.spec import Crossbar, Readout, Study
 
@@ -49,7 +50,8 @@ def test_full_scale_is_a_column_of_p_junctions_with_every_input_at_1():
 
 
 def test_a_layer_becomes_an_experiment_on_its_own_lines():
-    made = layer_experiment(STUDY, "n", NET.layers[1], 1, INPUTS, observe=True)
+    (chip,) = write_chips(STUDY, [NET])
+    made = layer_experiment(STUDY, chip, 1, INPUTS, observe=True)
     assert made.tile.index == 1
     assert made.tile.states.shape == (3, 5)
     assert made.stimulus.volts == pytest.approx(0.2 * INPUTS)

@@ -15,6 +15,7 @@ from mtjspice.spec import (
     Crossbar,
     DcRead,
     Defect,
+    Diameters,
     Die,
     Experiment,
     GatedCell,
@@ -482,6 +483,23 @@ def test_the_resistance_of_bridges_is_part_of_the_range(kind):
         check_range(of, tile(of, die=die))
     assert caught.value.value == 49.0
     assert "at least 50 Ohm" in str(caught.value)
+
+
+def test_sizes_of_junctions_are_part_of_the_range():
+    of = card("passive")
+    sized = of.replace(
+        circuit=of.circuit.replace(die=Die(diameters=Diameters(low=45e-9, high=55e-9)))
+    )
+    for low, high in ((45e-9, 55e-9), (50e-9, 50e-9), (48e-9, 55e-9)):
+        die = DIE.replace(diameters=Diameters(low=low, high=high))
+        check_range(sized, tile(sized, die=die))
+    check_range(sized, tile(sized, die=DIE))  # all of the cell's own 50 nm
+    for judged, low, high in ((sized, 44e-9, 55e-9), (sized, 45e-9, 56e-9), (of, 49e-9, 50e-9)):
+        die = DIE.replace(diameters=Diameters(low=low, high=high))
+        with pytest.raises(InputError, match=r"die\.diameters") as caught:
+            check_range(judged, tile(judged, die=die))
+        assert caught.value.value == (low, high)
+    assert "5e-08 to 5e-08 m" in str(caught.value)
 
 
 def test_the_resistance_of_bridges_does_not_matter_where_there_are_none():

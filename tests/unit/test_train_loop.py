@@ -6,8 +6,8 @@ from mtjspice.data.samples import Samples
 from mtjspice.data.wine import load_wine
 from mtjspice.signoff.levels import ideal_outputs
 from mtjspice.signoff.metrics import accuracy
-from mtjspice.spec import TrainedNetwork, WineData
-from mtjspice.train.loop import THRESHOLD, forward, ternary, train_network
+from mtjspice.spec import PopulationNetwork, TrainedNetwork, WineData
+from mtjspice.train.loop import THRESHOLD, forward, ternary, train_networks
 
 QUICK = TrainedNetwork(epochs=150, restarts=4)
 
@@ -15,6 +15,11 @@ QUICK = TrainedNetwork(epochs=150, restarts=4)
 @pytest.fixture(scope="module")
 def wine() -> Samples:
     return load_wine(WineData(), seed=1)
+
+
+def train_network(*arguments, **more):
+    (network,) = train_networks(*arguments, **more)
+    return network
 
 
 def same(one, other) -> bool:
@@ -103,3 +108,18 @@ def test_progress_is_told_after_every_epoch(wine):
     told = []
     train_network(QUICK.replace(epochs=4), wine, seed=1, progress=lambda *step: told.append(step))
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+POPULATION = PopulationNetwork(epochs=20, count=5)
+
+
+def test_a_population_is_the_restarts_of_one_network_all_kept(wine):
+    many = train_networks(POPULATION, wine, seed=7)
+    assert [network.name for network in many] == [f"network {n}" for n in range(1, 6)]
+    (best,) = train_networks(TrainedNetwork(epochs=20, restarts=5), wine, seed=7)
+    assert sum(same(best, network) for network in many) == 1
+
+
+def test_the_networks_of_a_population_differ(wine):
+    many = train_networks(POPULATION, wine, seed=7)
+    assert len({b"".join(x.weights.tobytes() for x in n.layers) for n in many}) == 5

@@ -1,0 +1,1 @@
+"""Published experiments, each reproduced by one function whose numbers stand in a spec file."""

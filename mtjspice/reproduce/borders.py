@@ -1,0 +1,121 @@
+"""Borders et al. (2024): one set of weights for dies with defects. The entry of the command."""
+
+import os
+import time
+import tomllib
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from mtjspice.data import versions
+from mtjspice.data.mnist import FILES, download_mnist
+from mtjspice.errors import InputError
+from mtjspice.report.borders import BordersStory, write_borders
+from mtjspice.reproduce.borders_figures import figures_of
+from mtjspice.reproduce.borders_runs import explore
+from mtjspice.train.orders import read_digits
+from mtjspice.spec.borders import Borders
+from mtjspice.spec.toml import build_spec, changed
+from mtjspice.spice.probe import probe
+from mtjspice.surrogate.card import load_card
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what is being done, steps done, steps in all)."""
+SPEC = "borders2024.toml"
+
+
+def shipped_spec(*, quick: bool = False, digits: bool = False) -> Borders:
+    """The spec that ships beside this module.
+
+    Args:
+        quick: with what its table ``quick`` changes.
+        digits: with what its table ``digits`` changes, for the small bundled digits.
+    """
+    data = tomllib.loads(files(__package__).joinpath(SPEC).read_text(encoding="utf-8"))
+    tables = {"quick": data.pop("quick"), "digits": data.pop("digits")}
+    for name, wanted in (("digits", digits), ("quick", quick)):
+        if wanted:
+            data = _merged(data, tables[name])
+    return build_spec(data, Borders, source=SPEC)
+
+
+def reproduce_borders(
+    out: Path,
+    *,
+    quick: bool = False,
+    mnist: Path | None = None,
+    digits: bool = False,
+    seed: int | None = None,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> BordersStory:
+    """Train the networks, judge them on the dies, write the report.
+
+    What has been computed in `out` before is found again by its key and not computed anew.
+
+    Args:
+        out: folder of the report, weights, dies and judgements; made if it is missing.
+        quick: fewer and shorter trainings, fewer dies.
+        mnist: folder of MNIST; what it lacks is downloaded. Without it, MNIST is downloaded beside
+            `out` if the network allows, and the small bundled digits are used otherwise.
+        digits: use the small bundled digits.
+        seed: replaces the spec's.
+        jobs: worker processes; all processors if left out.
+        progress: told of each step.
+
+    Raises:
+        InputError: if anything given is wrong; nothing is written then but downloads.
+        SimulatorError: if ngspice is missing or fails.
+    """
+    start = time.perf_counter()
+    data: Path | None = None
+    warnings: list[str] = []
+    if not digits:
+        data, warnings = _found(mnist, out)
+    spec = shipped_spec(quick=quick, digits=data is None)
+    if seed is not None:
+        spec = changed(spec, "--seed", seed=seed)
+    if quick:
+        warnings.append(
+            "this is the quick run: its trainings are short and its dies few, and the limits are "
+            "those of the whole run"
+        )
+    simulator = str(probe())
+    workers = jobs or len(os.sched_getaffinity(0))
+    found = explore(spec, out, data, workers, progress or (lambda what, done, total: None))
+    found.times["all"] = time.perf_counter() - start
+    story = BordersStory(
+        spec=spec,
+        data=read_digits(data).source,
+        tile=load_card(spec.hardware.card).circuit.crossbar.shape,
+        found=found,
+        figures=figures_of(spec, found),
+        warnings=warnings,
+        versions=versions.of_everything(simulator),
+    )
+    write_borders(story, out)
+    return story
+
+
+def _found(mnist: Path | None, out: Path) -> tuple[Path | None, list[str]]:
+    """The folder of MNIST, or None and what to say about it."""
+    if mnist is not None:
+        return download_mnist(mnist), []
+    folder = out.parent / "mnist"
+    try:
+        return download_mnist(folder), []
+    except InputError as error:
+        if all((folder / name).is_file() for name in FILES):
+            raise  # it is there, and it is not what was published
+        return None, [
+            "MNIST is not here and cannot be downloaded; these are the 1,797 small digits that "
+            f"scikit-learn ships. Give a folder with --mnist. ({error})"
+        ]
+
+
+def _merged(data: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Tables in tables are merged, everything else replaced."""
+    both = {k: _merged(data[k], v) if isinstance(v, dict) and k in data else v
+            for k, v in changes.items()}  # fmt: skip
+    return data | both

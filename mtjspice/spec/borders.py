@@ -1,0 +1,127 @@
+"""What `mtjspice reproduce borders2024` does: networks, dies, sweeps and limits."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from mtjspice.spec.base import Count, Index, Scale, Seed, Share, Spec
+from mtjspice.spec.training import Hardware, TiledNetwork, Training
+
+
+class Recipe(Spec):
+    """A network and how it is trained.
+
+    Attributes:
+        network: what is trained.
+        training: how.
+    """
+
+    network: TiledNetwork = TiledNetwork()
+    training: Training = Training()
+
+
+class OwnDie(Spec):
+    """Hardware-aware training: the weights of the baseline, trained on for one die.
+
+    Attributes:
+        training: on the die.
+        dies: how many dies get weights of their own.
+        others: on how many other dies each of them is judged.
+    """
+
+    training: Training = Training(method="hardware-aware", epochs=10)
+    dies: Count = 36
+    others: Index = 5
+
+
+class Sweeps(Spec):
+    """What is varied.
+
+    Attributes:
+        shorts: short rates that weights are judged at.
+        retrained: those of them for which weights are trained anew.
+        factors: on all rates of defects, for the error against the number of defects.
+        dies: at each rate and factor.
+        own_dies: dies that get weights of their own at each factor.
+        directions: random defect draws along which the loss is followed.
+        along: how much of a draw is applied, from 0 (nominal die) on.
+        samples: test samples for those losses.
+    """
+
+    shorts: Annotated[tuple[Share, ...], Field(min_length=2)] = (
+        0.0,
+        0.001,
+        0.002,
+        0.003,
+        0.005,
+        0.01,
+    )
+    retrained: tuple[Share, ...] = (0.003, 0.01)
+    factors: Annotated[tuple[Scale, ...], Field(min_length=2)] = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
+    dies: Count = 12
+    own_dies: Count = 3
+    directions: Count = 12
+    along: Annotated[tuple[Scale, ...], Field(min_length=2)] = (0.0, 0.5, 1.0, 1.5, 2.0)
+    samples: Count = 2000
+
+    @model_validator(mode="after")
+    def _check_retrained(self) -> Self:
+        if not set(self.retrained) <= set(self.shorts):
+            raise ValueError(f"retrained {list(self.retrained)} must be among shorts")
+        return self
+
+
+class Promises(Spec):
+    """Limits of the figures, in points of error on the whole test set.
+
+    Attributes:
+        baseline: largest error of the baseline in software.
+        statistics_aware: most by which the mean over the dies may lie above the baseline.
+        own_die: the same for weights that are trained for their die.
+        three_in_thousand: the same at 0.3 % shorts.
+    """
+
+    baseline: Share | None = None
+    statistics_aware: Share | None = None
+    own_die: Share | None = None
+    three_in_thousand: Share | None = None
+
+
+class Borders(Spec):
+    """Everything that determines the report, besides the data.
+
+    Attributes:
+        name: stands in its title.
+        seed: of the first network; the others count on from it.
+        die_seed: of the dies.
+        seeds: networks of each kind for the headline.
+        high_seeds: networks that are trained for 0.3 % shorts.
+        dies: that they are judged on.
+        hardware: that all networks live on.
+        baseline: trained as if the array were ideal; the network of the paper.
+        robust: trained for the distribution of dies.
+        own: trained for one die.
+        sweeps: what is varied.
+        deep: a network of several layers over several dies, trained both ways.
+        deep_dies: how many dies it spans.
+        correction: training samples that a die reads for its digital correction.
+        audit: test images that go through ngspice on one die.
+        limits: of the verdict.
+    """
+
+    name: str
+    seed: Seed = 0
+    die_seed: Seed = 0
+    seeds: Count = 5
+    high_seeds: Count = 3
+    dies: Count = 36
+    hardware: Hardware = Hardware()
+    baseline: Recipe = Recipe(training=Training(method="ideal"))
+    robust: Recipe = Recipe()
+    own: OwnDie = OwnDie()
+    sweeps: Sweeps = Sweeps()
+    deep: Recipe = Recipe(network=TiledNetwork(hidden=(84, 84, 84)))
+    deep_dies: Count = 3
+    correction: Count = 1000
+    audit: Index = 25
+    limits: Promises = Promises()

@@ -1,0 +1,40 @@
+"""How often things go wrong: the distribution that the defects of dies are drawn from."""
+
+from typing import Self
+
+from pydantic import model_validator
+
+from mtjspice.spec.base import Count, Scale, Share, Spec
+
+
+class DefectRates(Spec):
+    """Defects of dies: junctions each by themselves, and whole lines.
+
+    The defaults are the reference statistics of borders2024.
+
+    Attributes:
+        short: share of shorted junctions.
+        open: share of open junctions.
+        stuck_p: share of junctions that stay P.
+        stuck_ap: share of junctions that stay AP.
+        dead_lines: mean number of dead lines of a tile; rows and columns alike.
+        bridged_lines: mean number of pairs of neighbouring lines of a tile that are shorted.
+        tiles_per_row: so many consecutive tiles share their rows: a dead row is dead in all.
+        tiles_per_column: the same of columns.
+    """
+
+    short: Share = 0.001
+    open: Share = 0.0
+    stuck_p: Share = 0.0025
+    stuck_ap: Share = 0.0025
+    dead_lines: Scale = 0.125
+    bridged_lines: Scale = 0.0
+    tiles_per_row: Count = 1
+    tiles_per_column: Count = 1
+
+    @model_validator(mode="after")
+    def _check_sum(self) -> Self:
+        total = self.short + self.open + self.stuck_p + self.stuck_ap
+        if total > 1:
+            raise ValueError(f"short, open, stuck_p and stuck_ap add up to {total:g}; at most 1")
+        return self

@@ -1,0 +1,133 @@
+"""What `mtjspice train` takes: a network, the tiles that it lives on, how it is trained."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from mtjspice.spec.base import Count, Ratio, Scale, Seed, Share, Spec
+from mtjspice.spec.die import Die
+from mtjspice.spec.rates import DefectRates
+
+Method = Literal["ideal", "hardware-aware", "statistics-aware"]
+
+
+class TiledNetwork(Spec):
+    """Fully connected layers, spread over tiles.
+
+    Attributes:
+        hidden: neurons of each hidden layer.
+        inputs: how many of the data's features are used, those that vary most over the training
+            samples; all if left out.
+        weights: ``binary`` (−1, 1) or ``ternary`` (−1, 0, 1).
+        activation: of hidden neurons: ``tanh``, or ``sign``.
+        groups: of each layer: so many groups of tiles share its inputs; as few as possible if left
+            out. More, smaller groups show a defect the more clearly.
+        copies: of each layer's inputs; each copy has weights of its own, and other company.
+        outlier: of each layer, in units of a weight times an input: a partial sum s counts with
+            the weight 1/(1 + (s/outlier)⁴), so that what a defect adds fades out; 0 to count all
+            alike. The digital part does it, after the converter.
+    """
+
+    hidden: tuple[Count, ...] = (84,)
+    inputs: Count | None = None
+    weights: Literal["binary", "ternary"] = "ternary"
+    activation: Literal["tanh", "sign"] = "tanh"
+    groups: tuple[Count, ...] | None = None
+    copies: tuple[Count, ...] | None = None
+    outlier: tuple[Scale, ...] | None = None
+
+    @model_validator(mode="after")
+    def _check_layers(self) -> Self:
+        layers = len(self.hidden) + 1
+        for name in ("groups", "copies", "outlier"):
+            value = getattr(self, name)
+            if value is not None and len(value) != layers:
+                raise ValueError(
+                    f"{name} has {len(value)} entries; the network has {layers} layers"
+                )
+        return self
+
+
+class Training(Spec):
+    """How a network is trained: Adam, with a rate that falls to zero along a cosine.
+
+    Attributes:
+        method: ``ideal`` knows nothing of the circuit; ``hardware-aware`` trains through the
+            circuit of one die, with its spread and its defects; ``statistics-aware`` through
+            nominal tiles with spread and defects drawn anew for every group of samples.
+        epochs: passes over the training samples.
+        batch: samples of a step.
+        learning_rate: at the start.
+        dies: draws in a batch, for ``statistics-aware``.
+        ramp: share of the epochs over which the rates of defects rise from zero.
+        excess: defects are drawn at so many times their rates in training.
+        smoothing: of the labels.
+    """
+
+    method: Method = "statistics-aware"
+    epochs: Count = 60
+    batch: Count = 128
+    learning_rate: Ratio = 2e-3
+    dies: Count = 8
+    ramp: Share = 0.3
+    excess: Scale = 1.0
+    smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+    @model_validator(mode="after")
+    def _check_groups(self) -> Self:
+        if self.method == "statistics-aware" and self.batch % self.dies:
+            raise ValueError(f"batch ({self.batch}) must be a multiple of dies ({self.dies})")
+        return self
+
+
+class Hardware(Spec):
+    """The dies that a network lives on.
+
+    Attributes:
+        card: of the tiles' calibration: a name of those that ship, or a path.
+        tiles: of a die.
+        dies: that one network spans.
+        spread: of the dies; its seed and defects are drawn.
+        rates: of their defects.
+    """
+
+    card: str = "die20k"
+    tiles: Count = 32
+    dies: Count = 1
+    spread: Die = Die(sigma_ln_rp=0.05, sigma_ln_tmr=0.05, mismatch=1.0)
+    rates: DefectRates = DefectRates()
+
+    @model_validator(mode="after")
+    def _check_spread(self) -> Self:
+        if self.spread.defects:
+            raise ValueError("spread.defects must be left out: the rates say what is drawn")
+        return self
+
+    @property
+    def nominal(self) -> Die:
+        """A die without spread and defects."""
+        return self.spread.replace(
+            sigma_ln_rp=0.0,
+            sigma_ln_tmr=0.0,
+            sigma_ln_rp_die=0.0,
+            sigma_ln_tmr_die=0.0,
+            mismatch=0.0,
+        )
+
+
+class TrainingStudy(Spec):
+    """Everything that determines trained weights, besides the data.
+
+    Attributes:
+        name: of the study.
+        seed: of the start, the order of the samples and the draws.
+        network: what is trained.
+        hardware: what it lives on.
+        training: how.
+    """
+
+    name: str
+    seed: Seed = 0
+    network: TiledNetwork = TiledNetwork()
+    hardware: Hardware = Hardware()
+    training: Training = Training()

@@ -1,0 +1,128 @@
+"""Defects and spread as they change the matrices of a layer, drawn for training.
+
+For one die the effective conductance of a pair is ``A + M w``, with w what it is on the nominal
+die. Spread adds to A; a shorted junction adds its conductance less that of the junction it replaces
+and leaves half of what the weight does, since one junction of the pair still answers to it; stuck
+and open junctions alike; a dead row leaves nothing; a dead column leaves the other line of the
+pair, unbalanced. A pool of such pairs (A, M) is drawn once an epoch, so that a step costs one
+multiplication and addition for each draw. This is the training's model of a die. Trained weights
+are judged by the circuit with its defects, which has wires and neighbours besides.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from mtjspice.spec.rates import DefectRates
+from mtjspice.train.tiles import Placement
+
+
+@dataclass(frozen=True)
+class CellUnits:
+    """Effective conductances of cells on the nominal die, in units of P − AP.
+
+    Attributes:
+        p: of a cell in P.
+        ap: of a cell in AP.
+        short: of a shorted cell.
+        spread: standard deviation of a pair's difference from junction to junction.
+    """
+
+    p: float
+    ap: float
+    short: float
+    spread: float
+
+    @property
+    def middle(self) -> float:
+        """Mean of the two states."""
+        return (self.p + self.ap) / 2
+
+
+class Pool(NamedTuple):
+    """Draws for one layer; each tensor is [draw, group, row, output]."""
+
+    added: Tensor
+    kept: Tensor
+
+    def of(self, first: int, count: int, matrix: Tensor) -> Tensor:
+        """The matrices [die, group, row, output] of consecutive draws."""
+        last = first + count
+        return torch.addcmul(self.added[first:last], self.kept[first:last], matrix)
+
+
+def draw_pool(
+    placement: Placement,
+    cells: CellUnits,
+    rates: DefectRates,
+    factor: float,
+    draws: int,
+    generator: torch.Generator,
+) -> Pool:
+    """Defects and spread of so many dies for one layer.
+
+    Args:
+        placement: of the layer.
+        cells: what cells are worth.
+        rates: of defects.
+        factor: on all rates.
+        draws: how many dies.
+        generator: of the draw.
+    """
+    shape = (draws, *placement.shape)
+    added = torch.randn(shape, generator=generator).mul_(cells.spread)
+    kept = torch.ones(shape)
+    for rate, conductance in (
+        (rates.stuck_p, cells.p),
+        (rates.stuck_ap, cells.ap),
+        (rates.open, 0.0),
+        (rates.short, cells.short),
+    ):
+        # Two junctions of a pair: which of them it is, the sign says.
+        where = _points(added.numel(), 2 * rate * factor, generator)
+        sign = 2.0 * torch.randint(0, 2, where.shape, generator=generator) - 1
+        added.view(-1)[where] += sign * (conductance - cells.middle)
+        kept.view(-1)[where] *= 0.5
+    _dead_lines(placement, cells, rates.dead_lines * factor, added, kept, generator)
+    return Pool(added, kept)
+
+
+def _points(places: int, rate: float, generator: torch.Generator) -> Tensor:
+    """Places that something happens at, int64; a Poisson number of them."""
+    mean = torch.tensor(places * rate, dtype=torch.float64)
+    count = int(torch.poisson(mean, generator=generator))
+    return torch.randint(0, places, (count,), generator=generator)
+
+
+def _dead_lines(
+    placement: Placement,
+    cells: CellUnits,
+    rate: float,
+    added: Tensor,
+    kept: Tensor,
+    generator: torch.Generator,
+) -> None:
+    """Dead lines, `rate` of them on a tile, half of them rows; in place."""
+    draws, groups, rows, outputs = added.shape
+    blocks = placement.blocks[1]
+    place = torch.arange(outputs)
+    for rows_die in (False, True):  # a dead row leaves nothing on a dead column either
+        lines = placement.rows if rows_die else placement.columns
+        tile = _points(draws * groups * blocks, rate / 2, generator)
+        line = torch.randint(0, lines, tile.shape, generator=generator)
+        draw, group, block = tile // (groups * blocks), tile // blocks % groups, tile % blocks
+        if rows_die:
+            used = line < rows
+            mine = place[None] // placement.pairs == block[used, None]  # [event, output]
+            event, output = mine.nonzero(as_tuple=True)
+            at = (draw[used][event], group[used][event], line[used][event], output)
+            added[at], kept[at] = 0.0, 0.0
+        else:
+            output = block * placement.pairs + line // 2
+            used = (line < 2 * placement.pairs) & (output < outputs)
+            draw, group, output, line = draw[used], group[used], output[used], line[used]
+            sign = 2.0 * (line % 2) - 1  # without the (+) line the (−) line is left
+            added[draw, group, :, output] = (sign * cells.middle)[:, None]
+            kept[draw, group, :, output] = 0.5

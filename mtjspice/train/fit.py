@@ -1,0 +1,353 @@
+"""Training of networks on tiles: ideal, for one die, or for the distribution of dies."""
+
+import hashlib
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mtjspice.data import versions
+from mtjspice.data.files import make_folder
+from mtjspice.data.samples import Samples
+from mtjspice.data.weights import ProgrammedLayer, ProgrammedNetwork
+from mtjspice.errors import InputError
+from mtjspice.spec.die import Die
+from mtjspice.spec.training import Hardware, TrainingStudy
+from mtjspice.surrogate.model import Surrogate
+from mtjspice.train.checkpoint import State, load_checkpoint, save_checkpoint
+from mtjspice.train.faults import CellUnits, Pool, draw_pool
+from mtjspice.train.model import TiledModel, widths_of
+from mtjspice.train.tiles import Placement, TiledLayer, place_layers, placement_of
+from mtjspice.train.units import cell_units, nominal
+
+Progress = Callable[[int, int], None]
+"""Called with (epochs done, epochs asked for)."""
+
+WARM = 200
+"""Steps over which the learning rate rises at the start."""
+LAST = 0.01
+"""Share of the learning rate that is left at the end."""
+DRAWS = 256
+"""Dies in a pool; consecutive ones meet in a batch."""
+ROUND = 200
+"""Least number of steps between two solutions of the circuit, which cost some fifty steps each."""
+DIVERGED = 5.0
+"""A mean loss of an epoch beyond this many times that of guessing is taken for divergence."""
+RESTING = 0.7
+"""Latent weights of ±1 that training starts from: near enough to the threshold to be changed."""
+
+
+def training_key(
+    study: TrainingStudy,
+    samples: Samples,
+    surrogate: Surrogate,
+    dies: Sequence[Die] = (),
+    start: ProgrammedNetwork | None = None,
+) -> str:
+    """SHA-256 of all that determines trained weights."""
+    data = hashlib.sha256(samples.inputs.tobytes() + samples.labels.tobytes())
+    data.update(samples.train.tobytes())
+    parts = [study.canonical(), data.hexdigest(), surrogate.card.key(), versions.of_training()]
+    parts += [die.key() for die in dies]
+    if start is not None:
+        parts.append(start.key)
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()
+
+
+def train(
+    study: TrainingStudy,
+    samples: Samples,
+    surrogate: Surrogate,
+    *,
+    dies: Sequence[Die] = (),
+    start: ProgrammedNetwork | None = None,
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
+) -> ProgrammedNetwork:
+    """Train one network.
+
+    Args:
+        study: network, hardware, method.
+        samples: of which the training samples are used.
+        surrogate: of the tiles' card.
+        dies: those that the network spans, for ``hardware-aware``.
+        start: trained weights to start from; random ones if left out.
+        checkpoint: file that the state is kept in from epoch to epoch, and found again in.
+        progress: told of each epoch.
+
+    Raises:
+        CapacityError: if the network does not fit the dies.
+        InputError: if the loss diverges; the last good checkpoint is kept.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # small matrices: a second thread only waits, and sums in other order
+    try:
+        return Session(study, samples, surrogate, dies, start, checkpoint).run(progress)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def placed(study: TrainingStudy, samples: Samples, surrogate: Surrogate) -> list[Placement]:
+    """Tiles of the network.
+
+    Raises:
+        CapacityError: if it does not fit the dies.
+    """
+    network, hardware = study.network, study.hardware
+    features = samples.inputs.shape[1]
+    if network.inputs is not None and network.inputs > features:
+        raise InputError(
+            source=study.name, key="network.inputs", value=network.inputs,
+            allowed=f"the samples have {features} features",
+        )  # fmt: skip
+    widths = widths_of(network, features, len(samples.classes))
+    tiles = hardware.tiles * hardware.dies
+    return place_layers(widths, surrogate.card.circuit, tiles, network.groups, network.copies)
+
+
+def used_features(study: TrainingStudy, samples: Samples) -> tuple[int, ...]:
+    """The features that vary most over the training samples, in their order."""
+    wanted = study.network.inputs or samples.inputs.shape[1]
+    variance = samples.inputs[samples.train].var(axis=0)
+    kept = np.argsort(-variance, kind="stable")[:wanted]
+    return tuple(int(i) for i in np.sort(kept))
+
+
+class Session:
+    """One training from its start, or from where its checkpoint stands; arguments as of `train`."""
+
+    def __init__(
+        self,
+        study: TrainingStudy,
+        samples: Samples,
+        surrogate: Surrogate,
+        dies: Sequence[Die],
+        start: ProgrammedNetwork | None = None,
+        checkpoint: Path | None = None,
+    ):
+        self.study, self.recipe, self.checkpoint = study, study.training, checkpoint
+        if checkpoint is not None:
+            make_folder(checkpoint.parent)
+        self.samples, self.surrogate = samples, surrogate
+        self.placements = placed(study, samples, surrogate)
+        self.features = used_features(study, samples)
+        inputs = samples.inputs[samples.train][:, self.features]
+        self.inputs = torch.from_numpy(inputs.astype(np.float32))
+        self.labels = torch.from_numpy(samples.labels[samples.train])
+        self.batch = min(self.recipe.batch, len(self.inputs))
+        self.key = training_key(study, samples, surrogate, dies, start)
+        self.chance = torch.Generator().manual_seed(study.seed)
+        self.model = TiledModel(study.network, self.placements, self.chance)
+        if start is not None:
+            _start_from(self.model, start)
+        found = nominal(self.placements, surrogate, study.hardware, self.model.weights())
+        self.layers, self.unit = found
+        self.cells: list[CellUnits] = []
+        if self.recipe.method == "statistics-aware":
+            self.cells = [cell_units(layer, surrogate, study.hardware) for layer in self.layers]
+        if self.recipe.method == "hardware-aware":
+            self.layers = _on(self.placements, surrogate, dies, study.hardware, self.unit)
+        self.optimizer = torch.optim.Adam(
+            self.model.parameters, lr=self.recipe.learning_rate, fused=True
+        )
+        self.loss: list[float] = []
+        self.kept = 0  # epochs that the checkpoint holds
+
+    def run(self, progress: Progress | None) -> ProgrammedNetwork:
+        """All epochs that are left."""
+        self._found_again()
+        epochs = self.recipe.epochs
+        every = -(-ROUND // max(1, len(self.inputs) // self.batch))
+        pools: list[Pool] = []
+        for epoch in range(len(self.loss), epochs):
+            if epoch % every == 0:
+                pools = self.prepared(epoch)
+            loss = self.epoch(epoch, pools)
+            self._check(epoch, loss)
+            self.loss.append(loss)
+            # In between, the state would have to hold the pools as well.
+            if self.checkpoint is not None and (epoch + 1) % every == 0:
+                save_checkpoint(self.checkpoint, self._state())
+                self.kept = epoch + 1
+            if progress:
+                progress(epoch + 1, epochs)
+        return self._written()
+
+    def _written(self) -> ProgrammedNetwork:
+        """The weights as they go into tiles."""
+        model = self.model
+        parts = zip(
+            self.placements, model.weights(), self.unit, model.gain, model.outlier, model.bias,
+            strict=True,
+        )  # fmt: skip
+        layers = tuple(
+            ProgrammedLayer(
+                groups=placement.groups,
+                inputs=placement.inputs,
+                outputs=placement.outputs,
+                first=placement.first,
+                states=placement.states(weights).numpy(),
+                unit=unit,
+                g_norm=unit / float(gain.detach()),
+                outlier=outlier,
+                bias=bias.detach().double().numpy(),
+            )
+            for placement, weights, unit, gain, outlier, bias in parts
+        )
+        return ProgrammedNetwork(
+            study=self.study,
+            features=self.features,
+            classes=self.samples.classes,
+            data=self.samples.source,
+            card=self.surrogate.card.key(),
+            key=self.key,
+            loss=tuple(self.loss),
+            layers=layers,
+        )
+
+    def epoch(self, epoch: int, pools: Sequence[Pool]) -> float:
+        """One pass over the samples; the mean loss."""
+        order = torch.randperm(len(self.inputs), generator=self.chance)
+        steps = len(self.inputs) // self.batch
+        total = torch.zeros(())
+        for step in range(steps):
+            self._set_rate(epoch * steps + step, steps)
+            some = order[step * self.batch : (step + 1) * self.batch]
+            outputs = self.model.forward(self.inputs[some], self._matrices(pools, step))
+            loss = torch.nn.functional.cross_entropy(
+                outputs, self.labels[some], label_smoothing=self.recipe.smoothing
+            )
+            self.optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimizer.step()
+            with torch.no_grad():
+                for latent in self.model.latent:
+                    latent.clamp_(-1, 1)
+            total += loss.detach()
+        return float(total / steps)
+
+    def prepared(self, epoch: int) -> list[Pool]:
+        """Solve the circuits for the present weights; draw the dies of the next epochs."""
+        if self.recipe.method == "ideal":
+            return []
+        for layer, weights in zip(self.layers, self.model.weights(), strict=True):
+            layer.refresh(weights)
+        if self.recipe.method == "hardware-aware":
+            return []
+        ramp = self.recipe.ramp * self.recipe.epochs
+        factor = self.recipe.excess * min(1.0, (epoch + 1) / ramp if ramp else 1.0)
+        rates = self.study.hardware.rates
+        return [
+            draw_pool(placement, cells, rates, factor, max(DRAWS, self._dies()), self.chance)
+            for placement, cells in zip(self.placements, self.cells, strict=True)
+        ]
+
+    def _matrices(self, pools: Sequence[Pool], step: int) -> list[Tensor]:
+        """Of each layer for one step; several dies where there are pools."""
+        weights = self.model.rounded()
+        if self.recipe.method == "ideal":
+            return weights
+        found = [layer.matrix(w) for layer, w in zip(self.layers, weights, strict=True)]
+        if not pools:
+            return found
+        dies = self._dies()
+        first = step * dies % (len(pools[0].added) - dies + 1)
+        return [pool.of(first, dies, m) for pool, m in zip(pools, found, strict=True)]
+
+    def _dies(self) -> int:
+        """Draws in a batch: as many as asked for, if the samples suffice for whole batches."""
+        return math.gcd(self.recipe.dies, self.batch)
+
+    def _set_rate(self, step: int, steps: int) -> None:
+        done = step / (steps * self.recipe.epochs)
+        shape = LAST + (1 - LAST) * 0.5 * (1 + math.cos(math.pi * done))
+        rate = self.recipe.learning_rate * shape * min(1.0, (step + 1) / WARM)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    def _check(self, epoch: int, loss: float) -> None:
+        """Stop where the loss diverges, before the checkpoint is overwritten."""
+        guess = math.log(self.model.bias[-1].numel())
+        finite = all(bool(p.isfinite().all()) for p in self.model.parameters)
+        if finite and math.isfinite(loss) and loss <= DIVERGED * guess:
+            return
+        kept = "no state was kept"
+        if self.kept:
+            kept = f"the state after epoch {self.kept} is kept in {self.checkpoint}"
+        raise InputError(
+            source=self.study.name,
+            key="training.learning_rate",
+            value=self.recipe.learning_rate,
+            allowed=f"the loss diverged in epoch {epoch + 1} (mean {loss:.3g}; guessing has "
+            f"{guess:.3g}); {kept}; try a lower rate",
+        )
+
+    def _state(self) -> State:
+        state = self.optimizer.state_dict()["state"]
+        return State(
+            key=self.key,
+            loss=tuple(self.loss),
+            parameters=[p.detach() for p in self.model.parameters],
+            moments=[state[k][name] for k in sorted(state) for name in ("exp_avg", "exp_avg_sq")],
+            steps=[state[k]["step"] for k in sorted(state)],
+            chance=self.chance.get_state(),
+        )
+
+    def _found_again(self) -> None:
+        """Go on from a checkpoint of the same training, if there is one."""
+        state = load_checkpoint(self.checkpoint) if self.checkpoint is not None else None
+        if state is None or state.key != self.key:
+            return
+        with torch.no_grad():
+            for mine, kept in zip(self.model.parameters, state.parameters, strict=True):
+                mine.copy_(kept)
+        content = self.optimizer.state_dict()
+        content["state"] = {
+            k: {"exp_avg": state.moments[2 * k], "exp_avg_sq": state.moments[2 * k + 1], "step": s}
+            for k, s in enumerate(state.steps)
+        }
+        self.optimizer.load_state_dict(content)
+        self.chance.set_state(state.chance)
+        self.loss = list(state.loss)
+        self.kept = len(self.loss)
+
+
+def _on(
+    placements: Sequence[Placement],
+    surrogate: Surrogate,
+    dies: Sequence[Die],
+    hardware: Hardware,
+    units: Sequence[float],
+) -> list[TiledLayer]:
+    """The layers on given dies, counted in the nominal units."""
+    if len(dies) != hardware.dies:
+        raise InputError(
+            source="dies", value=len(dies), allowed=f"the network spans {hardware.dies} dies"
+        )
+    made = [TiledLayer(p, surrogate, dies, tiles=hardware.tiles) for p in placements]
+    for layer, unit in zip(made, units, strict=True):
+        layer.unit = unit
+    return made
+
+
+def _start_from(model: TiledModel, start: ProgrammedNetwork) -> None:
+    """Begin at trained weights.
+
+    Raises:
+        InputError: if they are of another network.
+    """
+    theirs = [placement_of(layer) for layer in start.layers]
+    if theirs != model.placements:
+        raise InputError(
+            source="start", value=[p.shape for p in theirs],
+            allowed=f"must have the layers {[p.shape for p in model.placements]}",
+        )  # fmt: skip
+    with torch.no_grad():
+        for k, (layer, placement) in enumerate(zip(start.layers, theirs, strict=True)):
+            weights = placement.weights(torch.from_numpy(layer.states))
+            model.latent[k].copy_(weights * RESTING)
+            model.gain[k].fill_(layer.unit / layer.g_norm)
+            model.bias[k].copy_(torch.from_numpy(layer.bias))

@@ -1,0 +1,222 @@
+"""Trained weights on dies, as the surrogate sees them: converters, amplifiers, tiles, defects."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from mtjspice.data.samples import Samples
+from mtjspice.data.weights import ProgrammedLayer, ProgrammedNetwork
+from mtjspice.errors import InputError
+from mtjspice.spec.calibration import Calibration
+from mtjspice.spec.die import Die
+from mtjspice.spec.periphery import Converter, TransimpedanceAmplifier
+from mtjspice.surrogate.card import Card
+from mtjspice.surrogate.expansion import Expansion
+from mtjspice.surrogate.model import Surrogate
+from mtjspice.train.model import activated, weighed
+from mtjspice.train.tiles import experiments_of, placement_of
+
+CHUNK = 2000
+"""Samples that are read at once: their voltages and currents should stay in the cache's reach."""
+
+
+Reader = Callable[[int, Tensor], Tensor]
+"""Currents that amplifiers report, [tile, sample, column], A, for a layer's number and the voltages
+of its tiles' rows above the reference, [tile, sample, row]."""
+
+
+@dataclass(frozen=True)
+class OnDies:
+    """A network in the tiles of the dies that it spans, and what reads them.
+
+    Attributes:
+        weights: what was written.
+        circuit: of a tile, with its converters.
+        read: the tiles, at some level of fidelity.
+    """
+
+    weights: ProgrammedNetwork
+    circuit: Calibration
+    read: Reader
+
+    def outputs(self, inputs: Tensor) -> Tensor:
+        """Outputs [sample, class] before the last activation, for inputs [sample, feature]."""
+        return torch.cat([self._through(some) for some in torch.split(inputs, CHUNK)])
+
+    def sums(self, k: int, x: Tensor) -> Tensor:
+        """What the digital part adds up in layer k for x [sample, input], [sample, output]."""
+        layer, circuit = self.weights.layers[k], self.circuit
+        placement = placement_of(layer)
+        currents = self.read(k, placement.volts(given_by(circuit, x)))
+        partial = placement.partial_sums(converted(circuit, currents))
+        return weighed(partial * (1 / (layer.unit * circuit.read_voltage)), layer.outlier).sum(0)
+
+    def _through(self, inputs: Tensor) -> Tensor:
+        x = inputs[:, list(self.weights.features)]
+        last = len(self.weights.layers) - 1
+        for k, layer in enumerate(self.weights.layers):
+            bias = torch.from_numpy(layer.bias).to(x.dtype)
+            x = self.sums(k, x) * (layer.unit / layer.g_norm) + bias
+            if k < last:
+                x = activated(x, self.weights.study.network.activation)
+        return x
+
+
+def on_dies(
+    weights: ProgrammedNetwork,
+    surrogate: Surrogate,
+    dies: Sequence[Die],
+    dtype: torch.dtype = torch.float32,
+) -> OnDies:
+    """Write weights into dies that the surrogate reads.
+
+    Args:
+        weights: trained for tiles like those of the surrogate's card.
+        surrogate: at the level that is asked for.
+        dies: that the network spans.
+        dtype: of the reads; the circuit is solved in double precision.
+
+    Raises:
+        InputError: if the weights were trained for another card, there are not enough dies, or a
+            die is outside of the card's range.
+    """
+    made = programmed(weights, surrogate, dies, dtype)
+    return OnDies(weights, surrogate.card.circuit, reader(surrogate, made))
+
+
+def programmed(
+    weights: ProgrammedNetwork, surrogate: Surrogate, dies: Sequence[Die], dtype: torch.dtype
+) -> list[Expansion]:
+    """The surrogate's matrices of each layer's tiles; as `on_dies`."""
+    card = surrogate.card
+    check_design(weights, card, dies)
+    made = []
+    for layer in weights.layers:
+        circuits = experiments_of(
+            placement_of(layer),
+            card.circuit,
+            dies,
+            weights.study.hardware.tiles,
+            torch.from_numpy(layer.states),
+        )
+        made.append(surrogate.program(circuits).to(dtype))
+    return made
+
+
+def reader(surrogate: Surrogate, matrices: Sequence[Expansion]) -> Reader:
+    """Read tiles by the surrogate's matrices of each layer."""
+    amplifier = surrogate.card.amplifier
+
+    def read(k: int, volts: Tensor) -> Tensor:
+        currents: Tensor = surrogate(volts, matrices[k])
+        if amplifier is None:
+            return currents
+        return (amplifier.zero - surrogate.amplified(currents)) * (1 / amplifier.gain)
+
+    return read
+
+
+def check_design(weights: ProgrammedNetwork, card: Card, dies: Sequence[Die]) -> None:
+    """See that weights, card and dies belong together.
+
+    Raises:
+        InputError: naming what does not.
+    """
+    if weights.card != card.key():
+        raise InputError(
+            source=f"weights of {weights.study.name}",
+            key="card",
+            value=weights.card,
+            allowed=f"the card {card.name} in use has the key {card.key()}: the weights are of "
+            "another design",
+        )
+    if len(dies) != weights.study.hardware.dies:
+        raise InputError(
+            source="dies",
+            value=len(dies),
+            allowed=f"the network spans {weights.study.hardware.dies} dies",
+        )
+
+
+def error_of(network: OnDies, inputs: Tensor, labels: Tensor) -> float:
+    """Share of samples that get a wrong class."""
+    return float((network.outputs(inputs).argmax(-1) != labels).float().mean())
+
+
+def in_software(weights: ProgrammedNetwork, inputs: Tensor) -> Tensor:
+    """Outputs [sample, class] of the weights as numbers, without any circuit."""
+    x = inputs[:, list(weights.features)]
+    for k, layer in enumerate(weights.layers):
+        placement = placement_of(layer)
+        matrix = placement.weights(torch.from_numpy(layer.states)).to(x.dtype)
+        sums = weighed(placement.dealt(x) @ matrix, layer.outlier).sum(0)
+        x = sums * (layer.unit / layer.g_norm) + torch.from_numpy(layer.bias).to(x.dtype)
+        if k < len(weights.layers) - 1:
+            x = activated(x, weights.study.network.activation)
+    return x
+
+
+def corrected(network: OnDies, reference: OnDies, inputs: Tensor) -> OnDies:
+    """The per-die digital correction: a G_norm for each layer and biases anew, for one die.
+
+    The die reads a few training samples, layer by layer; the sums that it finds are held against
+    those that the reference finds for the same samples. A layer's G_norm takes the slope between
+    the two (least squares over all its outputs), each bias the median of what is left, which
+    single outliers do not move. Labels are not used, and no defect needs to be known.
+
+    Args:
+        network: on the die.
+        reference: the same weights on the nominal die.
+        inputs: [sample, feature] of the training samples that are read.
+    """
+    x = y = inputs[:, list(network.weights.features)]
+    layers: list[ProgrammedLayer] = []
+    for k, layer in enumerate(network.weights.layers):
+        gain = layer.unit / layer.g_norm
+        found, wanted = network.sums(k, x), reference.sums(k, y)
+        deviations = found - found.mean(0)
+        slope = float((deviations * (wanted - wanted.mean(0))).sum() / deviations.square().sum())
+        if not slope > 0:  # a dead layer tells nothing; also where it is nan
+            slope = 1.0
+        left = (wanted - slope * found).median(0).values
+        bias = layer.bias + gain * left.double().numpy()
+        layers.append(replace(layer, g_norm=layer.unit / (gain * slope), bias=bias))
+        own, old = (torch.from_numpy(b).to(x.dtype) for b in (bias, layer.bias))
+        activation = network.weights.study.network.activation
+        x = activated(gain * slope * found + own, activation)
+        y = activated(gain * wanted + old, activation)
+    return replace(network, weights=replace(network.weights, layers=tuple(layers)))
+
+
+def given_by(circuit: Calibration, x: Tensor) -> Tensor:
+    """Voltages above the reference that the DAC gives for inputs in −1 to 1."""
+    reference = circuit.periphery.reference
+    volts = quantised(x * circuit.read_voltage + reference, circuit.dac)
+    return volts + (circuit.dac.offset - reference)
+
+
+def converted(circuit: Calibration, currents: Tensor) -> Tensor:
+    """Currents that amplifiers report, as the ADC gives them, A; no change without amplifiers."""
+    amplifier = circuit.periphery
+    if not isinstance(amplifier, TransimpedanceAmplifier):
+        return currents
+    volts = amplifier.zero - amplifier.gain * currents + circuit.adc.offset
+    volts = quantised(volts, circuit.adc)
+    return (amplifier.zero - volts) * (1 / amplifier.gain)
+
+
+def quantised(volts: Tensor, converter: Converter) -> Tensor:
+    """Voltages rounded to the converter's steps and held in its range, without its offset."""
+    top = 2**converter.bits - 1
+    codes = ((volts - converter.low) * (1 / converter.lsb)).round_().clamp_(0, top)
+    return codes.mul_(converter.lsb).add_(converter.low)
+
+
+def tensors(samples: Samples, mask: npt.NDArray[np.bool_]) -> tuple[Tensor, Tensor]:
+    """Inputs float32 [sample, feature] and labels of some samples."""
+    inputs = torch.from_numpy(samples.inputs[mask].astype(np.float32))
+    return inputs, torch.from_numpy(samples.labels[mask])

@@ -1,0 +1,153 @@
+import numpy as np
+import pytest
+
+from mtjspice.device.conductance import current
+from mtjspice.device.switching import (
+    critical_current,
+    thermal_stability,
+    time_constant,
+    write_error_rate,
+)
+from mtjspice.device.variation import draw_junctions
+from mtjspice.device.writing import (
+    delivered_voltage,
+    error_rates,
+    path_resistance,
+    read_back,
+    write_tile,
+)
+from mtjspice.spec import Crossbar, Defect, Diameters, Die, Line, Mtj, ProgrammedTile, Writing
+
+MTJ = Mtj()
+WIRED = Crossbar(
+    rows=3, columns=4, row=Line(resistance=2, end=50, via=1), column=Line(resistance=3, end=70)
+)
+LARGE = Crossbar(rows=60, columns=80)
+RARE = Writing(to_p=3.0, to_ap=3.0, length=50e-9)
+NEVER = Writing(to_p=1e-3, to_ap=1e-3)
+
+
+def tile(shape=(60, 80), state=None, index=0) -> ProgrammedTile:
+    chance = np.random.default_rng(4)
+    states = chance.integers(0, 2, shape) if state is None else np.full(shape, state)
+    return ProgrammedTile(states=states.astype(np.uint8), index=index)
+
+
+def test_the_path_is_row_from_the_left_and_column_to_the_bottom():
+    ohms = path_resistance(WIRED)
+    assert ohms[0, 0] == 50 + 70 + 2 * 3 + 1
+    assert ohms[2, 3] == 50 + 3 * 2 + 70 + 1
+    assert ohms[1, 2] == 50 + 2 * 2 + 70 + 3 + 1
+
+
+def test_a_line_with_two_ends_is_two_ways_side_by_side():
+    both = Crossbar(rows=1, columns=3, row=Line(resistance=2, end=50, ends="both"))
+    ways = [(50 + 2 * k, 50 + 2 * (2 - k)) for k in range(3)]
+    assert path_resistance(both)[0] == pytest.approx([a * b / (a + b) for a, b in ways])
+    bare = Crossbar(rows=2, columns=2, row=Line(ends="both"), column=Line(ends="both"))
+    assert (path_resistance(bare) == 0).all()
+
+
+def test_an_ohmic_junction_gets_its_share_of_the_pulse():
+    mtj = Mtj(v_half=float("inf"))
+    assert delivered_voltage(0.8, 200.0, [0, 1], 5e3, 1.0, mtj) == pytest.approx(
+        [0.8 * 5e3 / 5.2e3, 0.8 * 10e3 / 10.2e3], rel=1e-12
+    )
+
+
+def test_without_wires_the_whole_pulse_arrives():
+    assert delivered_voltage(0.8, 0.0, [0, 1], 5e3, 1.0, MTJ) == pytest.approx([0.8, 0.8])
+
+
+def test_the_share_is_that_of_the_resistance_at_the_voltage_that_arrives():
+    volts = delivered_voltage(0.8, 300.0, 1, 5e3, 1.0, MTJ)
+    resistance = volts / current(volts, 1, 5e3, 1.0, MTJ)
+    assert volts == pytest.approx(0.8 * resistance / (resistance + 300), rel=1e-12)
+    assert 5e3 < resistance < 10e3
+
+
+def test_the_error_rate_is_that_of_the_current_through_the_old_state():
+    crossbar = Crossbar(rows=1, columns=2)
+    writing, layer = Writing(to_p=0.7, to_ap=0.6, length=4e-9), Writing().free_layer
+    wanted = ProgrammedTile(states=["PA"])
+    delta = thermal_stability(layer, MTJ.diameter, 27.0)
+    found = error_rates(crossbar, writing, Die(), wanted, 27.0)[0]
+    for k, (pulse, before) in enumerate(((0.7, 1), (0.6, 0))):
+        ratio = current(pulse, before, MTJ.r_p, MTJ.tmr0, MTJ) / critical_current(layer, delta, 27)
+        expected = write_error_rate(ratio, delta, 4e-9 / time_constant(layer))
+        assert found[k] == pytest.approx(expected, rel=1e-9)
+        assert 0.001 < found[k] < 0.5
+
+
+def test_wires_small_pulses_and_cold_make_writing_worse():
+    wanted, die = tile((3, 4)), Die()
+    plain = error_rates(WIRED.replace(row=Line(), column=Line()), Writing(), die, wanted, 27.0)
+    assert (error_rates(WIRED, Writing(), die, wanted, 27.0) > plain).all()
+    weak = Writing(to_p=0.7, to_ap=0.55)
+    assert (error_rates(WIRED, weak, die, wanted, 27.0)
+            > error_rates(WIRED, Writing(), die, wanted, 27.0)).all()  # fmt: skip
+    own = Writing(temperature=100.0)
+    assert (error_rates(WIRED, own, die, wanted, 27.0)
+            == error_rates(WIRED, own, die, wanted, -20.0)).any()  # fmt: skip
+
+
+def test_what_is_in_its_state_already_is_not_written():
+    wanted = tile()
+    assert write_tile(LARGE, None, Die(), wanted, 27.0) is wanted
+    for previous, kept in (("p", 0), ("ap", 1)):
+        written = write_tile(LARGE, NEVER.replace(previous=previous), Die(), wanted, 27.0)
+        assert (written.states == kept).all()
+    opposite = write_tile(LARGE, NEVER.replace(previous="opposite"), Die(), wanted, 27.0)
+    assert (opposite.states == 1 - wanted.states).all()
+
+
+def test_strong_long_pulses_write_everything():
+    wanted = tile(index=3)
+    written = write_tile(LARGE, RARE.replace(previous="opposite"), Die(), wanted, 27.0)
+    assert (written.states == wanted.states).all()
+    assert written.index == 3
+
+
+def test_errors_are_as_frequent_as_their_rate():
+    wanted = tile()
+    writing = Writing(previous="opposite")
+    rates = error_rates(LARGE, writing, Die(), wanted, 27.0)
+    written = write_tile(LARGE, writing, Die(), wanted, 27.0)
+    for state in (0, 1):
+        at = wanted.states == state
+        wrong, rate = (written.states != wanted.states)[at].mean(), rates[at].mean()
+        assert abs(wrong - rate) < 4 * np.sqrt(rate * (1 - rate) / at.sum())
+
+
+def test_half_of_the_junctions_have_to_switch_from_random_states():
+    writing = Writing(to_p=1e-3, to_ap=1e-3, previous="random")
+    share = (write_tile(LARGE, writing, Die(), tile(), 27.0).states != tile().states).mean()
+    assert abs(share - 0.5) < 4 * np.sqrt(0.25 / 4800)
+
+
+def test_the_draw_follows_the_die_and_the_tile():
+    def states(die=1, index=0):
+        return write_tile(LARGE, Writing(), Die(seed=die), tile(index=index), 27.0).states
+
+    assert (states() == states()).all()
+    assert (states() != states(die=2)).any()
+    assert (states() != states(index=1)).any()
+
+
+def test_states_read_back_as_they_are_and_defects_as_their_resistance():
+    die = Die(
+        sigma_ln_rp=0.05,
+        sigma_ln_tmr=0.05,
+        diameters=Diameters(low=45e-9, high=55e-9),
+        defects=(
+            Defect(kind="short", row=0, column=0),
+            Defect(kind="open", row=0, column=1),
+            Defect(kind="stuck_p", row=0, column=2),
+        ),
+    )
+    wanted = tile(state=1)
+    read = read_back(MTJ, die, draw_junctions(MTJ, wanted, die))
+    assert read[0, :3].tolist() == [0, 1, 0]
+    assert read[1:].all()
+    other = tile(state=0)
+    assert not read_back(MTJ, die, draw_junctions(MTJ, other, die))[1:].any()

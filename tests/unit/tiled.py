@@ -1,0 +1,102 @@
+"""Small networks on tiles that the unit tests share."""
+
+import functools
+
+import numpy as np
+import torch
+
+from mtjspice.data.mnist import read_small_digits
+from mtjspice.data.samples import Samples
+from mtjspice.data.weights import ProgrammedLayer, ProgrammedNetwork
+from mtjspice.spec.rates import DefectRates
+from mtjspice.spec.training import Hardware, TiledNetwork, Training, TrainingStudy
+from mtjspice.surrogate.card import Card, load_card
+from mtjspice.surrogate.model import Surrogate
+from mtjspice.train.tiles import Placement, place_layers
+
+NO_DEFECTS = DefectRates(short=0, stuck_p=0, stuck_ap=0, dead_lines=0)
+HEAVY = DefectRates(short=0.004, stuck_p=0.02, stuck_ap=0.02, dead_lines=1.0)
+"""Enough to spoil a small network."""
+
+
+@functools.cache
+def card() -> Card:
+    return load_card("die20k")
+
+
+def surrogate(level: str = "linear") -> Surrogate:
+    return Surrogate(card(), level)
+
+
+@functools.cache
+def digits(count: int = 600) -> Samples:
+    """Some of the small digits."""
+    whole = read_small_digits()
+    some = slice(0, count)
+    return Samples(
+        inputs=whole.inputs[some],
+        labels=whole.labels[some],
+        train=whole.train[some],
+        classes=whole.classes,
+        source=whole.source,
+    )
+
+
+def study(method: str = "ideal", seed: int = 1, **parts) -> TrainingStudy:
+    """A small network that reads digits. Parts: `network`, `hardware`, `training` as dicts."""
+    network = {"hidden": (20,), "inputs": 25} | parts.get("network", {})
+    hardware = {"tiles": 8, "rates": NO_DEFECTS} | parts.get("hardware", {})
+    training = {
+        "method": method, "epochs": 6, "batch": 16, "dies": 4, "learning_rate": 3e-2,
+    } | parts.get("training", {})  # fmt: skip
+    return TrainingStudy(
+        name="small",
+        seed=seed,
+        network=TiledNetwork(**network),
+        hardware=Hardware(**hardware),
+        training=Training(**training),
+    )
+
+
+def ternary(*shape: int, seed: int = 1) -> torch.Tensor:
+    chance = torch.Generator().manual_seed(seed)
+    return torch.randint(-1, 2, shape, generator=chance).double()
+
+
+def on_real_rows(placement: Placement, weights: torch.Tensor) -> torch.Tensor:
+    """Weights with those of idle rows set to 0."""
+    return weights * (placement.index < placement.inputs)[..., None]
+
+
+def written(of: TrainingStudy, features: int = 8, classes: int = 3, seed: int = 1):
+    """A network of random weights as if it had been trained for the shipped die."""
+    chance = np.random.default_rng(seed)
+    widths = (features, *of.network.hidden, classes)
+    tiles = of.hardware.tiles * of.hardware.dies
+    placements = place_layers(widths, card().circuit, tiles, of.network.groups, of.network.copies)
+    layers = []
+    for k, placement in enumerate(placements):
+        weights = on_real_rows(placement, ternary(*placement.shape, seed=seed + k))
+        layers.append(
+            ProgrammedLayer(
+                groups=placement.groups,
+                inputs=placement.inputs,
+                outputs=placement.outputs,
+                first=placement.first,
+                states=placement.states(weights).numpy(),
+                unit=7e-5,
+                g_norm=2e-4,
+                outlier=(of.network.outlier or (0.0,) * len(placements))[k],
+                bias=chance.normal(size=placement.outputs) / 3,
+            )
+        )
+    return ProgrammedNetwork(
+        study=of,
+        features=tuple(range(features)),
+        classes=tuple("abcdefghij"[:classes]),
+        data="none",
+        card=card().key(),
+        key="of a test",
+        loss=(1.5, 1.25),
+        layers=tuple(layers),
+    )

@@ -75,7 +75,7 @@ def _epochs(recipe: Recipe) -> dict[str, list[float]]:
     for epoch in range(ROUNDS + 1):
         for method, session in sessions.items():
             start = time.perf_counter()
-            session.epoch(epoch, session.prepared(epoch))
+            session.epoch(epoch, session.prepared())
             if epoch:
                 times[method].append(time.perf_counter() - start)
     return times

@@ -14,4 +14,4 @@ def of_everything(simulator: str) -> dict[str, str]:
 
 def of_training() -> str:
     """What a trained network depends on beside its spec and data."""
-    return f"torch {version('torch')} scikit-learn {version('scikit-learn')}"
+    return " ".join(f"{name} {version(name)}" for name in ("mtjspice", "torch", "scikit-learn"))

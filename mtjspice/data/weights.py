@@ -28,13 +28,16 @@ TENSORS, ABOUT = "tiles.safetensors", "weights.json"
 class ProgrammedLayer:
     """One layer as it is written into tiles, and what the digital part does with its currents.
 
-    A pair's current difference over ``unit · read voltage`` is a partial sum s of the group; it
-    counts with ``1/(1 + (s/outlier)⁴)``. ``x ← Σ s · unit/g_norm + bias``.
+    A pair's current difference over ``unit · read voltage`` is a partial sum s of its group of
+    tiles; it counts with ``1/(1 + (s/outlier)⁴)``. ``x ← Σ s · unit/g_norm + bias``, over all
+    groups and copies.
 
     Attributes:
-        groups: inputs on the rows of each group of tiles.
         inputs: of the layer.
-        outputs: of the layer; output j is the pair of columns 2j (+) and 2j + 1 (−) of its tile.
+        outputs: of the layer.
+        groups: that the inputs are split into, one after the other, from each tile's first row on.
+        copies: of each output. Pair k of a group is copy k // outputs of output k % outputs, and
+            has the columns 2j (+) and 2j + 1 (−) of its tile.
         first: number of its first tile.
         states: uint8 [tile, row, column], 0 P, 1 AP; tiles of a group follow each other.
         unit: conductance of a weight on the nominal die, S.
@@ -43,9 +46,10 @@ class ProgrammedLayer:
         bias: float64 [output].
     """
 
-    groups: tuple[tuple[int, ...], ...]
     inputs: int
     outputs: int
+    groups: int
+    copies: int
     first: int
     states: npt.NDArray[np.uint8]
     unit: float
@@ -100,9 +104,10 @@ def save_weights(folder: Path, weights: ProgrammedNetwork, versions: dict[str, s
         "features": list(weights.features),
         "layers": [
             {
-                "groups": [list(group) for group in layer.groups],
                 "inputs": layer.inputs,
                 "outputs": layer.outputs,
+                "groups": layer.groups,
+                "copies": layer.copies,
                 "first": layer.first,
                 "unit": layer.unit,
                 "g_norm": layer.g_norm,
@@ -143,7 +148,7 @@ def load_weights(folder: Path) -> ProgrammedNetwork:
         layers = tuple(
             _layer(entry, tensors, f"layer{k}") for k, entry in enumerate(about["layers"])
         )
-        return ProgrammedNetwork(
+        network = ProgrammedNetwork(
             study=build_spec(about["study"], TrainingStudy, source=path),
             features=tuple(int(i) for i in about["features"]),
             classes=tuple(map(str, about["classes"])),
@@ -153,16 +158,18 @@ def load_weights(folder: Path) -> ProgrammedNetwork:
             loss=tuple(float(x) for x in about["loss"]),
             layers=layers,
         )
+        _check_chain(network)
     except (AttributeError, KeyError, TypeError, ValueError, SafetensorError) as error:
         raise InputError(source=path, allowed=f"does not hold weights: {error!r}") from None
+    return network
 
 
 def _layer(entry: dict[str, Any], tensors: dict[str, Any], name: str) -> ProgrammedLayer:
-    groups = tuple(tuple(int(i) for i in group) for group in entry["groups"])
     layer = ProgrammedLayer(
-        groups=groups,
         inputs=int(entry["inputs"]),
         outputs=int(entry["outputs"]),
+        groups=int(entry["groups"]),
+        copies=int(entry["copies"]),
         first=int(entry["first"]),
         states=tensors[f"{name}.states"],
         unit=float(entry["unit"]),
@@ -171,15 +178,38 @@ def _layer(entry: dict[str, Any], tensors: dict[str, Any], name: str) -> Program
         bias=tensors[f"{name}.bias"],
     )
     tiles, rows, columns = layer.states.shape
-    blocks = -(-layer.outputs // max(1, columns // 2))
+    sizes = (layer.inputs, layer.outputs, layer.groups, layer.copies, columns - 1)
+    numbers = np.array([layer.unit, layer.g_norm, layer.outlier, *layer.bias])
     fits = (
-        layer.bias.shape == (layer.outputs,)
-        and tiles == len(groups) * blocks
-        and columns >= 2
+        min(sizes) >= 1
+        and layer.bias.shape == (layer.outputs,)
+        and tiles == layer.groups * -(-layer.outputs * layer.copies // (columns // 2))
+        and layer.inputs <= layer.groups * rows
         and bool((layer.states <= 1).all())
-        and max(map(len, groups)) <= rows
-        and all(0 <= i < layer.inputs for group in groups for i in group)
     )
     if not fits:
         raise ValueError(f"{name}: states {layer.states.shape} do not fit its groups and outputs")
+    if not np.isfinite(numbers).all() or layer.unit <= 0 or layer.g_norm == 0 or layer.outlier < 0:
+        raise ValueError(
+            f"{name}: unit, g_norm, outlier or a bias is not a number that can be used"
+        )
     return layer
+
+
+def _check_chain(weights: ProgrammedNetwork) -> None:
+    """See that layers fit each other, the data and the dies."""
+    layers, hardware = weights.layers, weights.study.hardware
+    widths = [len(weights.features), *(layer.outputs for layer in layers)]
+    if [layer.inputs for layer in layers] != widths[:-1] or widths[-1] != len(weights.classes):
+        raise ValueError(f"its layers do not fit each other: {widths}")
+    if weights.study.network.hidden != tuple(widths[1:-1]):
+        raise ValueError(f"its hidden layers {widths[1:-1]} are not those of its study")
+    if min(weights.features) < 0:
+        raise ValueError("features count from 0")
+    used = 0
+    for layer in layers:
+        if layer.first != used:
+            raise ValueError(f"a layer begins at tile {layer.first}; tile {used} is the next one")
+        used += len(layer.states)
+    if used > hardware.tiles * hardware.dies:
+        raise ValueError(f"it has {used} tiles; the dies have {hardware.tiles * hardware.dies}")

@@ -5,11 +5,6 @@ import numpy as np
 from mtjspice.spec.die import Defect, DefectKind, Die
 from mtjspice.spec.rates import DefectRates
 
-LINES: tuple[tuple[DefectKind, DefectKind], ...] = (
-    ("dead_row", "bridged_rows"),
-    ("dead_column", "bridged_columns"),
-)
-
 
 def draw_dies(
     die: Die, rates: DefectRates, shape: tuple[int, int], tiles: int, count: int, seed: int
@@ -32,8 +27,9 @@ def draw_die(
 ) -> Die:
     """One die, as `draw_dies`.
 
-    One number decides on the fate of a junction, so that a die keeps the defects that it has when
-    a rate grows. A junction on a dead line may be defective besides.
+    A die keeps the shorts that it has when their rate grows, and the other defects of junctions
+    when theirs do, unless they become one that goes first: short, open, stuck P, stuck AP. A
+    junction on a dead line may be defective besides.
 
     Args:
         die: as in `draw_dies`.
@@ -46,7 +42,8 @@ def draw_die(
     own = int(np.random.default_rng([seed, index, 0]).integers(2**62))
     found = [
         *_junctions(rates, (tiles, *shape), np.random.default_rng([seed, index, 1])),
-        *_lines(rates, shape, tiles, np.random.default_rng([seed, index, 2])),
+        *_dead(rates, shape, tiles, np.random.default_rng([seed, index, 2])),
+        *_bridged(rates, shape, tiles, np.random.default_rng([seed, index, 3])),
     ]
     return die.replace(seed=own, defects=tuple(found))
 
@@ -54,42 +51,50 @@ def draw_die(
 def _junctions(
     rates: DefectRates, shape: tuple[int, int, int], chance: np.random.Generator
 ) -> list[Defect]:
-    fate = chance.random(shape)
-    # Shorts grow from one end and stuck junctions from the other: neither rate moves the other's.
-    first, second = rates.short, rates.short + rates.open
-    last = 1 - rates.stuck_p
-    where: tuple[tuple[DefectKind, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]], ...] = (
-        ("short", fate < first),
-        ("open", (fate >= first) & (fate < second)),
-        ("stuck_p", fate >= last),
-        ("stuck_ap", (fate < last) & (fate >= last - rates.stuck_ap)),
-    )
-    return [
-        Defect(kind=kind, tile=int(tile), row=int(row), column=int(column))
-        for kind, mask in where
-        for tile, row, column in np.argwhere(mask)
-    ]
+    free = np.ones(shape, dtype=np.bool_)
+    found: list[Defect] = []
+    kinds: tuple[DefectKind, ...] = ("short", "open", "stuck_p", "stuck_ap")
+    for kind in kinds:
+        hit = free & (chance.random(shape) < getattr(rates, kind))
+        free &= ~hit
+        found += [
+            Defect(kind=kind, tile=int(tile), row=int(row), column=int(column))
+            for tile, row, column in np.argwhere(hit)
+        ]
+    return found
 
 
-def _lines(
+def _dead(
     rates: DefectRates, shape: tuple[int, int], tiles: int, chance: np.random.Generator
 ) -> list[Defect]:
-    """Dead and bridged lines; the rate of a tile is half for rows and half for columns."""
+    """Dead lines; the rate of a tile is half for rows and half for columns."""
     found: dict[tuple[str, int, int], Defect] = {}
     shared = rates.tiles_per_row, rates.tiles_per_column
-    for (dead, bridged), lines, group in zip(LINES, shape, shared, strict=True):
-        key = "row" if dead == "dead_row" else "column"
+    kinds: tuple[tuple[DefectKind, str], ...] = (("dead_row", "row"), ("dead_column", "column"))
+    for (kind, axis), lines, group in zip(kinds, shape, shared, strict=True):
         for first in range(0, tiles, group):
             for line in chance.integers(0, lines, chance.poisson(rates.dead_lines / 2)):
                 for tile in range(first, min(first + group, tiles)):
-                    defect = Defect(kind=dead, tile=tile, **{key: int(line)})
-                    found[dead, tile, int(line)] = defect
-        if not rates.bridged_lines or lines < 2:
+                    defect = Defect.model_validate({"kind": kind, "tile": tile, axis: int(line)})
+                    found[kind, tile, int(line)] = defect
+    return list(found.values())
+
+
+def _bridged(
+    rates: DefectRates, shape: tuple[int, int], tiles: int, chance: np.random.Generator
+) -> list[Defect]:
+    """Neighbouring lines that are shorted, somewhere along them; rates as of dead lines."""
+    found: dict[tuple[str, int, int], Defect] = {}
+    kinds: tuple[DefectKind, ...] = ("bridged_rows", "bridged_columns")
+    for axis, kind in enumerate(kinds):
+        if shape[axis] < 2:
             continue
         for tile in range(tiles):
-            for line in chance.integers(0, lines - 1, chance.poisson(rates.bridged_lines / 2)):
-                place = {"row": int(chance.integers(shape[0])),
-                         "column": int(chance.integers(shape[1]))}  # fmt: skip
-                place[key] = int(line)
-                found[bridged, tile, int(line)] = Defect(kind=bridged, tile=tile, **place)
+            for _ in range(chance.poisson(rates.bridged_lines / 2)):
+                place = [int(chance.integers(size)) for size in shape]
+                place[axis] = int(chance.integers(shape[axis] - 1))
+                row, column = place
+                found[kind, tile, place[axis]] = Defect(
+                    kind=kind, tile=tile, row=row, column=column
+                )
     return list(found.values())

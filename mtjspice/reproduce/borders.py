@@ -14,11 +14,11 @@ from mtjspice.errors import InputError
 from mtjspice.report.borders import BordersStory, write_borders
 from mtjspice.reproduce.borders_figures import figures_of
 from mtjspice.reproduce.borders_runs import explore
-from mtjspice.train.orders import read_digits
 from mtjspice.spec.borders import Borders
 from mtjspice.spec.toml import build_spec, changed
 from mtjspice.spice.probe import probe
 from mtjspice.surrogate.card import load_card
+from mtjspice.train.orders import read_digits
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, steps done, steps in all)."""

@@ -31,6 +31,14 @@ from mtjspice.report.borders import (
     Findings,
     Judged,
 )
+from mtjspice.signoff.tiles import in_ngspice
+from mtjspice.spec.borders import Borders, Recipe
+from mtjspice.spec.rates import DefectRates
+from mtjspice.spec.training import Hardware, TiledNetwork, Training, TrainingStudy
+from mtjspice.surrogate.card import load_card
+from mtjspice.surrogate.model import Surrogate
+from mtjspice.train.fit import placed
+from mtjspice.train.hardware import in_software, on_dies, tensors
 from mtjspice.train.orders import (
     Answer,
     Dies,
@@ -41,14 +49,6 @@ from mtjspice.train.orders import (
     losses_along,
     read_digits,
 )
-from mtjspice.signoff.tiles import in_ngspice
-from mtjspice.spec.borders import Borders, Recipe
-from mtjspice.spec.rates import DefectRates
-from mtjspice.spec.training import Hardware, TiledNetwork, Training, TrainingStudy
-from mtjspice.surrogate.card import load_card
-from mtjspice.surrogate.model import Surrogate
-from mtjspice.train.fit import placed
-from mtjspice.train.hardware import in_software, on_dies, tensors
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, steps done, steps in all)."""

@@ -1,16 +1,13 @@
 """How often things go wrong: the distribution that the defects of dies are drawn from."""
 
-from typing import Self
-
-from pydantic import model_validator
-
 from mtjspice.spec.base import Count, Scale, Share, Spec
 
 
 class DefectRates(Spec):
     """Defects of dies: junctions each by themselves, and whole lines.
 
-    The defaults are the reference statistics of borders2024.
+    A junction has one defect at most; of several, the first of short, open, stuck P, stuck AP. The
+    defaults are the reference statistics of borders2024.
 
     Attributes:
         short: share of shorted junctions.
@@ -31,10 +28,3 @@ class DefectRates(Spec):
     bridged_lines: Scale = 0.0
     tiles_per_row: Count = 1
     tiles_per_column: Count = 1
-
-    @model_validator(mode="after")
-    def _check_sum(self) -> Self:
-        total = self.short + self.open + self.stuck_p + self.stuck_ap
-        if total > 1:
-            raise ValueError(f"short, open, stuck_p and stuck_ap add up to {total:g}; at most 1")
-        return self

@@ -1,10 +1,10 @@
 """What `mtjspice train` takes: a network, the tiles that it lives on, how it is trained."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from mtjspice.spec.base import Count, Ratio, Scale, Seed, Share, Spec
+from mtjspice.spec.base import Count, Ratio, Scale, Seed, Spec
 from mtjspice.spec.die import Die
 from mtjspice.spec.rates import DefectRates
 
@@ -22,7 +22,7 @@ class TiledNetwork(Spec):
         activation: of hidden neurons: ``tanh``, or ``sign``.
         groups: of each layer: so many groups of tiles share its inputs; as few as possible if left
             out. More, smaller groups show a defect the more clearly.
-        copies: of each layer's inputs; each copy has weights of its own, and other company.
+        copies: of each layer's outputs: each copy has weights of its own.
         outlier: of each layer, in units of a weight times an input: a partial sum s counts with
             the weight 1/(1 + (s/outlier)⁴), so that what a defect adds fades out; 0 to count all
             alike. The digital part does it, after the converter.
@@ -59,19 +59,13 @@ class Training(Spec):
         batch: samples of a step.
         learning_rate: at the start.
         dies: draws in a batch, for ``statistics-aware``.
-        ramp: share of the epochs over which the rates of defects rise from zero.
-        excess: defects are drawn at so many times their rates in training.
-        smoothing: of the labels.
     """
 
     method: Method = "statistics-aware"
-    epochs: Count = 60
-    batch: Count = 128
-    learning_rate: Ratio = 2e-3
-    dies: Count = 8
-    ramp: Share = 0.3
-    excess: Scale = 1.0
-    smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    epochs: Count = 40
+    batch: Count = 256
+    learning_rate: Ratio = 0.012
+    dies: Count = 4
 
     @model_validator(mode="after")
     def _check_groups(self) -> Self:

@@ -1,12 +1,16 @@
 """Defects and spread as they change the matrices of a layer, drawn for training.
 
 For one die the effective conductance of a pair is ``A + M w``, with w what it is on the nominal
-die. Spread adds to A; a shorted junction adds its conductance less that of the junction it replaces
-and leaves half of what the weight does, since one junction of the pair still answers to it; stuck
-and open junctions alike; a dead row leaves nothing; a dead column leaves the other line of the
-pair, unbalanced. A pool of such pairs (A, M) is drawn once an epoch, so that a step costs one
-multiplication and addition for each draw. This is the training's model of a die. Trained weights
-are judged by the circuit with its defects, which has wires and neighbours besides.
+die. Spread adds to A; a shorted junction adds its conductance less the mean of both states and
+leaves half of what the weight does, since one junction of the pair still answers to it; stuck and
+open junctions alike; a dead row leaves nothing; a dead column leaves the other line of the pair,
+unbalanced. That is exact for the weights −1 and 1; for 0 it is half a unit off where a junction is
+defective, and the spread is taken as that of a P and an AP junction. A pool of such pairs (A, M) is
+drawn from time to time, so that a step costs one multiplication and addition for each draw.
+
+This is the training's model of a die: bridged lines, lines that tiles share and the spread from die
+to die are not in it. Trained weights are judged by the circuit with its defects, which has all of
+them, and wires besides.
 """
 
 from dataclasses import dataclass
@@ -42,13 +46,13 @@ class CellUnits:
 
 
 class Pool(NamedTuple):
-    """Draws for one layer; each tensor is [draw, group, row, output]."""
+    """Draws for one layer; each tensor is [draw, group, row, line]."""
 
     added: Tensor
     kept: Tensor
 
     def of(self, first: int, count: int, matrix: Tensor) -> Tensor:
-        """The matrices [die, group, row, output] of consecutive draws."""
+        """The matrices [die, group, row, line] of consecutive draws."""
         last = first + count
         return torch.addcmul(self.added[first:last], self.kept[first:last], matrix)
 
@@ -57,7 +61,6 @@ def draw_pool(
     placement: Placement,
     cells: CellUnits,
     rates: DefectRates,
-    factor: float,
     draws: int,
     generator: torch.Generator,
 ) -> Pool:
@@ -67,7 +70,6 @@ def draw_pool(
         placement: of the layer.
         cells: what cells are worth.
         rates: of defects.
-        factor: on all rates.
         draws: how many dies.
         generator: of the draw.
     """
@@ -81,11 +83,11 @@ def draw_pool(
         (rates.short, cells.short),
     ):
         # Two junctions of a pair: which of them it is, the sign says.
-        where = _points(added.numel(), 2 * rate * factor, generator)
+        where = _points(added.numel(), 2 * rate, generator)
         sign = 2.0 * torch.randint(0, 2, where.shape, generator=generator) - 1
         added.view(-1)[where] += sign * (conductance - cells.middle)
         kept.view(-1)[where] *= 0.5
-    _dead_lines(placement, cells, rates.dead_lines * factor, added, kept, generator)
+    _dead_lines(placement, cells, rates.dead_lines, added, kept, generator)
     return Pool(added, kept)
 
 
@@ -106,7 +108,7 @@ def _dead_lines(
 ) -> None:
     """Dead lines, `rate` of them on a tile, half of them rows; in place."""
     draws, groups, rows, outputs = added.shape
-    blocks = placement.blocks[1]
+    blocks = placement.blocks
     place = torch.arange(outputs)
     for rows_die in (False, True):  # a dead row leaves nothing on a dead column either
         lines = placement.rows if rows_die else placement.columns

@@ -49,9 +49,10 @@ def training_key(
 ) -> str:
     """SHA-256 of all that determines trained weights."""
     data = hashlib.sha256(samples.inputs.tobytes() + samples.labels.tobytes())
-    data.update(samples.train.tobytes())
+    data.update(samples.train.tobytes() + " ".join(samples.classes).encode())
     parts = [study.canonical(), data.hexdigest(), surrogate.card.key(), versions.of_training()]
-    parts += [die.key() for die in dies]
+    if study.training.method == "hardware-aware":
+        parts += [die.key() for die in dies]
     if start is not None:
         parts.append(start.key)
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()
@@ -108,12 +109,17 @@ def placed(study: TrainingStudy, samples: Samples, surrogate: Surrogate) -> list
     return place_layers(widths, surrogate.card.circuit, tiles, network.groups, network.copies)
 
 
-def used_features(study: TrainingStudy, samples: Samples) -> tuple[int, ...]:
-    """The features that vary most over the training samples, in their order."""
+def used_features(study: TrainingStudy, samples: Samples, groups: int) -> tuple[int, ...]:
+    """The features that vary most over the training samples, dealt to groups as cards are.
+
+    Neighbouring pixels, which are much alike, so come to different groups, and no group gets more
+    than its share of those that say little.
+    """
     wanted = study.network.inputs or samples.inputs.shape[1]
     variance = samples.inputs[samples.train].var(axis=0)
-    kept = np.argsort(-variance, kind="stable")[:wanted]
-    return tuple(int(i) for i in np.sort(kept))
+    kept = np.sort(np.argsort(-variance, kind="stable")[:wanted])
+    dealt = np.argsort(np.arange(wanted) % groups, kind="stable")
+    return tuple(int(i) for i in kept[dealt])
 
 
 class Session:
@@ -133,11 +139,18 @@ class Session:
             make_folder(checkpoint.parent)
         self.samples, self.surrogate = samples, surrogate
         self.placements = placed(study, samples, surrogate)
-        self.features = used_features(study, samples)
+        self.features = used_features(study, samples, self.placements[0].groups)
         inputs = samples.inputs[samples.train][:, self.features]
         self.inputs = torch.from_numpy(inputs.astype(np.float32))
         self.labels = torch.from_numpy(samples.labels[samples.train])
+        self.dies = self.recipe.dies if self.recipe.method == "statistics-aware" else 1
         self.batch = min(self.recipe.batch, len(self.inputs))
+        self.batch -= self.batch % self.dies  # every die meets equally many samples
+        if not self.batch:
+            raise InputError(
+                source=study.name, key="training.dies", value=self.dies,
+                allowed=f"at most one for each of the {len(self.inputs)} training samples",
+            )  # fmt: skip
         self.key = training_key(study, samples, surrogate, dies, start)
         self.chance = torch.Generator().manual_seed(study.seed)
         self.model = TiledModel(study.network, self.placements, self.chance)
@@ -164,7 +177,7 @@ class Session:
         pools: list[Pool] = []
         for epoch in range(len(self.loss), epochs):
             if epoch % every == 0:
-                pools = self.prepared(epoch)
+                pools = self.prepared()
             loss = self.epoch(epoch, pools)
             self._check(epoch, loss)
             self.loss.append(loss)
@@ -186,6 +199,7 @@ class Session:
         layers = tuple(
             ProgrammedLayer(
                 groups=placement.groups,
+                copies=placement.copies,
                 inputs=placement.inputs,
                 outputs=placement.outputs,
                 first=placement.first,
@@ -217,9 +231,7 @@ class Session:
             self._set_rate(epoch * steps + step, steps)
             some = order[step * self.batch : (step + 1) * self.batch]
             outputs = self.model.forward(self.inputs[some], self._matrices(pools, step))
-            loss = torch.nn.functional.cross_entropy(
-                outputs, self.labels[some], label_smoothing=self.recipe.smoothing
-            )
+            loss = torch.nn.functional.cross_entropy(outputs, self.labels[some])
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimizer.step()
@@ -229,7 +241,7 @@ class Session:
             total += loss.detach()
         return float(total / steps)
 
-    def prepared(self, epoch: int) -> list[Pool]:
+    def prepared(self) -> list[Pool]:
         """Solve the circuits for the present weights; draw the dies of the next epochs."""
         if self.recipe.method == "ideal":
             return []
@@ -237,11 +249,9 @@ class Session:
             layer.refresh(weights)
         if self.recipe.method == "hardware-aware":
             return []
-        ramp = self.recipe.ramp * self.recipe.epochs
-        factor = self.recipe.excess * min(1.0, (epoch + 1) / ramp if ramp else 1.0)
         rates = self.study.hardware.rates
         return [
-            draw_pool(placement, cells, rates, factor, max(DRAWS, self._dies()), self.chance)
+            draw_pool(placement, cells, rates, max(DRAWS, self.dies), self.chance)
             for placement, cells in zip(self.placements, self.cells, strict=True)
         ]
 
@@ -253,13 +263,9 @@ class Session:
         found = [layer.matrix(w) for layer, w in zip(self.layers, weights, strict=True)]
         if not pools:
             return found
-        dies = self._dies()
+        dies = self.dies
         first = step * dies % (len(pools[0].added) - dies + 1)
         return [pool.of(first, dies, m) for pool, m in zip(pools, found, strict=True)]
-
-    def _dies(self) -> int:
-        """Draws in a batch: as many as asked for, if the samples suffice for whole batches."""
-        return math.gcd(self.recipe.dies, self.batch)
 
     def _set_rate(self, step: int, steps: int) -> None:
         done = step / (steps * self.recipe.epochs)

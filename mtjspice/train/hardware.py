@@ -1,5 +1,6 @@
 """Trained weights on dies, as the surrogate sees them: converters, amplifiers, tiles, defects."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -53,7 +54,8 @@ class OnDies:
         placement = placement_of(layer)
         currents = self.read(k, placement.volts(given_by(circuit, x)))
         partial = placement.partial_sums(converted(circuit, currents))
-        return weighed(partial * (1 / (layer.unit * circuit.read_voltage)), layer.outlier).sum(0)
+        counted = weighed(partial * (1 / (layer.unit * circuit.read_voltage)), layer.outlier)
+        return placement.summed(counted)
 
     def _through(self, inputs: Tensor) -> Tensor:
         x = inputs[:, list(self.weights.features)]
@@ -153,7 +155,7 @@ def in_software(weights: ProgrammedNetwork, inputs: Tensor) -> Tensor:
     for k, layer in enumerate(weights.layers):
         placement = placement_of(layer)
         matrix = placement.weights(torch.from_numpy(layer.states)).to(x.dtype)
-        sums = weighed(placement.dealt(x) @ matrix, layer.outlier).sum(0)
+        sums = weighed(placement.dealt(x) @ matrix, layer.outlier)
         x = sums * (layer.unit / layer.g_norm) + torch.from_numpy(layer.bias).to(x.dtype)
         if k < len(weights.layers) - 1:
             x = activated(x, weights.study.network.activation)
@@ -189,7 +191,11 @@ def corrected(network: OnDies, reference: OnDies, inputs: Tensor) -> OnDies:
         activation = network.weights.study.network.activation
         x = activated(gain * slope * found + own, activation)
         y = activated(gain * wanted + old, activation)
-    return replace(network, weights=replace(network.weights, layers=tuple(layers)))
+    key = hashlib.sha256(network.weights.key.encode())
+    for layer in layers:
+        key.update(np.array([layer.g_norm, *layer.bias]).tobytes())
+    weights = replace(network.weights, layers=tuple(layers), key=key.hexdigest())
+    return replace(network, weights=weights)
 
 
 def given_by(circuit: Calibration, x: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 from mtjspice.spec.training import TiledNetwork
 from mtjspice.train.tiles import Placement
 
-THRESHOLD = {"binary": 0.0, "ternary": 1 / 3}
+THRESHOLD = {"binary": 0.0, "ternary": 0.25}
 """A latent weight of a smaller magnitude is 0, one of a larger ±1."""
 START = 0.5
 """Latent weights start uniform between minus and plus this."""
@@ -28,7 +28,7 @@ class TiledModel:
         generator: of the start.
 
     Attributes:
-        latent: of each layer, [group, row, output].
+        latent: of each layer, [group, row, line].
         gain: of each layer, 0-d: the conductance of a weight over G_norm.
         bias: of each layer, [output].
     """
@@ -37,19 +37,17 @@ class TiledModel:
         self, network: TiledNetwork, placements: Sequence[Placement], generator: torch.Generator
     ):
         self.network, self.placements = network, list(placements)
-        self.index = [placement.index for placement in placements]
         self.outlier = network.outlier or (0.0,) * len(self.placements)
         self.latent: list[Tensor] = []
         self.gain: list[Tensor] = []
         self.bias: list[Tensor] = []
         for placement in placements:
-            groups, rows, outputs = placement.shape
             start = START * (2 * torch.rand(placement.shape, generator=generator) - 1)
-            start[self.index[len(self.latent)] == placement.inputs] = 0.0  # idle rows
-            self.latent.append(start.requires_grad_())
+            self.latent.append((start * placement.real).requires_grad_())
             # Sums of many weights: tanh should start in its middle.
-            self.gain.append(torch.tensor(2.0 / (groups * rows) ** 0.5).mul(0.6).requires_grad_())
-            self.bias.append(torch.zeros(outputs, requires_grad=True))
+            gain = 1.2 / (placement.inputs * placement.copies) ** 0.5
+            self.gain.append(torch.tensor(gain).requires_grad_())
+            self.bias.append(torch.zeros(placement.outputs, requires_grad=True))
 
     @property
     def parameters(self) -> list[Tensor]:
@@ -67,18 +65,17 @@ class TiledModel:
     def weights(self) -> list[Tensor]:
         """The weights −1, 0, 1, without gradients; 0 on idle rows."""
         threshold = THRESHOLD[self.network.weights]
-        found = []
-        for latent, index, placement in zip(self.latent, self.index, self.placements, strict=True):
-            real = (index < placement.inputs)[..., None]
-            found.append(_nearest(latent.detach(), threshold) * real)
-        return found
+        return [
+            _nearest(latent.detach(), threshold) * placement.real
+            for latent, placement in zip(self.latent, self.placements, strict=True)
+        ]
 
     def forward(self, inputs: Tensor, matrices: Sequence[Tensor]) -> Tensor:
         """Outputs [sample, class] before the last activation.
 
         Args:
             inputs: [sample, feature].
-            matrices: of each layer, [group, row, output] or [die, group, row, output], in units of
+            matrices: of each layer, [group, row, line] or [die, group, row, line], in units of
                 a weight; with dies, equally many consecutive samples meet each.
         """
         x = inputs
@@ -93,18 +90,14 @@ class TiledModel:
     def summed(self, k: int, x: Tensor, matrix: Tensor) -> Tensor:
         """The digital sum of layer k's partial sums, [sample, output]."""
         each = matrix if matrix.dim() == 4 else matrix[None]
-        dies, groups, rows, outputs = each.shape
-        wide = torch.nn.functional.pad(x, (0, 1)) if self._idle(k) else x
-        dealt = wide[:, self.index[k].flatten()].view(dies, -1, groups, rows)
-        partial = torch.bmm(
-            dealt.transpose(1, 2).flatten(0, 1), each.reshape(dies * groups, rows, outputs)
-        )
-        counted = weighed(partial, self.outlier[k])
-        return counted.view(dies, groups, -1, outputs).sum(1).flatten(0, 1)
-
-    def _idle(self, k: int) -> bool:
-        groups, rows, _ = self.placements[k].shape
-        return groups * rows > sum(map(len, self.placements[k].groups))
+        dies, groups, rows, lines = each.shape
+        placement = self.placements[k]
+        idle = groups * rows - placement.inputs
+        wide = torch.nn.functional.pad(x, (0, idle)) if idle else x
+        dealt = wide.view(dies, -1, groups, rows).transpose(1, 2)
+        partial = torch.bmm(dealt.flatten(0, 1), each.reshape(dies * groups, rows, lines))
+        counted = weighed(partial, self.outlier[k]).view(dies, groups, -1, lines)
+        return placement.summed(counted).flatten(0, 1)
 
 
 def weighed(partial: Tensor, outlier: float) -> Tensor:
@@ -142,7 +135,9 @@ class _Weighed(torch.autograd.Function):
 def activated(x: Tensor, activation: str) -> Tensor:
     """What drives the next layer; the gradient of sign is that of tanh."""
     smooth = torch.tanh(x)
-    return smooth if activation == "tanh" else smooth + (x.sign() - smooth).detach()
+    if activation == "tanh":
+        return smooth
+    return smooth + (torch.where(x >= 0, 1.0, -1.0) - smooth).detach()
 
 
 def _nearest(latent: Tensor, threshold: float) -> Tensor:

@@ -1,9 +1,11 @@
 """Fully connected layers on tiles: where weights go, and what they do through the circuit.
 
 A weight is a pair of junctions on two neighbouring output lines, w = (+) − (−) ∈ {−1, 0, 1}: the
-junction that counts is P, the other AP. Inputs are dealt to groups of as many as a tile has rows,
-outputs to tiles of half as many columns; partial sums of the groups are added digitally. A layer's
-weights are laid out as on its tiles, [group, row, output].
+junction that counts is P, the other AP. Inputs are split into groups of at most as many as a tile
+has rows, outputs over the tiles of a group, half as many as a tile has columns; partial sums of the
+groups are added digitally. An output may have several copies, which are added as well. A layer's
+weights are laid out as on its tiles, [group, row, line], where line k is the pair of copy
+k // outputs of output k % outputs.
 """
 
 from collections.abc import Sequence
@@ -33,116 +35,114 @@ class Placement:
     """The tiles of one layer.
 
     Attributes:
-        groups: the inputs on the rows of each group of tiles, from the first row on; an input may
-            be in several groups, and each has weights of its own for it.
-        inputs: of the layer.
+        inputs: of the layer; each group of tiles has equally many of them, the last one the rest.
         outputs: of the layer.
+        groups: that the inputs are split into.
+        copies: of each output, each with weights of its own.
         rows: of a tile.
         columns: of a tile.
         first: number of its first tile. Tiles of the same group follow each other.
     """
 
-    groups: tuple[tuple[int, ...], ...]
     inputs: int
     outputs: int
+    groups: int
+    copies: int
     rows: int
     columns: int
     first: int = 0
 
     @property
     def pairs(self) -> int:
-        """Outputs of a tile."""
+        """Weights on a row of a tile."""
         return self.columns // 2
 
     @property
-    def blocks(self) -> tuple[int, int]:
-        """(groups, tiles of a group)."""
-        return len(self.groups), -(-self.outputs // self.pairs)
+    def lines(self) -> int:
+        """Pairs of output lines of a group: outputs times copies."""
+        return self.outputs * self.copies
+
+    @property
+    def used(self) -> int:
+        """Rows of a tile that have an input, but for the last group, which may have fewer."""
+        return -(-self.inputs // self.groups)
+
+    @property
+    def blocks(self) -> int:
+        """Tiles of a group."""
+        return -(-self.lines // self.pairs)
 
     @property
     def tiles(self) -> int:
         """Number of tiles."""
-        return self.blocks[0] * self.blocks[1]
+        return self.groups * self.blocks
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Of the layer's weights, (groups, rows in use, outputs)."""
-        return len(self.groups), max(map(len, self.groups)), self.outputs
+        """Of the layer's weights, (groups, rows in use, lines)."""
+        return self.groups, self.used, self.lines
 
     @property
-    def index(self) -> Tensor:
-        """int64 [group, row in use]: the input on each row; `inputs` where there is none."""
-        _, used, _ = self.shape
-        idle = self.inputs
-        return torch.tensor([(*group, *[idle] * (used - len(group))) for group in self.groups])
+    def real(self) -> Tensor:
+        """Bool [group, row in use, 1]: whether the row has an input."""
+        number = torch.arange(self.groups * self.used).view(self.groups, self.used, 1)
+        return number < self.inputs
 
     def dealt(self, inputs: Tensor) -> Tensor:
         """Inputs [sample, input] as those of each group, [group, sample, row]; idle rows at 0."""
-        wide = torch.nn.functional.pad(inputs, (0, 1))
-        return wide[:, self.index].transpose(0, 1)
+        idle = self.groups * self.used - self.inputs
+        wide = torch.nn.functional.pad(inputs, (0, idle)) if idle else inputs
+        return wide.reshape(-1, self.groups, self.used).transpose(0, 1)
 
     def states(self, weights: Tensor) -> Tensor:
         """Junction states, uint8 [tile, row, column], of weights; 0 P, 1 AP. Idle cells are AP."""
-        (n, m), (_, used, outputs) = self.blocks, self.shape
-        real = (self.index < self.inputs).to(weights.dtype)[..., None]
+        n, m = self.groups, self.blocks
         wide = weights.new_zeros(n, self.rows, m * self.pairs)
-        wide[:, :used, :outputs] = weights * real
-        blocks = wide.reshape(n, self.rows, m, self.pairs).transpose(1, 2).flatten(0, 1)
+        wide[:, : self.used, : self.lines] = weights * self.real
+        blocks = wide.view(n, self.rows, m, self.pairs).transpose(1, 2).flatten(0, 1)
         states = torch.ones(self.tiles, self.rows, self.columns, dtype=torch.uint8)
         states[..., 0 : 2 * self.pairs : 2] = (blocks <= 0).to(torch.uint8)
         states[..., 1 : 2 * self.pairs : 2] = (blocks >= 0).to(torch.uint8)
         return states
-
-    def signed(self, matrices: Tensor) -> tuple[Tensor, Tensor]:
-        """The (+) and the (−) lines, [group, row, output], of [tile, row, column]."""
-        (n, m), (_, used, outputs) = self.blocks, self.shape
-        both = []
-        for sign in (0, 1):
-            lines = matrices[:, :used, sign : 2 * self.pairs : 2]
-            wide = lines.reshape(n, m, used, self.pairs).transpose(1, 2)
-            both.append(wide.reshape(n, used, m * self.pairs)[..., :outputs])
-        return both[0], both[1]
 
     def weights(self, states: Tensor) -> Tensor:
         """Weights of junction states, the inverse of `states`; 0 on idle rows."""
         plus, minus = self.signed(1.0 - states.float())  # P is 1, AP is 0
         return plus - minus
 
+    def signed(self, matrices: Tensor) -> tuple[Tensor, Tensor]:
+        """The (+) and the (−) lines, [group, row, line], of [tile, row, column]."""
+        n, m = self.groups, self.blocks
+        both = []
+        for sign in (0, 1):
+            lines = matrices[:, : self.used, sign : 2 * self.pairs : 2]
+            wide = lines.reshape(n, m, self.used, self.pairs).transpose(1, 2)
+            both.append(wide.reshape(n, self.used, m * self.pairs)[..., : self.lines])
+        return both[0], both[1]
+
     def volts(self, volts: Tensor) -> Tensor:
         """Voltages of every tile's rows, [tile, sample, row], from those of [sample, input]."""
-        dealt = torch.nn.functional.pad(self.dealt(volts), (0, self.rows - self.shape[1]))
-        return dealt.repeat_interleave(self.blocks[1], 0)
+        dealt = torch.nn.functional.pad(self.dealt(volts), (0, self.rows - self.used))
+        return dealt.repeat_interleave(self.blocks, 0)
 
     def partial_sums(self, currents: Tensor) -> Tensor:
-        """Pair differences, [group, sample, output], of currents [tile, sample, column]."""
-        n, m = self.blocks
+        """Pair differences, [group, sample, line], of currents [tile, sample, column]."""
         pairs = currents[..., 0 : 2 * self.pairs : 2] - currents[..., 1 : 2 * self.pairs : 2]
-        whole = pairs.reshape(n, m, *pairs.shape[1:]).transpose(1, 2)
-        return whole.flatten(2)[..., : self.outputs]
+        whole = pairs.reshape(self.groups, self.blocks, *pairs.shape[1:]).transpose(1, 2)
+        return whole.flatten(2)[..., : self.lines]
+
+    def summed(self, partial: Tensor) -> Tensor:
+        """Partial sums [.., group, sample, line] added up over groups and copies, to outputs."""
+        *batch, groups, samples, _ = partial.shape
+        each = partial.view(*batch, groups, samples, self.copies, self.outputs)
+        return each.sum((-4, -2))
 
 
 def placement_of(layer: ProgrammedLayer) -> Placement:
     """Where a layer lies."""
     _, rows, columns = layer.states.shape
-    return Placement(layer.groups, layer.inputs, layer.outputs, rows, columns, layer.first)
-
-
-def dealt_out(inputs: int, groups: int, copies: int = 1) -> tuple[tuple[int, ...], ...]:
-    """Inputs dealt to groups one after the other, as cards are.
-
-    Neighbours, which often are alike, so come to different groups, and no group to more than its
-    share. With `copies`, each input is in so many groups, and shares them with others every time.
-
-    Args:
-        inputs: of the layer.
-        groups: in all; a multiple of `copies`.
-        copies: of each input.
-    """
-    each = groups // copies
-    return tuple(
-        tuple(i for i in range(inputs) if (i + copy * (i // each)) % each == group)
-        for copy in range(copies)
-        for group in range(each)
+    return Placement(
+        layer.inputs, layer.outputs, layer.groups, layer.copies, rows, columns, layer.first
     )
 
 
@@ -160,7 +160,7 @@ def place_layers(
         circuit: of a tile.
         tiles: that there are.
         groups: of each layer; as few as possible if left out.
-        copies: of each layer's inputs; one if left out.
+        copies: of each layer's outputs; one if left out.
 
     Raises:
         CapacityError: with the number of tiles, or of groups, that are needed and there.
@@ -168,24 +168,25 @@ def place_layers(
     rows, columns = circuit.crossbar.shape
     if columns < 2:
         raise CapacityError(
-            source="network", value=columns, allowed="a tile needs two columns for an output"
-        )
+            source="card", key="crossbar.columns", value=columns,
+            allowed="a weight is a pair of columns",
+        )  # fmt: skip
     placed: list[Placement] = []
     first = 0
     for k, (inputs, outputs) in enumerate(pairwise(widths)):
-        many = copies[k] if copies else 1
-        least = many * -(-inputs // rows)
+        least = -(-inputs // rows)
         count = groups[k] if groups else least
-        dealt = dealt_out(inputs, count, many) if count % many == 0 and count >= least else ()
-        if not dealt or max(map(len, dealt)) > rows:
+        even = -(-inputs // count)
+        if count < least or (count - 1) * even >= inputs:
             raise CapacityError(
                 source="network",
                 key=f"groups of layer {k + 1}",
                 value=count,
-                allowed=f"{inputs} inputs, {many} times, need at least {least} groups of {rows} "
-                f"rows, and a multiple of {many}",
+                allowed=f"{inputs} inputs need at least {least} groups on tiles of {rows} rows, "
+                "and every group must have an input",
             )
-        placed.append(Placement(dealt, inputs, outputs, rows, columns, first))
+        many = copies[k] if copies else 1
+        placed.append(Placement(inputs, outputs, count, many, rows, columns, first))
         first += placed[-1].tiles
     if first > tiles:
         raise CapacityError(
@@ -267,7 +268,7 @@ class TiledLayer:
         self.unit = 1.0
 
     def refresh(self, weights: Tensor) -> None:
-        """Solve the circuit for weights [group, row, output] of −1, 0 and 1."""
+        """Solve the circuit for weights [group, row, line] of −1, 0 and 1."""
         with torch.no_grad():
             array = self._written(self.placement.states(weights))
             linear = effective_matrix(array) * self.surrogate.card.correction.linear
@@ -280,12 +281,12 @@ class TiledLayer:
             self.middle = self.low[0] - self.low[1]
 
     def matrix(self, weights: Tensor) -> Tensor:
-        """Effective conductance of pairs, units of `unit`, [group, row, output], of weights."""
+        """Effective conductance of pairs, units of `unit`, [group, row, line], of weights."""
         found: Tensor = _Conductance.apply(weights, self.middle, self.up, self.down)  # type: ignore[no-untyped-call]
         return found
 
     def lines(self, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Effective conductance of the (+) and of the (−) lines, [group, row, output]."""
+        """Effective conductance of the (+) and of the (−) lines, [group, row, line]."""
         plus = torch.addcmul(self.low[0], weights.clamp(min=0), self.up)
         minus = torch.addcmul(self.low[1], weights.clamp(max=0), self.down, value=-1)
         return plus, minus

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from mtjspice.spec.die import Defect, Die
+from mtjspice.spec.die import Defect
 from mtjspice.spec.training import Hardware
 from mtjspice.surrogate.array import at_rest
 from mtjspice.surrogate.model import Surrogate
@@ -29,7 +29,7 @@ def nominal(
     units = []
     for layer, written in zip(layers, weights, strict=True):
         layer.refresh(written)
-        real = (layer.placement.index < layer.placement.inputs)[..., None]
+        real = layer.placement.real
         units.append(float((0.5 * (layer.up + layer.down))[real.expand_as(layer.up)].mean()))
         layer.unit = units[-1]
     return layers, units
@@ -48,7 +48,7 @@ def cell_units(layer: TiledLayer, surrogate: Surrogate, hardware: Hardware) -> C
     various = TiledLayer(placement, surrogate, drawn, tiles=hardware.tiles)
     variance = sum(float(cells.var()) for cells in various.cells_at_rest)
     short = Defect(kind="short", row=0, column=0, tile=placement.first % hardware.tiles)
-    broken = [Die(**(hardware.spread.model_dump() | {"defects": [short.model_dump()]}))]
+    broken = [hardware.nominal.replace(defects=(short,))]
     states = torch.ones(placement.tiles, placement.rows, placement.columns, dtype=torch.uint8)
     one = experiments_of(
         placement, surrogate.card.circuit, broken * hardware.dies, hardware.tiles, states

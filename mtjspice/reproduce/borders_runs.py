@@ -168,10 +168,13 @@ class _Exploration:
             ask["high", AWARE, k] = Question(folder, high, "full", spec.correction)
         for k in range(spec.own.dies):
             folder = self._folder(f"own-{k}")
-            ask["dies", OWN, k] = Question(folder, (whole[k],), "full", spec.correction)
+            # Its digital part was trained with the die: there is nothing to correct there.
+            ask["dies", OWN, k] = Question(folder, (whole[k],), "full")
             others = _others(whole, k, spec.own.others)
             if others:
-                ask["dies", OTHERS, k] = Question(folder, others, "full", spec.correction)
+                ask["dies", OTHERS, k] = Question(
+                    folder, others, "full", spec.correction, reference=whole[k]
+                )
         return ask | self._swept()
 
     def _swept(self) -> dict[tuple[Any, ...], Question]:
@@ -204,8 +207,10 @@ class _Exploration:
 
         def judged(what: str, kind: str) -> Judged:
             own = [a for key, a in answers.items() if key[:2] == (what, kind)]
-            after = np.array([a.corrected for a in own])
-            return Judged(np.array([a.errors for a in own]), after if spec.correction else None)
+            after = [a.corrected for a in own]
+            return Judged(
+                np.array([a.errors for a in own]), np.array(after) if all(after) else None
+            )
 
         def over(what: str, kind: str, values: Sequence[float]) -> Floats:
             rows = [

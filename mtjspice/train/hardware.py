@@ -155,7 +155,7 @@ def in_software(weights: ProgrammedNetwork, inputs: Tensor) -> Tensor:
     for k, layer in enumerate(weights.layers):
         placement = placement_of(layer)
         matrix = placement.weights(torch.from_numpy(layer.states)).to(x.dtype)
-        sums = weighed(placement.dealt(x) @ matrix, layer.outlier)
+        sums = placement.summed(weighed(placement.dealt(x) @ matrix, layer.outlier))
         x = sums * (layer.unit / layer.g_norm) + torch.from_numpy(layer.bias).to(x.dtype)
         if k < len(weights.layers) - 1:
             x = activated(x, weights.study.network.activation)

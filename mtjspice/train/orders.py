@@ -60,12 +60,14 @@ class Question:
         dies: on each entry they are judged; an entry has the dies that the network spans.
         level: of the surrogate.
         correction: training samples for the per-die correction; 0 for none.
+        reference: dies that the correction holds the others against; nominal ones if left out.
     """
 
     folder: Path
     dies: tuple[Dies, ...]
     level: Level
     correction: int = 0
+    reference: Dies = ()
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ def _judged(question: Question, weights: ProgrammedNetwork, samples: Samples) ->
     shown = tensors(samples, samples.train)[0][: question.correction]
     errors, after = [], []
     with torch.no_grad():
-        reference = on_dies(weights, surrogate, nominal_dies(weights.study))
+        reference = on_dies(weights, surrogate, question.reference or nominal_dies(weights.study))
         for dies in question.dies:
             network = on_dies(weights, surrogate, dies)
             errors.append(error_of(network, inputs, labels))
@@ -156,7 +158,7 @@ def nominal_dies(study: TrainingStudy) -> Dies:
 
 def _key(question: Question, weights: ProgrammedNetwork) -> str:
     parts = [weights.key, question.level, str(question.correction)]
-    parts += [die.key() for dies in question.dies for die in dies]
+    parts += [die.key() for dies in (question.reference, *question.dies) for die in dies]
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 

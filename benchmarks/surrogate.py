@@ -1,4 +1,4 @@
-"""Nodal solver and surrogate against ngspice: how close, how fast, what a training step costs.
+"""Nodal solver and surrogate against ngspice: how close, how fast.
 
     python benchmarks/surrogate.py [--json] [--plot FILE.svg]
 
@@ -10,7 +10,6 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -41,15 +40,9 @@ from mtjspice.surrogate.access import AccessModel
 from mtjspice.surrogate.array import array_of, at_rest
 from mtjspice.surrogate.expansion import expand
 from mtjspice.surrogate.model import Surrogate
-from mtjspice.train.loop import ternary
-from mtjspice.train.tiles import TiledLayer, place_layers
 
 DIE20K = REPOSITORY / "examples" / "die20k" / "calibration.toml"
 GATED = Path(__file__).parent / "gated.toml"
-WIDTHS = (100, 84, 10)
-BATCH = 128
-EPOCH = 469
-"""Steps of an epoch: MNIST in batches of 128. The circuit is solved anew once in each."""
 LARGE = 1000
 """Vectors at a time for the fast levels."""
 
@@ -66,7 +59,7 @@ def measure() -> Measured:
         *nodal_against_ngspice(die20k, gated),
     ]
     times = speeds(die20k)
-    return Measured([*figures, *ratios(times), *training(die20k)], plot(times))
+    return Measured([*figures, *ratios(times)], plot(times))
 
 
 def calibrated(path: Path) -> Calibrated:
@@ -287,88 +280,6 @@ def plot(times: list[Speed]) -> str:
         axis.grid(alpha=0.3)
         axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
         return as_svg(canvas)
-
-
-def training(outcome: Calibrated) -> list[Figure]:
-    """A training step at batch 128 through the surrogate against the same step on ideal weights."""
-    levels: dict[str, Step] = {level: Step(outcome, level) for level in ("ideal", "linear", "full")}
-    times: dict[str, list[float]] = {level: [] for level in levels}
-    for k in range(41):
-        for level, step in levels.items():
-            start = time.perf_counter()
-            for _ in range(20):
-                step()
-            if k:
-                times[level].append((time.perf_counter() - start) / 20)
-    refresh = {level: levels[level].refreshed() for level in ("linear", "full")}
-    ideal = statistics.median(times["ideal"])
-    figures = []
-    for level in ("linear", "full"):
-        alone = statistics.median(times[level])
-        whole = alone + refresh[level] / EPOCH
-        how = (
-            f"{'-'.join(map(str, WIDTHS))} on 32 tiles of die20k, batch {BATCH}, Adam, one thread: "
-            f"ideal {1e3 * ideal:.2f} ms, surrogate {1e3 * alone:.2f} ms, and the circuit solved "
-            f"anew once in {EPOCH} steps ({1e3 * refresh[level]:.0f} ms)"
-        )
-        bound = 1.5 if level == "linear" else None
-        name = f"training step, surrogate ({level}) / ideal"
-        figures.append(at_most(name, whole / ideal, bound, "times", how))
-    return figures
-
-
-class Step:
-    """A step of training ternary weights, the same for all levels but for the matrices."""
-
-    def __init__(self, outcome: Calibrated, level: str):
-        chance = torch.Generator().manual_seed(1)
-        card = outcome.card
-        self.inputs = torch.rand(BATCH, WIDTHS[0], generator=chance)
-        self.labels = torch.randint(0, WIDTHS[-1], (BATCH,), generator=chance)
-        sizes = list(pairwise(WIDTHS))
-        self.latent = [
-            (2 * torch.rand(a, b, generator=chance) - 1).requires_grad_() for a, b in sizes
-        ]
-        self.bias = [torch.zeros(b, requires_grad=True) for _, b in sizes]
-        self.volts = card.circuit.read_voltage
-        self.unit = 5.0 * card.circuit.crossbar.cell.mtj.delta_g
-        self.level, self.layers = level, []
-        if level != "ideal":
-            surrogate = Surrogate(card, level)  # type: ignore[arg-type]
-            placed = place_layers(WIDTHS, card.circuit, 32)
-            self.layers = [
-                TiledLayer(p, surrogate, card.circuit.die, unit=self.unit) for p in placed
-            ]
-        self.refreshed()
-        self.optimizer = torch.optim.Adam([*self.latent, *self.bias], lr=1e-3, fused=True)
-
-    def refreshed(self) -> float:
-        """Seconds that it takes to solve the circuit of all tiles for the present weights."""
-        start = time.perf_counter()
-        for layer, latent in zip(self.layers, self.latent, strict=False):
-            layer.refresh(ternary(latent.detach()))
-        return time.perf_counter() - start
-
-    def __call__(self) -> None:
-        """Forward, backward, Adam."""
-        x = self.inputs
-        for k, (latent, bias) in enumerate(zip(self.latent, self.bias, strict=True)):
-            weight = latent + (ternary(latent) - latent).detach()
-            if self.level == "ideal":
-                x = torch.addmm(bias, x, weight * (1 / 5.0))
-            elif self.level == "linear":
-                x = torch.addmm(bias, x, self.layers[k].matrix(weight))
-            else:
-                currents = self.layers[k].currents(x * self.volts, weight)
-                x = currents * (1 / self.volts) + bias
-            x = torch.tanh(x) if k == 0 else x
-        loss = torch.nn.functional.cross_entropy(x, self.labels)
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
-        with torch.no_grad():
-            for latent in self.latent:
-                latent.clamp_(-1, 1)
 
 
 if __name__ == "__main__":

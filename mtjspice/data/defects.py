@@ -97,6 +97,18 @@ def load_dies(folder: Path, shape: tuple[int, int], tiles: int) -> tuple[Die, ..
     )
 
 
+def dies_from(path: Path, template: Die, shape: tuple[int, int], tiles: int) -> tuple[Die, ...]:
+    """Dies of a folder, or one die with the defects of a CSV file and no spread but `template`'s.
+
+    Raises:
+        InputError: as `load_dies` and `read_defects`.
+    """
+    if path.is_dir():
+        return load_dies(path, shape, tiles)
+    defects = read_defects(path, shape, tiles)
+    return (build_spec(template.model_dump() | {"defects": defects}, Die, source=path),)
+
+
 def check_map(path: Path | str, die: Die, shape: tuple[int, int], tiles: int) -> None:
     """See that all of a die's defects lie on it.
 

@@ -84,7 +84,7 @@ def download_mnist(folder: Path) -> Path:
         if path.is_file():
             continue
         try:
-            with urllib.request.urlopen(MIRROR + name, timeout=60) as answer:
+            with urllib.request.urlopen(MIRROR + name, timeout=20) as answer:
                 content = answer.read()
         except (urllib.error.URLError, OSError) as error:
             allowed = (
@@ -95,6 +95,30 @@ def download_mnist(folder: Path) -> Path:
         with written_whole(path) as temporary:
             temporary.write_bytes(content)
     return folder
+
+
+def find_mnist(given: Path | None, usual: Path) -> tuple[Path | None, list[str]]:
+    """The folder of MNIST, or None where it cannot be had, and what a report should say of it.
+
+    Args:
+        given: what the user named; what it lacks is downloaded.
+        usual: where it is looked for, and downloaded to, if nothing was named.
+
+    Raises:
+        InputError: as `download_mnist` if a folder was named; if files are there, and are not what
+            was published.
+    """
+    if given is not None:
+        return download_mnist(given), []
+    try:
+        return download_mnist(usual), []
+    except InputError as error:
+        if all((usual / name).is_file() for name in FILES):
+            raise
+        return None, [
+            "MNIST is not here and cannot be downloaded; these are the 1,797 small digits that "
+            f"scikit-learn ships. Give a folder with --mnist. ({error})"
+        ]
 
 
 def reduced(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:

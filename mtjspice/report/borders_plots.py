@@ -1,12 +1,13 @@
 """The pictures of borders2024, as SVG text. Kinds of weights differ in colour, dash and mark."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from mtjspice.report.plots import as_svg, picture
 from mtjspice.spec.borders import Sweeps
@@ -34,6 +35,17 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "stuck_ap": ("#e0a100", "v"),
 }
 """Colour and mark of each kind of defect of a junction."""
+NAMES: Mapping[str, str] = {
+    "short": "short",
+    "open": "open",
+    "stuck_p": "stuck P",
+    "stuck_ap": "stuck AP",
+    "dead_row": "dead rows",
+    "dead_column": "dead columns",
+    "bridged_rows": "bridged rows",
+    "bridged_columns": "bridged columns",
+}
+"""Of kinds of defects, for readers."""
 
 
 def dies_plot(found: "Findings", base: float) -> str:
@@ -94,8 +106,9 @@ def along_plot(along: Mapping[str, Floats], shares: tuple[float, ...]) -> str:
         axis.set_xlabel("share of a random draw of defects that is applied (1: the die)")
         axis.set_ylabel("cross-entropy on test images")
         axis.set_yscale("log")
+        _plain(axis, [0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5])
         axis.grid(alpha=0.3, which="both")
-        axis.legend(frameon=False, title="median bold, each draw thin")
+        _beside(axis, "median bold, each draw thin")
         return as_svg(canvas)
 
 
@@ -113,7 +126,8 @@ def deep_plot(found: "Findings") -> str:
         axis.set_yscale("log")
         _percent(axis)
         axis.grid(alpha=0.3, which="both")
-        axis.legend(frameon=False, fontsize=9)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        _beside(axis, "")
         return as_svg(canvas)
 
 
@@ -142,7 +156,7 @@ def map_plot(die: Die, tiles: int, shape: tuple[int, int]) -> str:
                 axis.plot(*ends, color="#c4426f", lw=1.6, label=label)
             elif defect.kind in KINDS:
                 colour, mark = KINDS[defect.kind]
-                label = defect.kind.replace("_", " ") if defect.kind not in shown else None
+                label = NAMES[defect.kind] if defect.kind not in shown else None
                 shown.add(defect.kind)
                 axis.plot(x + column + 0.5, y + row + 0.5, mark, ms=4.5, color=colour, mew=0, lw=0,
                           label=label)  # fmt: skip
@@ -173,12 +187,29 @@ def _finish(axis: Axes, label: str, base: float) -> None:
     axis.set_yscale("log")
     _percent(axis)
     axis.grid(alpha=0.3, which="both")
-    axis.legend(frameon=False, fontsize=9, title="mean over dies; band: best to worst die")
+    _beside(axis, "mean over dies;\nband: best to worst")
+
+
+def _beside(axis: Axes, title: str) -> None:
+    """A legend that hides no line."""
+    axis.legend(
+        *_broken_labels(axis), frameon=False, fontsize=9, title=title, title_fontsize=9,
+        loc="upper left", bbox_to_anchor=(1.0, 1.0), labelspacing=0.8,
+    )  # fmt: skip
+
+
+def _broken_labels(axis: Axes) -> tuple[list[Any], list[str]]:
+    handles, labels = axis.get_legend_handles_labels()
+    return handles, [_broken(label) for label in labels]
 
 
 def _percent(axis: Axes) -> None:
     """Ticks of a logarithmic axis that people read as percentages."""
-    ticks = [1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 80]
+    _plain(axis, [1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 80])
+
+
+def _plain(axis: Axes, ticks: Sequence[float]) -> None:
+    """Of these ticks those within the axis, written as plain numbers."""
     low, high = axis.get_ylim()
     axis.set_yticks([t for t in ticks if 0.8 * low <= t <= 1.2 * high])
     axis.set_yticks([], minor=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from mtjspice.data import versions
-from mtjspice.data.mnist import FILES, download_mnist
-from mtjspice.errors import InputError
-from mtjspice.report.borders import BordersStory, write_borders
+from mtjspice.data.figures import at_most
+from mtjspice.data.mnist import find_mnist
+from mtjspice.report.borders import TIME, BordersStory, write_borders
 from mtjspice.reproduce.borders_figures import figures_of
 from mtjspice.reproduce.borders_runs import explore
 from mtjspice.spec.borders import Borders
@@ -34,7 +34,7 @@ def shipped_spec(*, quick: bool = False, digits: bool = False) -> Borders:
     """
     data = tomllib.loads(files(__package__).joinpath(SPEC).read_text(encoding="utf-8"))
     tables = {"quick": data.pop("quick"), "digits": data.pop("digits")}
-    for name, wanted in (("digits", digits), ("quick", quick)):
+    for name, wanted in (("quick", quick), ("digits", digits)):
         if wanted:
             data = _merged(data, tables[name])
     return build_spec(data, Borders, source=SPEC)
@@ -72,7 +72,7 @@ def reproduce_borders(
     data: Path | None = None
     warnings: list[str] = []
     if not digits:
-        data, warnings = _found(mnist, out)
+        data, warnings = find_mnist(mnist, out.parent / "mnist")
     spec = shipped_spec(quick=quick, digits=data is None)
     if seed is not None:
         spec = changed(spec, "--seed", seed=seed)
@@ -85,33 +85,22 @@ def reproduce_borders(
     workers = jobs or len(os.sched_getaffinity(0))
     found = explore(spec, out, data, workers, progress or (lambda what, done, total: None))
     found.times["all"] = time.perf_counter() - start
+    minutes = found.times["all"] / 60
+    how = (
+        f"this run, {workers} workers; what was found from before costs nothing; not in the verdict"
+    )
+    wall = at_most(TIME, minutes, spec.limits.most_minutes, "minutes", how)
     story = BordersStory(
         spec=spec,
         data=read_digits(data).source,
         tile=load_card(spec.hardware.card).circuit.crossbar.shape,
         found=found,
-        figures=figures_of(spec, found),
+        figures=[*figures_of(spec, found), wall],
         warnings=warnings,
         versions=versions.of_everything(simulator),
     )
     write_borders(story, out)
     return story
-
-
-def _found(mnist: Path | None, out: Path) -> tuple[Path | None, list[str]]:
-    """The folder of MNIST, or None and what to say about it."""
-    if mnist is not None:
-        return download_mnist(mnist), []
-    folder = out.parent / "mnist"
-    try:
-        return download_mnist(folder), []
-    except InputError as error:
-        if all((folder / name).is_file() for name in FILES):
-            raise  # it is there, and it is not what was published
-        return None, [
-            "MNIST is not here and cannot be downloaded; these are the 1,797 small digits that "
-            f"scikit-learn ships. Give a folder with --mnist. ({error})"
-        ]
 
 
 def _merged(data: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

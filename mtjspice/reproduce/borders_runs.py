@@ -228,7 +228,9 @@ class _Exploration:
             found.by_rate[kind] = over("rate", kind, sweeps.shorts)
         found.by_rate[RETRAINED] = over("rate", RETRAINED, sweeps.retrained)
         for kind in (UNAWARE, OWN, OTHERS, AWARE):
-            found.by_factor[kind] = over("factor", kind, sweeps.factors)
+            errors = over("factor", kind, sweeps.factors)
+            if errors.size:  # of one die there are no others
+                found.by_factor[kind] = errors
         found.defects = np.array(
             [[len(die.defects) for (die,) in drawn(spec, sweeps.dies, factor)]
              for factor in sweeps.factors]

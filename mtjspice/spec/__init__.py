@@ -22,6 +22,7 @@ from mtjspice.spec.periphery import (
     TransimpedanceAmplifier,
     VirtualGround,
 )
+from mtjspice.spec.rates import DefectRates
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.study import (
     Limits,
@@ -36,6 +37,7 @@ from mtjspice.spec.study import (
 from mtjspice.spec.technology import Technology
 from mtjspice.spec.tile import ProgrammedTile
 from mtjspice.spec.toml import build_spec, changed, format_spec, parse_spec, read_spec
+from mtjspice.spec.training import Hardware, TiledNetwork, Training, TrainingStudy
 from mtjspice.spec.writing import FreeLayer, Writing
 
 __all__ = [
@@ -46,12 +48,14 @@ __all__ = [
     "Crossbar",
     "DcRead",
     "Defect",
+    "DefectRates",
     "Diameters",
     "Die",
     "DieDesign",
     "Experiment",
     "FreeLayer",
     "GatedCell",
+    "Hardware",
     "Limits",
     "Line",
     "Mtj",
@@ -66,7 +70,10 @@ __all__ = [
     "Stimulus",
     "Study",
     "Technology",
+    "TiledNetwork",
     "TrainedNetwork",
+    "Training",
+    "TrainingStudy",
     "TransientRead",
     "TransimpedanceAmplifier",
     "Transistor",

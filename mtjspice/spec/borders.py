@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from mtjspice.spec.base import Count, Index, Scale, Seed, Share, Spec
+from mtjspice.spec.base import Count, Index, Ratio, Scale, Seed, Share, Spec
 from mtjspice.spec.training import Hardware, TiledNetwork, Training
 
 
@@ -79,12 +79,14 @@ class Promises(Spec):
         statistics_aware: most by which the mean over the dies may lie above the baseline.
         own_die: the same for weights that are trained for their die.
         three_in_thousand: the same at 0.3 % shorts.
+        most_minutes: wall time on two processors; not in the verdict.
     """
 
     baseline: Share | None = None
     statistics_aware: Share | None = None
     own_die: Share | None = None
     three_in_thousand: Share | None = None
+    most_minutes: Ratio | None = None
 
 
 class Borders(Spec):
@@ -125,3 +127,17 @@ class Borders(Spec):
     correction: Count = 1000
     audit: Index = 25
     limits: Promises = Promises()
+
+    @model_validator(mode="after")
+    def _check_dies(self) -> Self:
+        if self.hardware.dies != 1:
+            raise ValueError("hardware.dies must be 1: deep_dies says what the deep network spans")
+        if self.own.dies > self.dies:
+            raise ValueError(f"own.dies ({self.own.dies}) must be at most dies ({self.dies})")
+        most = min(self.sweeps.dies, self.own.dies)
+        if self.sweeps.own_dies > most:
+            raise ValueError(
+                f"sweeps.own_dies ({self.sweeps.own_dies}) must be at most {most}, the least of "
+                "sweeps.dies and own.dies"
+            )
+        return self

@@ -16,6 +16,7 @@ from mtjspice.data.weights import ProgrammedLayer, ProgrammedNetwork
 from mtjspice.errors import InputError
 from mtjspice.spec.die import Die
 from mtjspice.spec.training import Hardware, TrainingStudy
+from mtjspice.surrogate.card import Card
 from mtjspice.surrogate.model import Surrogate
 from mtjspice.train.checkpoint import State, load_checkpoint, save_checkpoint
 from mtjspice.train.faults import CellUnits, Pool, draw_pool
@@ -155,7 +156,7 @@ class Session:
         self.chance = torch.Generator().manual_seed(study.seed)
         self.model = TiledModel(study.network, self.placements, self.chance)
         if start is not None:
-            _start_from(self.model, start)
+            _start_from(self.model, start, surrogate.card)
         found = nominal(self.placements, surrogate, study.hardware, self.model.weights())
         self.layers, self.unit = found
         self.cells: list[CellUnits] = []
@@ -339,12 +340,18 @@ def _on(
     return made
 
 
-def _start_from(model: TiledModel, start: ProgrammedNetwork) -> None:
+def _start_from(model: TiledModel, start: ProgrammedNetwork, card: Card) -> None:
     """Begin at trained weights.
 
     Raises:
-        InputError: if they are of another network.
+        InputError: if they are of another design or another network.
     """
+    if start.card != card.key():
+        raise InputError(
+            source="start", key="card", value=start.card,
+            allowed=f"the card {card.name} in use has the key {card.key()}: the weights are of "
+            "another design",
+        )  # fmt: skip
     theirs = [placement_of(layer) for layer in start.layers]
     if theirs != model.placements:
         raise InputError(

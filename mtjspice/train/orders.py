@@ -5,25 +5,29 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 
 import torch
 
 from mtjspice.data import versions
+from mtjspice.data.figures import Figure, at_most
 from mtjspice.data.files import make_folder, write_text
 from mtjspice.data.mnist import read_mnist, read_small_digits
 from mtjspice.data.samples import Samples
 from mtjspice.data.weights import ProgrammedNetwork, load_weights, save_weights
+from mtjspice.device.dies import draw_dies
 from mtjspice.errors import InputError
 from mtjspice.spec.die import Die
 from mtjspice.spec.training import TrainingStudy
 from mtjspice.surrogate.card import load_card
 from mtjspice.surrogate.expansion import Level
 from mtjspice.surrogate.model import Surrogate
-from mtjspice.train.fit import Progress, train, training_key
+from mtjspice.train.fit import Progress, placed, train, training_key
 from mtjspice.train.hardware import (
     OnDies,
     corrected,
     error_of,
+    in_software,
     on_dies,
     programmed,
     reader,
@@ -101,6 +105,7 @@ def fill(order: Order, data: Path | None, progress: Progress | None = None) -> P
     key = training_key(order.study, samples, surrogate, order.dies, start)
     if found is not None and found.key == key:
         return found
+    placed(order.study, samples, surrogate)  # before anything is written
     make_folder(order.folder)
     checkpoint = order.folder / "checkpoint.safetensors"
     weights = train(
@@ -110,6 +115,44 @@ def fill(order: Order, data: Path | None, progress: Progress | None = None) -> P
     save_weights(order.folder, weights, versions.of_everything("none"))
     checkpoint.unlink(missing_ok=True)
     return weights
+
+
+def judge_training(
+    weights: ProgrammedNetwork, folder: Path, data: Path | None, dies: Dies = (), count: int = 12
+) -> list[Figure]:
+    """How weights do without any circuit, on the nominal die, on their own and on drawn dies.
+
+    Args:
+        weights: that lie in `folder`.
+        folder: of the weights; answers are kept there.
+        data: folder of MNIST; None for the small bundled digits.
+        dies: that they were trained for, if there are some.
+        count: dies that are drawn from the study's rates, none of which was met in training.
+    """
+    study, samples = weights.study, read_digits(data)
+    hardware = study.hardware
+    shape = load_card(hardware.card).circuit.crossbar.shape
+    drawn = draw_dies(
+        hardware.spread, hardware.rates, shape, hardware.tiles, count * hardware.dies, study.seed
+    )
+    sets = [drawn[k : k + hardware.dies] for k in range(0, len(drawn), hardware.dies)]
+    asked = ((nominal_dies(study),), *(((dies,),) if dies else ()), tuple(sets))
+    inputs, labels = tensors(samples, ~samples.train)
+    wrong = in_software(weights, inputs).argmax(-1) != labels
+    how = f"{len(labels)} test samples of {samples.source}"
+    store = make_folder(folder / "judged")
+    answers = [answer(Question(folder, some, "full"), data, store).errors for some in asked]
+    level = f"{how}; surrogate (full)"
+    software = float(wrong.float().mean())
+    figures = [
+        at_most("error, software", software, None, "", how),
+        at_most("error, nominal die", answers[0][0], None, "", level),
+        at_most(f"mean error, {count} drawn dies", fmean(answers[-1]), None, "", level),
+        at_most(f"worst error, {count} drawn dies", max(answers[-1]), None, "", level),
+    ]
+    if dies:
+        figures.append(at_most("error, own die", answers[1][0], None, "", level))
+    return figures
 
 
 def finished(folder: Path) -> ProgrammedNetwork | None:

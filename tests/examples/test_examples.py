@@ -127,3 +127,13 @@ def test_the_tutorial_of_a_die(capsys, repository):
     printed = capsys.readouterr().out
     assert "32 tiles" in printed
     assert "% of full scale" in printed
+
+
+def test_the_tutorial_of_all_dies(monkeypatch, capsys, repository, tmp_path):
+    script = repository / "examples" / "die20k" / "train_for_all_dies.py"
+    monkeypatch.setattr(sys, "argv", [str(script), str(tmp_path / "dies")])
+    runpy.run_path(str(script), run_name="__main__")
+    printed = capsys.readouterr().out
+    wrong = {m: float(e) for m, e in re.findall(r"([a-z-]+): ([0-9.]+) % wrong", printed)}
+    assert wrong["statistics-aware"] < wrong["ideal"] < 10
+    assert len(list((tmp_path / "dies").glob("die*.csv"))) == 6

@@ -131,12 +131,15 @@ def test_halves_of_two_savings_are_refused(folder, tmp_path_factory):
         lambda c: c["layers"].append(c["layers"][0]),
         lambda c: c["layers"][0].pop("unit") and None,
         lambda c: c["layers"][0].update(unit="much"),
-        lambda c: c["layers"][0].update(groups=[]),
+        lambda c: c["layers"][0].update(groups=0),
+        lambda c: c["layers"][0].update(groups=2),
         lambda c: c["layers"][0].update(groups=[[0]]),
-        lambda c: c["layers"][0]["groups"][0].append(8),
-        lambda c: c["layers"][0]["groups"][0].append(-1),
-        lambda c: c["layers"][0]["groups"][0].extend([0] * 30),
-        lambda c: c["layers"][0].update(inputs=3),
+        lambda c: c["layers"][0].update(copies=0),
+        lambda c: c["layers"][0].update(copies=3),
+        lambda c: c["layers"][0].update(groups=-1, copies=-2),
+        lambda c: c["layers"][0].pop("copies") and None,
+        lambda c: c["layers"][0].update(inputs=0),
+        lambda c: c["layers"][0].update(inputs=26),
         lambda c: c["layers"][0].update(outputs=15),
         lambda c: c["layers"][0].update(outputs=30),
     ],
@@ -144,6 +147,36 @@ def test_halves_of_two_savings_are_refused(folder, tmp_path_factory):
 def test_a_spoilt_description_is_refused(folder, change):
     rewritten(folder, change)
     refused(folder, r"weights\.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (lambda c: c["layers"][0].update(inputs=7), "do not fit each other"),
+        (lambda c: c["layers"][1].update(inputs=15), "do not fit each other"),
+        (lambda c: c["features"].append(8), "do not fit each other"),
+        (lambda c: c["classes"].append("d"), "do not fit each other"),
+        (lambda c: c["layers"].pop(), "do not fit each other"),
+        (lambda c: c["study"]["network"].update(hidden=[14, 6]), "not those of its study"),
+        (lambda c: c["features"].__setitem__(3, -1), "features count from 0"),
+        (lambda c: c["layers"][1].update(first=2), "begins at tile 2; tile 3 is the next"),
+        (lambda c: c["layers"][0].update(first=1), "begins at tile 1; tile 0 is the next"),
+        (lambda c: c["study"]["hardware"].update(tiles=4), "has 5 tiles; the dies have 4"),
+    ],
+)  # fmt: skip
+def test_layers_that_do_not_follow_from_each_other_are_refused(folder, change, match):
+    rewritten(folder, lambda c: change(c) and None)
+    refused(folder, match)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("unit", 0.0), ("unit", -1e-5), ("unit", float("nan")), ("g_norm", 0.0),
+     ("g_norm", float("inf")), ("outlier", -1.0), ("outlier", float("nan"))],
+)  # fmt: skip
+def test_numbers_that_cannot_be_used_are_refused(folder, key, value):
+    rewritten(folder, lambda c: c["layers"][1].update({key: value}))
+    refused(folder, "layer1: unit, g_norm, outlier or a bias is not a number that can be used")
 
 
 def test_an_unknown_key_of_the_study_is_named(folder):
@@ -161,6 +194,7 @@ def test_an_unknown_key_of_the_study_is_named(folder):
         ("layer0.states", lambda x: x + 1),
         ("layer1.bias", lambda x: x[:-1]),
         ("layer2.bias", lambda x: None),
+        ("layer2.bias", lambda x: x * np.nan),
     ],
 )
 def test_numbers_that_do_not_fit_are_refused(folder, name, change):

@@ -14,7 +14,7 @@ from mtjspice.errors import CapacityError, InputError
 from mtjspice.spec.training import TrainingStudy
 from mtjspice.train import fit
 from mtjspice.train.checkpoint import load_checkpoint, save_checkpoint
-from mtjspice.train.fit import placed, train, training_key, used_features
+from mtjspice.train.fit import Session, placed, train, training_key, used_features
 from mtjspice.train.hardware import error_of, in_software, on_dies, tensors
 
 DATA = digits()
@@ -326,9 +326,9 @@ def test_hardware_aware_training_takes_the_dies_that_the_network_spans():
 @pytest.mark.parametrize(
     "network",
     [
-        {"groups": (4, 1), "copies": (2, 1)},
+        {"groups": (4, 1), "copies": (1, 3)},
         {"outlier": (6.0, 6.0)},
-        {"groups": (4, 2), "copies": (2, 2), "outlier": (6.0, 0.0), "weights": "binary"},
+        {"groups": (3, 2), "copies": (2, 2), "outlier": (6.0, 0.0), "weights": "binary"},
     ],
     ids=["copies", "outliers", "all"],
 )
@@ -339,7 +339,8 @@ def test_copies_and_outliers_train_and_are_written(method, network):
     for layer, copies, outlier in zip(
         got.layers, network.get("copies", (1, 1)), network.get("outlier", (0.0, 0.0)), strict=True
     ):
-        assert sum(map(len, layer.groups)) == copies * layer.inputs
+        assert layer.copies == copies
+        assert len(layer.states) == layer.groups * -(-layer.outputs * copies // 12)
         assert layer.outlier == outlier
     assert error(got, [of.hardware.nominal]) < 0.75
 
@@ -376,20 +377,66 @@ def test_more_inputs_than_features_are_refused():
 
 def test_the_features_that_vary_most_are_used():
     of = study(network={"inputs": 7})
-    used = used_features(of, DATA)
+    used = used_features(of, DATA, 1)
     variance = DATA.inputs[DATA.train].var(axis=0)
     assert list(used) == sorted(used)
     assert set(used) == set(np.argsort(-variance)[:7].tolist())
     assert trained(of).features == used
-    assert used_features(study(network={"inputs": None}), DATA) == tuple(range(64))
+    assert used_features(study(network={"inputs": None}), DATA, 1) == tuple(range(64))
+
+
+@pytest.mark.parametrize("groups", [2, 3, 5, 7])
+def test_features_are_dealt_to_groups_as_cards_are(groups):
+    of = study(network={"inputs": 33})
+    plain, used = used_features(of, DATA, 1), used_features(of, DATA, groups)
+    hands = [plain[k::groups] for k in range(groups)]
+    assert used == tuple(feature for hand in hands for feature in hand)
+    assert set(used) == set(plain)
+
+
+def test_a_network_in_several_groups_reads_the_features_dealt_to_them():
+    got = trained(study(network={"hidden": (12,), "inputs": 50, "groups": (5, 1)},
+                        training={"epochs": 1}))  # fmt: skip
+    of = got.study
+    assert got.features == used_features(of, DATA, 5)
+    # Neighbours of the features in use never share a group of ten rows.
+    order = {feature: k for k, feature in enumerate(sorted(got.features))}
+    for hand in (got.features[k : k + 10] for k in range(0, 50, 10)):
+        ranks = [order[feature] for feature in hand]
+        assert (np.diff(ranks) == 5).all()
 
 
 @EACH_METHOD
 def test_a_batch_may_be_larger_than_the_data(method):
-    of = study(method, training={"batch": 5000, "dies": 500, "epochs": 3})
+    of = study(method, training={"batch": 5000, "dies": 200, "epochs": 3})
     got = trained(of)
     assert len(got.loss) == 3
     assert np.isfinite(got.loss).all()
+
+
+def test_every_die_of_a_batch_meets_equally_many_samples():
+    of = study("statistics-aware", training={"batch": 5000, "dies": 200})
+    assert Session(of, DATA, SURROGATE, ()).batch == 400  # of 449 training samples
+
+
+def test_more_dies_than_training_samples_are_refused():
+    of = study("statistics-aware", training={"batch": 5000, "dies": 500})
+    with pytest.raises(InputError, match="at most one for each of the 449 training") as caught:
+        trained(of)
+    assert caught.value.key == "training.dies"
+    assert caught.value.value == 500
+
+
+def test_pools_are_drawn_for_training_for_the_statistics_alone():
+    for method in METHODS:
+        of = study(method, hardware={"rates": HEAVY})
+        session = Session(of, DATA, SURROGATE, dies_of(of)[0])
+        pools = session.prepared()
+        assert len(pools) == (2 if method == "statistics-aware" else 0)
+        for pool, placement in zip(pools, session.placements, strict=False):
+            assert pool.added.shape == pool.kept.shape == (fit.DRAWS, *placement.shape)
+        first = session.epoch(0, pools)
+        assert session.epoch(1, pools) < first
 
 
 def test_more_dies_in_a_batch_than_in_a_pool_are_drawn():

@@ -27,7 +27,8 @@ from mtjspice.train.tiles import experiments_of, placement_of
 
 CIRCUIT = card().circuit
 DOUBLE = torch.float64
-NETWORK = written(study(network={"hidden": (14, 5)}), features=30)
+NETWORK = written(study(network={"hidden": (14, 5), "copies": (1, 3, 2)}), features=30)
+"""Layer 2 has 15 lines on two tiles, and layer 3 six."""
 NOMINAL = NETWORK.study.hardware.nominal
 FINE = Converter(bits=24, low=0.0, high=5.0)
 
@@ -56,7 +57,8 @@ def test_without_rounding_outputs_are_the_plain_product():
         states = torch.from_numpy(layer.states)
         g = ideal.program(experiments_of(placement, CIRCUIT, [NOMINAL], 8, states)).linear
         worth = float(g[states == 0].mean() - g[states == 1].mean())
-        expected = (placement.dealt(x) @ placement.weights(states).double()).sum(0)
+        partial = placement.dealt(x) @ placement.weights(states).double()
+        expected = added(layer, partial)
         assert float((network.sums(k, x) - expected * worth / layer.unit).abs().max()) < 2e-3
         gain = layer.unit / layer.g_norm
         x = expected * worth / layer.unit * gain + torch.from_numpy(layer.bias)
@@ -79,25 +81,38 @@ def test_in_software_weights_are_numbers():
             ).astype(float)
             for sign in (0, 1)
         )
-        total = sum(
-            x[:, list(group)] @ (plus - minus)[g, : len(group), : layer.outputs]
-            for g, group in enumerate(layer.groups)
-        )
+        used, lines = -(-layer.inputs // layer.groups), layer.outputs * layer.copies
+        partial = np.stack([
+            x[:, used * g : used * g + used]
+            @ (plus - minus)[g, : min(used, layer.inputs - used * g), :lines]
+            for g in range(layer.groups)
+        ])  # fmt: skip
+        total = added(layer, partial)
         x = total * layer.unit / layer.g_norm + layer.bias
         x = np.tanh(x) if k < 2 else x
     assert found.numpy() == pytest.approx(x, abs=1e-12)
 
 
 def layers_blocks(layer) -> int:
-    return -(-layer.outputs // 12)
+    return -(-layer.outputs * layer.copies // 12)
+
+
+def added(layer, partial):
+    """Partial sums [group, sample, line] over all groups and copies, line after line."""
+    total = 0 * partial[0, :, : layer.outputs]
+    for group in partial:
+        for line in range(layer.outputs * layer.copies):
+            total[:, line % layer.outputs] += group[:, line]
+    return total
 
 
 @pytest.mark.parametrize("level", ["linear", "full"])
-def test_currents_go_through_converters_and_amplifiers(level):
+@pytest.mark.parametrize("k", [0, 1])
+def test_currents_go_through_converters_and_amplifiers(level, k):
     """One layer, step by step, with the package's numpy converters."""
-    network, layer = on(level=level), NETWORK.layers[0]
+    network, layer = on(level=level), NETWORK.layers[k]
     placement = placement_of(layer)
-    x = samples()
+    x = samples(features=layer.inputs)
     reference = CIRCUIT.periphery.reference
     volts = exactly_quantised(x.numpy() * CIRCUIT.read_voltage + reference, CIRCUIT.dac) - reference
     dealt = placement.volts(torch.from_numpy(volts))
@@ -111,11 +126,11 @@ def test_currents_go_through_converters_and_amplifiers(level):
     pairs = currents[..., 0:24:2] - currents[..., 1:24:2]
     blocks = layers_blocks(layer)
     by_group = [
-        np.concatenate(list(pairs[g * blocks : (g + 1) * blocks]), axis=-1)[:, : layer.outputs]
-        for g in range(len(layer.groups))
+        np.concatenate(list(pairs[g * blocks : (g + 1) * blocks]), axis=-1)
+        for g in range(layer.groups)
     ]
-    expected = sum(by_group) / (layer.unit * CIRCUIT.read_voltage)
-    assert network.sums(0, x).numpy() == pytest.approx(expected, abs=1e-9)
+    expected = added(layer, np.stack(by_group)) / (layer.unit * CIRCUIT.read_voltage)
+    assert network.sums(k, x).numpy() == pytest.approx(expected, abs=1e-9)
 
 
 CONVERTERS = [
@@ -278,6 +293,16 @@ def test_the_correction_of_the_nominal_die_changes_nothing():
     reference, x = on(), samples(60)
     same = corrected(reference, reference, x)
     assert torch.allclose(same.outputs(x), reference.outputs(x), atol=1e-9)
+
+
+def test_corrected_weights_have_a_key_of_their_own():
+    reference, x = without_rounding(on()), samples(60)
+    weak, weaker = (corrected(scaled(reference, f, 0.0), reference, x) for f in (0.9, 0.8))
+    again = corrected(scaled(reference, 0.9, 0.0), reference, x)
+    assert len({n.weights.key for n in (reference, weak, weaker)}) == 3
+    assert again.weights.key == weak.weights.key
+    assert len(weak.weights.key) == 64
+    assert reference.weights.key == NETWORK.key  # left alone
 
 
 def test_the_correction_carries_over_to_other_samples_of_a_defective_die():

@@ -6,17 +6,17 @@ import torch
 
 from mtjspice.spec.training import TiledNetwork
 from mtjspice.train.model import THRESHOLD, TiledModel, activated, weighed, widths_of
-from mtjspice.train.tiles import Placement, dealt_out
+from mtjspice.train.tiles import Placement
 
 WIDTHS = (11, 6, 3)
-GROUPS, COPIES = (4, 1), (2, 1)
+GROUPS, COPIES = (4, 1), (1, 2)
 
 
 def model(seed: int = 1, **network) -> TiledModel:
-    """11 inputs, twice, in four groups of 6 and 5; then 6 in one."""
+    """11 inputs in four groups of 3, 3, 3 and 2; then 6 in one, and the outputs twice."""
     spec = TiledNetwork(**{"hidden": (6,), "groups": GROUPS, "copies": COPIES} | network)
     placements = [
-        Placement(dealt_out(n, g, c), n, m, rows=8, columns=9)
+        Placement(n, m, g, c, rows=8, columns=9)
         for n, m, g, c in zip(WIDTHS, WIDTHS[1:], GROUPS, COPIES, strict=False)
     ]
     made = TiledModel(spec, placements, torch.Generator().manual_seed(seed))
@@ -31,17 +31,19 @@ def samples(count: int, seed: int = 1) -> torch.Tensor:
 
 
 def by_hand(of: TiledModel, inputs: np.ndarray, matrices, count) -> np.ndarray:
-    """The documented formula, one group and one output after the other."""
+    """The documented formula, one group and one line after the other."""
     x = inputs
     for k, (placement, matrix) in enumerate(zip(of.placements, matrices, strict=True)):
         total = np.zeros((len(x), placement.outputs))
-        for g, group in enumerate(placement.groups):
-            for j in range(placement.outputs):
-                partial = sum(x[:, i] * float(matrix[g, row, j]) for row, i in enumerate(group))
-                total[:, j] += count(k, partial)
+        used = -(-placement.inputs // placement.groups)
+        for g in range(placement.groups):
+            group = range(g * used, min(g * used + used, placement.inputs))
+            for line in range(placement.outputs * placement.copies):
+                partial = sum(x[:, i] * float(matrix[g, row, line]) for row, i in enumerate(group))
+                total[:, line % placement.outputs] += count(k, partial)
         x = float(of.gain[k].detach()) * total + of.bias[k].detach().numpy()
         if k < len(matrices) - 1:
-            x = np.tanh(x) if of.network.activation == "tanh" else np.sign(x)
+            x = np.tanh(x) if of.network.activation == "tanh" else np.where(x >= 0, 1.0, -1.0)
     return x
 
 
@@ -83,13 +85,38 @@ def test_with_several_dies_consecutive_samples_meet_each():
 def test_idle_rows_do_not_count():
     made, x = model(), samples(5)
     placement = made.placements[0]
-    idle = (placement.index == placement.inputs)[..., None].expand(placement.shape)
-    assert idle.any()
+    idle = ~placement.real.expand(placement.shape)
+    assert idle.sum() == placement.outputs  # one row
     weights = made.weights()
     assert not weights[0][idle].any()
     spoilt = [torch.where(idle, 1e6, weights[0]), weights[1]]
     assert torch.equal(made.forward(x, spoilt), made.forward(x, weights))
     assert not made.latent[0].detach()[idle].any()
+
+
+def test_copies_of_outputs_are_added():
+    made, x = model(), samples(5)
+    hidden = torch.tanh(torch.rand(5, WIDTHS[1]))
+    first, second = torch.rand(2, 1, WIDTHS[1], WIDTHS[2])
+    both = made.summed(1, hidden, torch.cat([first, second], -1))
+    assert torch.allclose(both, hidden @ (first + second)[0], atol=1e-6)
+    assert made.bias[1].shape == (3,)
+    assert made.forward(x, made.weights()).shape == (5, 3)
+
+
+def test_copies_are_weighed_each_by_itself():
+    made = model(outlier=(0.0, 1.0))
+    hidden = torch.ones(1, WIDTHS[1])
+    matrix = torch.zeros(1, WIDTHS[1], 6)
+    matrix[0, 0, 1], matrix[0, :, 4] = 0.3, 100.0  # output 1: one copy spoilt
+    assert float(made.summed(1, hidden, matrix)[0, 1]) == pytest.approx(0.3, rel=0.02)
+
+
+def test_the_start_keeps_tanh_in_its_middle_whatever_the_copies():
+    made = model()
+    for gain, placement in zip(made.gain, made.placements, strict=True):
+        sums = placement.inputs * placement.copies
+        assert float(gain.detach()) == pytest.approx(1.2 / sums**0.5)
 
 
 @pytest.mark.parametrize(
@@ -173,9 +200,9 @@ def test_weighing_leaves_its_argument_alone():
 
 
 def test_sign_has_two_values_and_the_gradient_of_tanh():
-    x = torch.tensor([-3.0, -0.1, 0.2, 5.0], requires_grad=True)
+    x = torch.tensor([-3.0, -0.1, 0.0, 0.2, 5.0], requires_grad=True)
     signs = activated(x, "sign")
-    assert torch.allclose(signs, torch.tensor([-1.0, -1.0, 1.0, 1.0]))
+    assert torch.allclose(signs, torch.tensor([-1.0, -1.0, 1.0, 1.0, 1.0]))
     signs.sum().backward()
     assert torch.allclose(x.grad, 1 - torch.tanh(x.detach()) ** 2)
     assert torch.equal(activated(x, "tanh"), torch.tanh(x))

@@ -1,13 +1,12 @@
 import pytest
 import torch
-from unit.tiled import card, on_real_rows, surrogate, ternary
+from unit.tiled import card, surrogate, ternary
 
 from mtjspice.errors import CapacityError
 from mtjspice.spec import Defect
 from mtjspice.train.tiles import (
     Placement,
     TiledLayer,
-    dealt_out,
     experiments_of,
     place_layers,
 )
@@ -20,8 +19,8 @@ FULL_SCALE = 25 * 0.1 / CARD.circuit.crossbar.cell.mtj.r_p
 
 def placement(inputs: int = 30, outputs: int = 14, groups: int = 2, copies: int = 1, **changes):
     """On tiles of 25 x 25, or as the changes say."""
-    dealt = dealt_out(inputs, groups, copies)
-    return Placement(dealt, inputs, outputs, **{"rows": 25, "columns": 25, "first": 3} | changes)
+    tile = {"rows": 25, "columns": 25, "first": 3} | changes
+    return Placement(inputs, outputs, groups, copies, **tile)
 
 
 def layer(*dies, **changes) -> TiledLayer:
@@ -37,7 +36,13 @@ def layer(*dies, **changes) -> TiledLayer:
 
 
 def random_weights(of: TiledLayer) -> torch.Tensor:
-    return on_real_rows(of.placement, ternary(*of.placement.shape))
+    return ternary(*of.placement.shape) * of.placement.real
+
+
+def split(of: Placement) -> list[range]:
+    """The inputs of each group."""
+    first = range(0, of.inputs, of.used)
+    return [range(k, min(k + of.used, of.inputs)) for k in first]
 
 
 def test_the_network_of_the_paper_fits_one_die_exactly():
@@ -56,72 +61,74 @@ def test_a_network_that_does_not_fit_says_what_it_needs():
 
 
 @pytest.mark.parametrize(
-    ("groups", "copies", "least"),
-    [((3, 4), None, 4), ((7, 4), (2, 1), 8), ((9, 4), (2, 1), 8)],
-    ids=["too few", "too few for copies", "no multiple of copies"],
+    ("inputs", "groups"),
+    [(100, 3), (100, 1), (100, 40), (6, 4), (3, 4), (1, 2)],
+    ids=[
+        "too few",
+        "one",
+        "the last twenty empty",
+        "the last empty",
+        "more than inputs",
+        "one input",
+    ],
 )
-def test_groups_that_cannot_hold_the_inputs_say_how_many_are_needed(groups, copies, least):
-    with pytest.raises(CapacityError, match=rf"at least {least} groups of 25 rows") as caught:
-        place_layers((100, 84, 10), CARD.circuit, 999, groups, copies)
+def test_groups_too_few_or_empty_are_refused(inputs, groups):
+    least = -(-inputs // 25)
+    words = (
+        f"{inputs} inputs need at least {least} groups on tiles of 25 rows, and every group must"
+    )
+    with pytest.raises(CapacityError, match=words) as caught:
+        place_layers((inputs, 84, 10), CARD.circuit, 999, (groups, 4))
     assert caught.value.key == "groups of layer 1"
-    assert caught.value.value == groups[0]
+    assert caught.value.value == groups
+    assert caught.value.exit_code == 2
+
+
+def test_as_many_groups_as_inputs_are_the_most():
+    (made, _) = place_layers((7, 12, 3), CARD.circuit, 999, (7, 1))
+    assert (made.groups, made.used, made.tiles) == (7, 1, 7)
+    assert made.real.all()
+
+
+def test_copies_take_lines_and_not_rows():
+    """The redundant shape of borders2024: 50 inputs, 96 hidden, the outputs four times."""
+    first, last = place_layers((50, 96, 10), CARD.circuit, 32, copies=(1, 4))
+    assert (first.groups, first.lines, first.blocks, first.tiles) == (2, 96, 8, 16)
+    assert (last.groups, last.lines, last.blocks, last.tiles) == (4, 40, 4, 16)
+    assert last.shape == (4, 24, 40)
+    assert last.first == 16
 
 
 def test_tiles_without_room_for_a_pair_are_refused():
     narrow = CARD.circuit.replace(crossbar=CARD.circuit.crossbar.replace(columns=1))
-    with pytest.raises(CapacityError, match="needs two columns"):
+    with pytest.raises(CapacityError, match="a weight is a pair of columns"):
         place_layers((3, 2), narrow, 32)
 
 
-@pytest.mark.parametrize(("groups", "copies"), [(None, None), ((6, 8), None), ((8, 8), (2, 2))])
+@pytest.mark.parametrize("groups", [None, (6, 7, 5), (4, 6, 2)])
+@pytest.mark.parametrize("copies", [None, (2, 1, 3)])
 def test_placed_layers_follow_each_other_and_hold_every_input(groups, copies):
-    placed = place_layers((100, 84, 30, 10), CARD.circuit, 999, groups and (*groups, 4),
-                          copies and (*copies, 1))  # fmt: skip
+    placed = place_layers((100, 84, 30, 10), CARD.circuit, 999, groups, copies)
     first = 0
     for k, one in enumerate(placed):
         assert one.first == first
         first += one.tiles
-        assert max(map(len, one.groups)) <= 25
-        many = copies[k] if copies and k < 2 else 1
-        held = sorted(i for group in one.groups for i in group)
-        assert held == sorted(list(range(one.inputs)) * many)
-
-
-@pytest.mark.parametrize("inputs", [1, 3, 30, 84, 100])
-@pytest.mark.parametrize("each", [1, 2, 4, 5])
-@pytest.mark.parametrize("copies", [1, 2, 3])
-def test_every_input_is_dealt_as_often_as_asked_and_evenly(inputs, each, copies):
-    dealt = dealt_out(inputs, each * copies, copies)
-    assert len(dealt) == each * copies
-    for copy in range(copies):
-        hand = dealt[copy * each : (copy + 1) * each]
-        assert sorted(i for group in hand for i in group) == list(range(inputs))
-        sizes = [len(group) for group in hand]
-        assert max(sizes) - min(sizes) <= 1
-        assert max(sizes) == -(-inputs // each)
-
-
-@pytest.mark.parametrize("each", [4, 5, 7])
-def test_the_second_copy_of_an_input_is_in_other_company(each):
-    inputs = each * each  # as many groups as an input has neighbours in one
-    dealt = dealt_out(inputs, 2 * each, 2)
-    for i in range(inputs):
-        first, second = (set(group) - {i} for group in dealt if i in group)
-        assert not first & second
-
-
-def test_neighbours_come_to_different_groups():
-    dealt = dealt_out(100, 4)
-    where = {i: g for g, group in enumerate(dealt) for i in group}
-    assert all(where[i] != where[i + 1] for i in range(99))
+        assert one.copies == (copies[k] if copies else 1)
+        assert one.groups == (groups[k] if groups else -(-one.inputs // 25))
+        assert one.tiles == one.groups * -(-one.outputs * one.copies // 12)
+        assert [i for group in split(one) for i in group] == list(range(one.inputs))
+        assert len(split(one)) == one.groups
+        assert max(map(len, split(one))) == one.used <= 25
+        held = [int(rows.sum()) for rows in one.real]
+        assert held == [len(group) for group in split(one)]
 
 
 def test_states_are_those_of_the_weights():
-    small = Placement(groups=((0, 1), (2,)), inputs=3, outputs=2, rows=2, columns=3)
+    small = Placement(inputs=3, outputs=2, groups=2, copies=1, rows=2, columns=3)
     weights = torch.tensor([[[1.0, 0.0], [-1.0, 1.0]], [[0.0, -1.0], [1.0, 1.0]]])
-    assert small.blocks == (2, 2)
+    assert (small.pairs, small.lines, small.used, small.blocks, small.tiles) == (1, 2, 2, 2, 4)
     assert small.shape == (2, 2, 2)
-    assert small.index.tolist() == [[0, 1], [2, 3]]
+    assert small.real.squeeze(-1).tolist() == [[True, True], [True, False]]
     # Tile by tile: inputs 0 and 1, outputs 0, then 1; then input 2. The last column is not used,
     # nor is the second row of the second group, whatever its weights say.
     assert small.states(weights).tolist() == [
@@ -134,11 +141,18 @@ def test_states_are_those_of_the_weights():
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"inputs": 31}, {"outputs": 12}, {"groups": 6, "copies": 2}, {"columns": 24, "rows": 16}],
+    [
+        {},
+        {"inputs": 31},
+        {"outputs": 12},
+        {"groups": 6, "copies": 2},
+        {"columns": 24, "rows": 16},
+        {"inputs": 31, "copies": 3, "groups": 4},
+    ],
 )
 def test_weights_are_found_again_in_their_states(changes):
     made = placement(**changes)
-    weights = on_real_rows(made, ternary(*made.shape)).float()
+    weights = (ternary(*made.shape) * made.real).float()
     states = made.states(weights)
     assert states.shape == (made.tiles, made.rows, made.columns)
     assert torch.equal(made.weights(states), weights)
@@ -155,18 +169,50 @@ def test_idle_cells_are_antiparallel():
     assert states[1::2, :, 4:].all()  # outputs 12 and 13 are on the second tile of each group
 
 
-@pytest.mark.parametrize("changes", [{}, {"inputs": 31}, {"groups": 6, "copies": 3}])
+def test_copies_of_outputs_are_packed_onto_the_tiles_of_a_group():
+    small = Placement(inputs=2, outputs=3, groups=1, copies=2, rows=2, columns=8)
+    weights = torch.tensor([[[1.0, -1.0, 1.0, -1.0, 1.0, 1.0], [0.0] * 6]])
+    # 6 lines of 4 on a tile: outputs 0, 1, 2 and the second copy of 0; then those of 1 and 2.
+    assert small.shape == (1, 2, 6)
+    assert small.tiles == small.blocks == 2
+    assert small.states(weights)[:, 0].tolist() == [
+        [0, 1, 1, 0, 0, 1, 1, 0],
+        [0, 1, 0, 1, 1, 1, 1, 1],
+    ]
+    currents = torch.zeros(2, 1, 8)
+    currents[0, 0, 6], currents[1, 0, 1] = 5.0, 7.0  # (+) of output 0 again, (−) of output 1 again
+    assert small.partial_sums(currents).tolist() == [[[0, 0, 0, 5, -7, 0]]]
+
+
+def test_partial_sums_are_added_over_groups_and_copies():
+    made = placement(copies=3)
+    partial = torch.rand(2, 7, 42, dtype=torch.float64)
+    found = made.summed(partial)
+    assert found.shape == (7, 14)
+    for j in range(14):
+        expected = sum(partial[g, :, j + 14 * c] for g in range(2) for c in range(3))
+        assert torch.allclose(found[:, j], expected)
+    several = torch.stack([partial, 2 * partial])  # dies
+    assert torch.allclose(made.summed(several), torch.stack([found, 2 * found]))
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"inputs": 31}, {"groups": 6, "copies": 3}, {"inputs": 31, "copies": 2}]
+)
 def test_an_ideal_product_goes_through_tiles_unchanged(changes):
     made = placement(**changes)
-    weights = on_real_rows(made, ternary(*made.shape))
+    weights = ternary(*made.shape) * made.real
     inputs = torch.rand(7, made.inputs, dtype=torch.float64)
     conductance = 1.0 - made.states(weights).double()  # P is 1, AP is 0
     partial = made.partial_sums(made.volts(inputs) @ conductance)
-    assert partial.shape == (len(made.groups), 7, 14)
-    for group, found, mine in zip(made.groups, partial, weights, strict=True):
+    assert partial.shape == (made.groups, 7, made.lines)
+    for group, found, mine in zip(split(made), partial, weights, strict=True):
         assert torch.allclose(found, inputs[:, list(group)] @ mine[: len(group)])
     plus, minus = made.signed(conductance)
     assert torch.equal(plus - minus, weights)
+    copies = [weights.flatten(0, 1)[: made.inputs, c * 14 : c * 14 + 14]
+              for c in range(made.copies)]  # fmt: skip
+    assert torch.allclose(made.summed(partial), inputs @ sum(copies))
 
 
 def test_idle_rows_are_given_no_voltage():

@@ -12,7 +12,7 @@ from mtjspice.spec.rates import DefectRates
 from mtjspice.spec.training import Hardware, TiledNetwork, Training, TrainingStudy
 from mtjspice.surrogate.card import Card, load_card
 from mtjspice.surrogate.model import Surrogate
-from mtjspice.train.tiles import Placement, place_layers
+from mtjspice.train.tiles import place_layers
 
 NO_DEFECTS = DefectRates(short=0, stuck_p=0, stuck_ap=0, dead_lines=0)
 HEAVY = DefectRates(short=0.004, stuck_p=0.02, stuck_ap=0.02, dead_lines=1.0)
@@ -63,11 +63,6 @@ def ternary(*shape: int, seed: int = 1) -> torch.Tensor:
     return torch.randint(-1, 2, shape, generator=chance).double()
 
 
-def on_real_rows(placement: Placement, weights: torch.Tensor) -> torch.Tensor:
-    """Weights with those of idle rows set to 0."""
-    return weights * (placement.index < placement.inputs)[..., None]
-
-
 def written(of: TrainingStudy, features: int = 8, classes: int = 3, seed: int = 1):
     """A network of random weights as if it had been trained for the shipped die."""
     chance = np.random.default_rng(seed)
@@ -76,12 +71,13 @@ def written(of: TrainingStudy, features: int = 8, classes: int = 3, seed: int = 
     placements = place_layers(widths, card().circuit, tiles, of.network.groups, of.network.copies)
     layers = []
     for k, placement in enumerate(placements):
-        weights = on_real_rows(placement, ternary(*placement.shape, seed=seed + k))
+        weights = ternary(*placement.shape, seed=seed + k) * placement.real
         layers.append(
             ProgrammedLayer(
-                groups=placement.groups,
                 inputs=placement.inputs,
                 outputs=placement.outputs,
+                groups=placement.groups,
+                copies=placement.copies,
                 first=placement.first,
                 states=placement.states(weights).numpy(),
                 unit=7e-5,

@@ -1,0 +1,46 @@
+"""One set of weights for every die: draw dies, keep their maps, train twice, compare.
+
+    python examples/die20k/train_for_all_dies.py [FOLDER]
+
+With the small digits of scikit-learn, so that it takes seconds; MNIST takes a minute.
+"""
+
+import sys
+from pathlib import Path
+from statistics import fmean
+
+from mtjspice.data.defects import load_dies, save_dies
+from mtjspice.data.mnist import read_small_digits
+from mtjspice.device.dies import draw_dies
+from mtjspice.spec import Training, TrainingStudy, read_spec
+from mtjspice.surrogate.card import load_card
+from mtjspice.surrogate.model import Surrogate
+from mtjspice.train.fit import train
+from mtjspice.train.hardware import error_of, on_dies, tensors
+
+EPOCHS = 60
+
+
+def main(folder: Path) -> None:
+    study = read_spec(Path(__file__).parent / "training.toml", TrainingStudy)
+    hardware, samples = study.hardware, read_small_digits()
+    surrogate = Surrogate(load_card(hardware.card), "full")
+
+    # Six dies from a seed, each with a defect map of its own, as CSV.
+    shape = surrogate.card.circuit.crossbar.shape
+    drawn = draw_dies(hardware.spread, hardware.rates, shape, hardware.tiles, count=6, seed=7)
+    save_dies(folder, drawn)
+    dies = load_dies(folder, shape, hardware.tiles)
+    print(f"{folder}: {[len(die.defects) for die in dies]} defects")
+
+    # The same network, as if the array were ideal and for the statistics of dies.
+    images, labels = tensors(samples, ~samples.train)
+    for method in ("ideal", "statistics-aware"):
+        recipe = Training(method=method, epochs=EPOCHS, batch=64)
+        weights = train(study.replace(training=recipe), samples, surrogate)
+        errors = [error_of(on_dies(weights, surrogate, [die]), images, labels) for die in dies]
+        print(f"{method}: {100 * fmean(errors):.1f} % wrong, worst die {100 * max(errors):.1f} %")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("out/dies"))

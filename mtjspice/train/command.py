@@ -1,0 +1,107 @@
+"""What `mtjspice train` does: one network from its study to programmed tiles, judged."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from mtjspice.data.defects import dies_from
+from mtjspice.data.figures import Figure
+from mtjspice.data.files import write_text
+from mtjspice.data.mnist import find_mnist
+from mtjspice.data.weights import ProgrammedNetwork
+from mtjspice.errors import InputError
+from mtjspice.spec.training import TrainingStudy
+from mtjspice.surrogate.card import load_card
+from mtjspice.train.fit import Progress
+from mtjspice.train.orders import Dies, Order, fill, judge_training
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training came to.
+
+    Attributes:
+        title: of the table of figures.
+        weights: as saved.
+        figures: how they do.
+        warnings: what to know of them.
+    """
+
+    title: str
+    weights: ProgrammedNetwork
+    figures: list[Figure]
+    warnings: list[str]
+
+    @property
+    def passed(self) -> bool:
+        """Nothing was promised."""
+        return True
+
+
+def run_training(
+    study: TrainingStudy,
+    folder: Path,
+    *,
+    dies: Path | None = None,
+    start: Path | None = None,
+    mnist: Path | None = None,
+    digits: bool = False,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Train, unless `folder` holds these very weights; judge; write ``report.json`` beside them.
+
+    Args:
+        study: what is trained.
+        folder: of the weights, made if it is missing; a checkpoint lies there meanwhile.
+        dies: folder of dies or a defect map, for ``hardware-aware``.
+        start: folder of weights to start from.
+        mnist: folder of MNIST; what it lacks is downloaded.
+        digits: use the small bundled digits.
+        progress: told of each epoch.
+
+    Raises:
+        InputError: if anything given is wrong, or the loss diverges.
+    """
+    own = _own_dies(study, dies)
+    data, warnings = (None, []) if digits else find_mnist(mnist, folder.parent / "mnist")
+    weights = fill(Order(study, folder, own, start), data, progress)
+    figures = judge_training(weights, folder, data, own)
+    title = f"{study.name}, {study.training.method}: {weights.data}"
+    report = {
+        "study": title,
+        "warnings": warnings,
+        "figures": [figure.as_dict() for figure in figures],
+        "loss": list(weights.loss),
+        "key": weights.key,
+    }
+    write_text(folder / "report.json", json.dumps(report, indent=1) + "\n")
+    return Outcome(title, weights, figures, warnings)
+
+
+def _own_dies(study: TrainingStudy, path: Path | None) -> Dies:
+    """The dies that a network is trained for.
+
+    Raises:
+        InputError: if there are too few, or some that nothing is to be done with.
+    """
+    hardware = study.hardware
+    if study.training.method != "hardware-aware":
+        if path is not None:
+            raise InputError(
+                source="--dies", value=str(path),
+                allowed=f"only hardware-aware training is for given dies, not "
+                f"{study.training.method}; add --method hardware-aware",
+            )  # fmt: skip
+        return ()
+    if path is None:
+        raise InputError(
+            source="--dies",
+            allowed="hardware-aware training needs a die: a folder of dies, or a defect map (CSV)",
+        )
+    shape = load_card(hardware.card).circuit.crossbar.shape
+    found = dies_from(path, hardware.spread, shape, hardware.tiles)
+    if len(found) < hardware.dies:
+        raise InputError(
+            source=path, value=len(found), allowed=f"the network spans {hardware.dies} dies"
+        )
+    return found[: hardware.dies]

@@ -1,0 +1,119 @@
+"""`mtjspice train` from its spec to programmed tiles."""
+
+import json
+
+import pytest
+
+from mtjspice import cli
+from mtjspice.data.weights import load_weights
+
+SPEC = """
+name = "small"
+seed = 3
+[network]
+hidden = [12]
+inputs = 25
+[hardware]
+tiles = 4
+[hardware.rates]
+short = 0.002
+[training]
+epochs = 6
+batch = 64
+learning_rate = 0.05
+"""
+
+
+@pytest.fixture
+def spec(tmp_path):
+    path = tmp_path / "training.toml"
+    path.write_text(SPEC)
+    return path
+
+
+def train(monkeypatch, *arguments) -> int:
+    monkeypatch.setattr("sys.argv", ["mtjspice", "train", *map(str, arguments), "--digits"])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    return caught.value.code or 0
+
+
+def figures(folder) -> dict[str, float]:
+    content = json.loads((folder / "report.json").read_text())
+    return {figure["name"]: figure["value"] for figure in content["figures"]}
+
+
+def test_weights_are_trained_judged_and_found_again(monkeypatch, capsys, spec, tmp_path):
+    out = tmp_path / "out"
+    assert train(monkeypatch, spec, "--out", out) == 0
+    assert "mean error, 12 drawn dies" in capsys.readouterr().out
+    first, about = load_weights(out), (out / "weights.json").stat().st_mtime_ns
+    assert first.study.seed == 3
+    assert len(first.loss) == 6
+    assert first.loss[-1] < first.loss[0]
+    assert 0 < figures(out)["error, software"] < 0.8
+    assert not (out / "checkpoint.safetensors").exists()
+    # Once more: the same weights are found, and nothing is written over them.
+    assert train(monkeypatch, spec, "--out", out, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["key"] == first.key
+    assert (out / "weights.json").stat().st_mtime_ns == about
+    # Another seed is another training.
+    assert train(monkeypatch, spec, "--out", out, "--seed", 4) == 0
+    assert load_weights(out).key != first.key
+
+
+def test_training_for_a_die_starts_from_weights_and_its_map(monkeypatch, spec, tmp_path):
+    start, out, path = tmp_path / "start", tmp_path / "own", tmp_path / "map.csv"
+    path.write_text("kind,tile,row,column\nshort,0,3,4\ndead_row,0,7,\nshort,2,2,2\n")
+    assert train(monkeypatch, spec, "--method", "ideal", "--out", start) == 0
+    for_die = ("--method", "hardware-aware", "--dies", path, "--start", start)
+    assert train(monkeypatch, spec, *for_die, "--out", out) == 0
+    assert load_weights(out).study.training.method == "hardware-aware"
+    assert figures(out)["error, own die"] < figures(start)["error, software"] + 0.1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--method", "hardware-aware"), ("--dies", "needs a die")),
+        (("--dies", "map.csv"), ("--dies", "only hardware-aware")),
+        (("--method", "clairvoyant"), ("--method", "clairvoyant", "statistics-aware")),
+        (("--start", "nowhere"), ("nowhere", "does not hold weights")),
+        (("--method", "hardware-aware", "--dies", "missing.csv"), ("missing.csv", "cannot be read")),
+        (("--method", "hardware-aware", "--dies", "map.csv"), ("map.csv", "tile", "9", "0 to 3")),
+    ],
+)
+def test_bad_input_names_what_is_wrong_and_writes_nothing(
+    monkeypatch, capsys, spec, tmp_path, arguments, named
+):
+    (tmp_path / "map.csv").write_text("kind,tile,row,column\nshort,9,3,4\n")
+    monkeypatch.chdir(tmp_path)
+    assert train(monkeypatch, spec, *arguments, "--out", tmp_path / "out") == 2
+    message = capsys.readouterr().err
+    for word in named:
+        assert word in message
+    assert not (tmp_path / "out" / "weights.json").exists()
+
+
+def test_a_network_that_does_not_fit_says_how_many_tiles_it_needs(
+    monkeypatch, capsys, spec, tmp_path
+):
+    spec.write_text(SPEC.replace("hidden = [12]", "hidden = [84]"))
+    assert train(monkeypatch, spec, "--out", tmp_path / "out") == 2
+    assert "needs 11 tiles of 25 x 25; the dies have 4" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_diverging_training_stops_and_says_so(monkeypatch, capsys, spec, tmp_path):
+    spec.write_text(SPEC.replace("learning_rate = 0.05", "learning_rate = 1e9"))
+    assert train(monkeypatch, spec, "--out", tmp_path / "out") == 2
+    message = capsys.readouterr().err
+    assert "training.learning_rate" in message
+    assert "diverged in epoch" in message
+    assert not (tmp_path / "out" / "weights.json").exists()
+
+
+def test_the_spec_file_is_named_in_errors(monkeypatch, capsys, spec, tmp_path):
+    spec.write_text(SPEC + "speed = 3\n")
+    assert train(monkeypatch, spec, "--out", tmp_path / "out") == 2
+    assert "training.toml: training.speed = 3" in capsys.readouterr().err

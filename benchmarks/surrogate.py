@@ -39,7 +39,6 @@ from mtjspice.surrogate import nodal
 from mtjspice.surrogate.access import AccessModel
 from mtjspice.surrogate.array import array_of, at_rest
 from mtjspice.surrogate.expansion import expand
-from mtjspice.surrogate.model import Surrogate
 
 DIE20K = REPOSITORY / "examples" / "die20k" / "calibration.toml"
 GATED = Path(__file__).parent / "gated.toml"

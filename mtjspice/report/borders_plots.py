@@ -35,6 +35,8 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "stuck_ap": ("#e0a100", "v"),
 }
 """Colour and mark of each kind of defect of a junction."""
+LEAST = 0.01
+"""Per cent; no error at all is drawn there, on a logarithmic axis."""
 NAMES: Mapping[str, str] = {
     "short": "short",
     "open": "open",
@@ -53,7 +55,7 @@ def dies_plot(found: "Findings", base: float) -> str:
     with picture(9.5, 4.2) as (canvas, (axis,)):
         chance = np.random.default_rng(0)  # spreads points that would lie on each other
         for k, (kind, judged) in enumerate(found.dies.items()):
-            errors = 100 * judged.errors.ravel()
+            errors = np.maximum(100 * judged.errors.ravel(), LEAST)
             colour, _, mark = LOOKS[kind]
             across = k + 0.3 * (chance.random(errors.size) - 0.5)
             axis.plot(across, errors, mark, ms=4, color=colour, alpha=0.55, lw=0, mew=0)
@@ -164,7 +166,8 @@ def map_plot(die: Die, tiles: int, shape: tuple[int, int]) -> str:
         axis.set_ylim(down * (rows + gap), -4)
         axis.set_aspect("equal")
         axis.axis("off")
-        axis.legend(frameon=False, ncols=5, loc="upper center", bbox_to_anchor=(0.5, 0.0))
+        if shown:
+            axis.legend(frameon=False, ncols=5, loc="upper center", bbox_to_anchor=(0.5, 0.0))
         return as_svg(canvas)
 
 

@@ -68,6 +68,8 @@ class Sweeps(Spec):
     def _check_retrained(self) -> Self:
         if not set(self.retrained) <= set(self.shorts):
             raise ValueError(f"retrained {list(self.retrained)} must be among shorts")
+        if self.along[0] != 0 or 1.0 not in self.along:
+            raise ValueError(f"along {list(self.along)} must begin with 0 and have 1")
         return self
 
 

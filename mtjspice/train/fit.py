@@ -21,6 +21,7 @@ from mtjspice.surrogate.model import Surrogate
 from mtjspice.train.checkpoint import State, load_checkpoint, save_checkpoint
 from mtjspice.train.faults import CellUnits, Pool, draw_pool
 from mtjspice.train.model import TiledModel, widths_of
+from mtjspice.train.threads import one_thread
 from mtjspice.train.tiles import Placement, TiledLayer, place_layers, placement_of
 from mtjspice.train.units import cell_units, nominal
 
@@ -84,12 +85,8 @@ def train(
         CapacityError: if the network does not fit the dies.
         InputError: if the loss diverges; the last good checkpoint is kept.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # small matrices: a second thread only waits, and sums in other order
-    try:
+    with one_thread():
         return Session(study, samples, surrogate, dies, start, checkpoint).run(progress)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def placed(study: TrainingStudy, samples: Samples, surrogate: Surrogate) -> list[Placement]:

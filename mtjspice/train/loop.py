@@ -9,6 +9,7 @@ import torch
 from mtjspice.data.network import Layer, Network, pair_states
 from mtjspice.data.samples import Samples
 from mtjspice.spec.study import PopulationNetwork, TrainedNetwork, Training
+from mtjspice.train.threads import one_thread
 
 Progress = Callable[[int, int], None]
 """Called with (epochs done, epochs asked for)."""
@@ -34,12 +35,8 @@ def train_networks(
     inputs = torch.from_numpy(samples.inputs[samples.train])
     labels = torch.from_numpy(samples.labels[samples.train])
     widths = (inputs.shape[1], *spec.hidden, len(samples.classes))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # small matrices: a second thread only waits, and sums in other order
-    try:
+    with one_thread():
         weights, biases, loss = _descend(spec, count, widths, inputs, labels, seed, progress)
-    finally:
-        torch.set_num_threads(threads)
     kept = range(count) if many else (int(loss.argmin()),)
     return [
         Network(

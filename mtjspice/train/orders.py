@@ -33,6 +33,7 @@ from mtjspice.train.hardware import (
     reader,
     tensors,
 )
+from mtjspice.train.threads import one_thread
 
 Dies = tuple[Die, ...]
 """Those that one network spans."""
@@ -169,12 +170,8 @@ def answer(question: Question, data: Path | None, store: Path) -> Answer:
     path = store / f"{_key(question, weights)}.json"
     if path.exists():
         return Answer(**{k: tuple(v) for k, v in json.loads(path.read_text()).items()})
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         found = _judged(question, weights, read_digits(data))
-    finally:
-        torch.set_num_threads(threads)
     write_text(path, json.dumps({"errors": found.errors, "corrected": found.corrected}) + "\n")
     return found
 
@@ -200,7 +197,7 @@ def nominal_dies(study: TrainingStudy) -> Dies:
 
 
 def _key(question: Question, weights: ProgrammedNetwork) -> str:
-    parts = [weights.key, question.level, str(question.correction)]
+    parts = [weights.key, question.level, str(question.correction), str(len(question.reference))]
     parts += [die.key() for dies in (question.reference, *question.dies) for die in dies]
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
@@ -225,13 +222,12 @@ def losses_along(
     Returns:
         [draw][share].
     """
-    torch.set_num_threads(1)
     weights = load_weights(folder)
     known = read_digits(data)
     inputs, labels = (x[:samples] for x in tensors(known, ~known.train))
     surrogate = Surrogate(load_card(weights.study.hardware.card), "linear")
     rows = []
-    with torch.no_grad():
+    with one_thread(), torch.no_grad():
         nominal = programmed(weights, surrogate, nominal_dies(weights.study), torch.float32)
         for dies in draws:
             drawn = programmed(weights, surrogate, dies, torch.float32)

@@ -79,7 +79,10 @@ def test_training_for_a_die_starts_from_weights_and_its_map(monkeypatch, spec, t
         (("--dies", "map.csv"), ("--dies", "only hardware-aware")),
         (("--method", "clairvoyant"), ("--method", "clairvoyant", "statistics-aware")),
         (("--start", "nowhere"), ("nowhere", "does not hold weights")),
-        (("--method", "hardware-aware", "--dies", "missing.csv"), ("missing.csv", "cannot be read")),
+        (
+            ("--method", "hardware-aware", "--dies", "missing.csv"),
+            ("missing.csv", "cannot be read"),
+        ),
         (("--method", "hardware-aware", "--dies", "map.csv"), ("map.csv", "tile", "9", "0 to 3")),
     ],
 )

@@ -7,14 +7,13 @@ missing or failed.
 import functools
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -23,8 +22,8 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
 
+from mtjspice import tables
 from mtjspice.device.trial import tile_experiment
 from mtjspice.errors import InputError, MtjspiceError
 from mtjspice.spec import (
@@ -36,7 +35,6 @@ from mtjspice.spec import (
     changed,
     read_spec,
 )
-from mtjspice.units import si
 
 HELP = """
 Simulate arrays of magnetic tunnel junctions in ngspice, and the networks that live in them.
@@ -91,9 +89,9 @@ def run(
     with _about(spec), _progress() as tell:
         outcome = run_study(study, folder, solutions=solutions, jobs=jobs, progress=tell)
     if as_json:
-        _print_json(json.loads((folder / "report.json").read_text()))
+        tables.print_json(json.loads((folder / "report.json").read_text()))
     else:
-        _print_outcome(study, outcome)
+        tables.print_outcome(study, outcome)
     raise typer.Exit(0 if outcome.passed else 1)
 
 
@@ -147,9 +145,9 @@ def simulate(
     if out is not None:
         save_result(result, out / "result.nc")
     if as_json:
-        _print_json({"attrs": result.attrs, "current": result["current"].to_numpy().tolist()})
+        tables.print_json({"attrs": result.attrs, "current": result["current"].to_numpy().tolist()})
     else:
-        _print_currents(result)
+        tables.print_currents(result)
 
 
 @app.command()
@@ -170,9 +168,9 @@ def calibrate(
     with _about(spec), _progress() as tell:
         outcome = run_calibration(calibration, folder, jobs=jobs, progress=tell)
     if as_json:
-        _print_json(json.loads((folder / "report.json").read_text()))
+        tables.print_json(json.loads((folder / "report.json").read_text()))
     else:
-        _print_calibration(outcome)
+        tables.print_calibration(outcome)
     raise typer.Exit(0 if outcome.passed else 1)
 
 
@@ -207,9 +205,9 @@ def train(
             progress=functools.partial(tell, "training"),
         )  # fmt: skip
     if as_json:
-        _print_json(json.loads((folder / "report.json").read_text()))
+        tables.print_json(json.loads((folder / "report.json").read_text()))
     else:
-        _print_figures(outcome.title, outcome, folder / "report.json", outcome.warnings)
+        tables.print_figures(outcome.title, outcome, folder / "report.json", outcome.warnings)
 
 
 @reproduce.command()
@@ -233,9 +231,9 @@ def goodwill2022(
             jobs=jobs, progress=tell,
         )  # fmt: skip
     if as_json:
-        _print_json(json.loads((folder / "report.json").read_text()))
+        tables.print_json(json.loads((folder / "report.json").read_text()))
     else:
-        _print_figures(story.title, story, folder / "report.html")
+        tables.print_figures(story.title, story, folder / "report.html")
     raise typer.Exit(0 if story.passed else 1)
 
 
@@ -258,9 +256,9 @@ def borders2024(
             folder, quick=quick, mnist=mnist, digits=digits, seed=seed, jobs=jobs, progress=tell
         )
     if as_json:
-        _print_json(json.loads((folder / "report.json").read_text()))
+        tables.print_json(json.loads((folder / "report.json").read_text()))
     else:
-        _print_figures(story.title, story, folder / "report.html", story.warnings)
+        tables.print_figures(story.title, story, folder / "report.html", story.warnings)
     raise typer.Exit(0 if story.passed else 1)
 
 
@@ -271,14 +269,9 @@ def doctor(as_json: AsJson = False) -> None:
 
     findings = examine()
     if as_json:
-        _print_json([finding.__dict__ for finding in findings])
+        tables.print_json([finding.__dict__ for finding in findings])
     else:
-        table = Table(title="mtjspice doctor")
-        for heading in ("part", "found", "what to do"):
-            table.add_column(heading, overflow="fold")
-        for finding in findings:
-            table.add_row(finding.part, finding.found, finding.advice or "nothing")
-        Console().print(table)
+        tables.print_findings(findings)
     raise typer.Exit(0 if all(finding.usable for finding in findings) else 3)
 
 
@@ -320,97 +313,6 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
             progress.update(bars[what], completed=done, total=total)
 
         yield tell
-
-
-def _print_outcome(study: Study, outcome: Any) -> None:
-    """The short table that a run ends with."""
-    console = Console()
-    table = Table(title=escape(study.name))
-    for heading in ("level", "best G_norm", "all samples", "training", "test"):
-        table.add_column(heading, justify="left" if heading == "level" else "right")
-    value = {figure.name: figure.value for figure in outcome.figures}
-    for level in ("ideal", "ngspice"):
-        shares = (value[f"accuracy, {s} samples, {level}"] for s in ("all", "train", "test"))
-        table.add_row(
-            level, f"{value[f'best G_norm, {level}']:g}", *(f"{100 * s:.2f} %" for s in shares)
-        )
-    console.print(table)
-    c = outcome.comparison
-    console.print(f"flips, ideal to ngspice: {len(c.flips)} of {c.ideal.predicted.size} classes")
-    for figure in outcome.figures:
-        if figure.limit:
-            holds = "holds" if figure.holds else "BROKEN"
-            console.print(f"limit: {figure.name}: {figure.value:.4g} {figure.limit}: {holds}")
-    for warning in outcome.warnings:
-        console.print(f"warning: {warning}", soft_wrap=True, markup=False)
-    seconds = ", ".join(f"{name} {s:.1f} s" for name, s in outcome.times.items())
-    console.print(f"times: {seconds}")
-    console.print(f"report: {outcome.report}", soft_wrap=True, markup=False)
-    console.print(f"verdict: {'PASS' if outcome.passed else 'FAIL'}")
-
-
-def _print_calibration(outcome: Any) -> None:
-    """The held-out errors of a card."""
-    console = Console()
-    table = Table(title=escape(f"{outcome.card.name}: surrogate − ngspice, % of full scale"))
-    for heading in ("what is new", "level", "tiles", "RMS", "99.9 %", "largest", "equal signs"):
-        table.add_column(
-            heading, justify="left" if heading in ("what is new", "level") else "right"
-        )
-    for line in outcome.card.errors:
-        errors = (f"{100 * x:.4f}" for x in (line.rms, line.p999, line.maximum))
-        signs = "" if line.equal_signs is None else f"{100 * line.equal_signs:.3f} %"
-        table.add_row(line.group, line.level, str(line.tiles), *errors, signs)
-    console.print(table)
-    for figure in outcome.figures:
-        if figure.limit:
-            holds = "holds" if figure.holds else "BROKEN"
-            value = figure.value if isinstance(figure.value, str) else f"{figure.value:.4g}"
-            console.print(f"limit: {figure.name}: {value} {figure.limit}: {holds}")
-    for failure in outcome.failures:
-        console.print(f"warning: simulation failed: {failure}", soft_wrap=True, markup=False)
-    console.print(f"card: {outcome.path}", soft_wrap=True, markup=False)
-    console.print(f"report: {outcome.report}", soft_wrap=True, markup=False)
-    console.print(f"verdict: {'PASS' if outcome.passed else 'FAIL'}")
-
-
-def _print_figures(title: str, story: Any, report: Path, notes: Sequence[str] = ()) -> None:
-    """Every figure of a published experiment, its limit and the verdict."""
-    console = Console()
-    table = Table(title=escape(title))
-    for heading in ("figure", "value", "limit", ""):
-        table.add_column(heading, justify="right" if heading == "value" else "left")
-    for figure in story.figures:
-        holds = {None: "", True: "holds", False: "BROKEN"}[figure.holds]
-        value = f"{figure.value:.4g} {figure.unit}".strip()
-        table.add_row(escape(figure.name), value, figure.limit, holds)
-    console.print(table)
-    for note in notes:
-        console.print(f"note: {note}", soft_wrap=True, markup=False)
-    console.print(f"report: {report}", soft_wrap=True, markup=False)
-    if any(figure.limit for figure in story.figures):
-        console.print(f"verdict: {'PASS' if story.passed else 'FAIL'}")
-
-
-def _print_currents(result: Any) -> None:
-    """Every current of one array; of a die or a transient, how many there are and their range."""
-    console, currents = Console(), result["current"]
-    if currents.dims != ("vector", "output_line"):
-        low, high = float(currents.min()), float(currents.max())
-        sizes = " x ".join(f"{size} {name}s" for name, size in currents.sizes.items())
-        console.print(f"{sizes}: {si(low, 'A')} to {si(high, 'A')}, {result.attrs['simulator']}")
-        return
-    table = Table(title=f"Output current in µA, {result.attrs['simulator']}")
-    table.add_column("vector", justify="right")
-    for line in currents["output_line"].to_numpy():
-        table.add_column(f"column {line}", justify="right")
-    for k, row in enumerate(currents.to_numpy()):
-        table.add_row(str(k), *(f"{1e6 * i:.4f}" for i in row))
-    console.print(table)
-
-
-def _print_json(content: Any) -> None:
-    sys.stdout.write(json.dumps(content, indent=1) + "\n")
 
 
 if __name__ == "__main__":

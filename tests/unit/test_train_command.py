@@ -72,6 +72,17 @@ def test_training_for_a_die_starts_from_weights_and_its_map(monkeypatch, spec, t
     assert figures(out)["error, own die"] < figures(start)["error, software"] + 0.1
 
 
+def test_weights_of_another_design_are_refused(monkeypatch, capsys, spec, tmp_path):
+    start = tmp_path / "start"
+    assert train(monkeypatch, spec, "--method", "ideal", "--out", start) == 0
+    about = start / "weights.json"
+    theirs = json.loads(about.read_text()) | {"card": "0" * 64}
+    about.write_text(json.dumps(theirs))
+    assert train(monkeypatch, spec, "--start", start, "--out", tmp_path / "out") == 2
+    assert "the weights are of another design" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "weights.json").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

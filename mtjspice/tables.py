@@ -1,0 +1,116 @@
+"""What the commands print on the terminal."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from mtjspice.spec.study import Study
+from mtjspice.units import si
+
+
+def print_outcome(study: Study, outcome: Any) -> None:
+    """The short table that a run ends with."""
+    console = Console()
+    table = Table(title=escape(study.name))
+    for heading in ("level", "best G_norm", "all samples", "training", "test"):
+        table.add_column(heading, justify="left" if heading == "level" else "right")
+    value = {figure.name: figure.value for figure in outcome.figures}
+    for level in ("ideal", "ngspice"):
+        shares = (value[f"accuracy, {s} samples, {level}"] for s in ("all", "train", "test"))
+        table.add_row(
+            level, f"{value[f'best G_norm, {level}']:g}", *(f"{100 * s:.2f} %" for s in shares)
+        )
+    console.print(table)
+    c = outcome.comparison
+    console.print(f"flips, ideal to ngspice: {len(c.flips)} of {c.ideal.predicted.size} classes")
+    for figure in outcome.figures:
+        if figure.limit:
+            holds = "holds" if figure.holds else "BROKEN"
+            console.print(f"limit: {figure.name}: {figure.value:.4g} {figure.limit}: {holds}")
+    for warning in outcome.warnings:
+        console.print(f"warning: {warning}", soft_wrap=True, markup=False)
+    seconds = ", ".join(f"{name} {s:.1f} s" for name, s in outcome.times.items())
+    console.print(f"times: {seconds}")
+    console.print(f"report: {outcome.report}", soft_wrap=True, markup=False)
+    console.print(f"verdict: {'PASS' if outcome.passed else 'FAIL'}")
+
+
+def print_calibration(outcome: Any) -> None:
+    """The held-out errors of a card."""
+    console = Console()
+    table = Table(title=escape(f"{outcome.card.name}: surrogate − ngspice, % of full scale"))
+    for heading in ("what is new", "level", "tiles", "RMS", "99.9 %", "largest", "equal signs"):
+        table.add_column(
+            heading, justify="left" if heading in ("what is new", "level") else "right"
+        )
+    for line in outcome.card.errors:
+        errors = (f"{100 * x:.4f}" for x in (line.rms, line.p999, line.maximum))
+        signs = "" if line.equal_signs is None else f"{100 * line.equal_signs:.3f} %"
+        table.add_row(line.group, line.level, str(line.tiles), *errors, signs)
+    console.print(table)
+    for figure in outcome.figures:
+        if figure.limit:
+            holds = "holds" if figure.holds else "BROKEN"
+            value = figure.value if isinstance(figure.value, str) else f"{figure.value:.4g}"
+            console.print(f"limit: {figure.name}: {value} {figure.limit}: {holds}")
+    for failure in outcome.failures:
+        console.print(f"warning: simulation failed: {failure}", soft_wrap=True, markup=False)
+    console.print(f"card: {outcome.path}", soft_wrap=True, markup=False)
+    console.print(f"report: {outcome.report}", soft_wrap=True, markup=False)
+    console.print(f"verdict: {'PASS' if outcome.passed else 'FAIL'}")
+
+
+def print_figures(title: str, story: Any, report: Path, notes: Sequence[str] = ()) -> None:
+    """Every figure of a published experiment, its limit and the verdict."""
+    console = Console()
+    table = Table(title=escape(title))
+    for heading in ("figure", "value", "limit", ""):
+        table.add_column(heading, justify="right" if heading == "value" else "left")
+    for figure in story.figures:
+        holds = {None: "", True: "holds", False: "BROKEN"}[figure.holds]
+        value = f"{figure.value:.4g} {figure.unit}".strip()
+        table.add_row(escape(figure.name), value, figure.limit, holds)
+    console.print(table)
+    for note in notes:
+        console.print(f"note: {note}", soft_wrap=True, markup=False)
+    console.print(f"report: {report}", soft_wrap=True, markup=False)
+    if any(figure.limit for figure in story.figures):
+        console.print(f"verdict: {'PASS' if story.passed else 'FAIL'}")
+
+
+def print_currents(result: Any) -> None:
+    """Every current of one array; of a die or a transient, how many there are and their range."""
+    console, currents = Console(), result["current"]
+    if currents.dims != ("vector", "output_line"):
+        low, high = float(currents.min()), float(currents.max())
+        sizes = " x ".join(f"{size} {name}s" for name, size in currents.sizes.items())
+        console.print(f"{sizes}: {si(low, 'A')} to {si(high, 'A')}, {result.attrs['simulator']}")
+        return
+    table = Table(title=f"Output current in µA, {result.attrs['simulator']}")
+    table.add_column("vector", justify="right")
+    for line in currents["output_line"].to_numpy():
+        table.add_column(f"column {line}", justify="right")
+    for k, row in enumerate(currents.to_numpy()):
+        table.add_row(str(k), *(f"{1e6 * i:.4f}" for i in row))
+    console.print(table)
+
+
+def print_json(content: Any) -> None:
+    """Plain data, as JSON."""
+    sys.stdout.write(json.dumps(content, indent=1) + "\n")
+
+
+def print_findings(findings: Sequence[Any]) -> None:
+    """What `doctor` found."""
+    table = Table(title="mtjspice doctor")
+    for heading in ("part", "found", "what to do"):
+        table.add_column(heading, overflow="fold")
+    for finding in findings:
+        table.add_row(finding.part, finding.found, finding.advice or "nothing")
+    Console().print(table)

@@ -109,24 +109,6 @@ def dies_from(path: Path, template: Die, shape: tuple[int, int], tiles: int) -> 
     return (build_spec(template.model_dump() | {"defects": defects}, Die, source=path),)
 
 
-def check_map(path: Path | str, die: Die, shape: tuple[int, int], tiles: int) -> None:
-    """See that all of a die's defects lie on it.
-
-    Raises:
-        InputError: naming the first that does not.
-    """
-    for defect in die.defects:
-        if defect.tile >= tiles:
-            raise InputError(
-                source=path, key="tile", value=defect.tile,
-                allowed=f"the die has tiles 0 to {tiles - 1}",
-            )  # fmt: skip
-    try:
-        die.check_fit(shape)
-    except ValueError as error:
-        raise InputError(source=path, allowed=str(error)) from None
-
-
 def _defect(path: Path, number: int, line: str, shape: tuple[int, int], tiles: int) -> Defect:
     where = f"line {number}"
     fields = [field.strip() for field in line.split(",")]

@@ -277,19 +277,13 @@ class TiledLayer:
             parallel, antiparallel = (share * g for g in self.cells_at_rest)
             up, down = self.placement.signed(parallel - antiparallel)
             self.up, self.down = up.contiguous(), down.contiguous()
-            self.low = [lines.contiguous() for lines in self.placement.signed(antiparallel)]
-            self.middle = self.low[0] - self.low[1]
+            plus, minus = self.placement.signed(antiparallel)
+            self.low = plus - minus
 
     def matrix(self, weights: Tensor) -> Tensor:
         """Effective conductance of pairs, units of `unit`, [group, row, line], of weights."""
-        found: Tensor = _Conductance.apply(weights, self.middle, self.up, self.down)  # type: ignore[no-untyped-call]
+        found: Tensor = _Conductance.apply(weights, self.low, self.up, self.down)  # type: ignore[no-untyped-call]
         return found
-
-    def lines(self, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Effective conductance of the (+) and of the (−) lines, [group, row, line]."""
-        plus = torch.addcmul(self.low[0], weights.clamp(min=0), self.up)
-        minus = torch.addcmul(self.low[1], weights.clamp(max=0), self.down, value=-1)
-        return plus, minus
 
     def _written(self, states: Tensor) -> Array:
         """The tiles in these states."""

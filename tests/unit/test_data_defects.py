@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from mtjspice.data.defects import (
     HEADER,
     INDEX,
-    check_map,
     load_dies,
     read_defects,
     save_dies,
@@ -73,8 +72,6 @@ def test_any_dies_read_back_as_they_were_written(tmp_path, seed, count):
     folder = tmp_path / "dies"
     save_dies(folder, dies)
     assert load_dies(folder, SHAPE, TILES) == dies
-    for die in dies:
-        check_map("here", die, SHAPE, TILES)
 
 
 def test_comments_spaces_and_empty_lines_do_not_matter(tmp_path):
@@ -215,15 +212,6 @@ def test_an_index_that_is_not_json_is_refused(tmp_path, text):
 def test_a_folder_without_dies_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"dies\.json.*cannot be read"):
         load_dies(tmp_path / "absent", SHAPE, TILES)
-
-
-def test_defects_off_the_die_are_found(tmp_path):
-    die = Die(defects=(Defect(kind="short", tile=2, row=4, column=3),))
-    check_map("here", die, SHAPE, TILES)
-    with pytest.raises(InputError, match=r"here: tile = 2: the die has tiles 0 to 1"):
-        check_map("here", die, SHAPE, 2)
-    with pytest.raises(InputError, match=r"here.*short at row 4"):
-        check_map("here", die, (4, 4), TILES)
 
 
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path):

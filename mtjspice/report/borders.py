@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
 from mtjspice.data.figures import Figure
 from mtjspice.data.files import write_text
@@ -56,6 +57,13 @@ class Audit:
     equal: float
     largest: float
     simulations: int
+
+    @property
+    def bound(self) -> float:
+        """Least share of equal classes at 95 % confidence, one-sided (Clopper–Pearson)."""
+        same = round(self.equal * self.images)
+        test = stats.binomtest(same, self.images, alternative="greater")
+        return float(test.proportion_ci(0.95, method="exact").low)
 
 
 @dataclass

@@ -44,7 +44,10 @@ def figures_of(spec: Borders, found: Findings) -> list[Figure]:
     name = f"{len(spec.deep.network.hidden) + 1} layers, error in software"
     made.append(at_most(name, float(ideal), None, "", how))
     if found.audit is not None:
-        how = f"{found.audit.images} images, {AWARE}, first die; {found.audit.simulations} arrays"
+        how = (
+            f"{found.audit.images} images, {AWARE}, first die; {found.audit.simulations} arrays; "
+            f"at least {found.audit.bound:.3f} at 95 % confidence (Clopper–Pearson)"
+        )
         name = "equal classes, ngspice and surrogate (full)"
         made.append(at_least(name, found.audit.equal, None, "", how))
     return made
@@ -68,7 +71,7 @@ def _above(kind: str, errors: Floats, software: Floats, limit: float | None) -> 
     """By how much the mean error lies above that of the baseline."""
     mean, base = float(errors.mean()), float(software.mean())
     how = f"{mean:.4f} less {base:.4f} of the baseline in software"
-    if kind.startswith(AWARE) and len(errors) == len(software) > 1:
+    if kind.startswith(AWARE) and min(len(errors), len(software)) > 1:
         # The seeds of both are draws of their own.
         width = _welch(errors.mean(axis=1), software)
         low, high = mean - base - width, mean - base + width

@@ -27,8 +27,8 @@ SHAPE = (25, 25)
 @pytest.fixture(autouse=True)
 def few_steps(monkeypatch):
     """Small data have few steps: warm up, and solve circuits anew, the sooner."""
-    monkeypatch.setattr(fit, "WARM", 20, raising=False)
-    monkeypatch.setattr(fit, "ROUND", 30, raising=False)
+    monkeypatch.setattr(fit, "WARM", 20)
+    monkeypatch.setattr(fit, "ROUND", 30)
 
 
 class KilledError(Exception):

@@ -21,11 +21,11 @@ from mtjspice.report.write import Story, write_report
 from mtjspice.signoff.levels import Chip, SpiceRun, ngspice_outputs, write_chips
 from mtjspice.signoff.verdict import Comparison, compare, judge, passes, warnings
 from mtjspice.spec.study import (
+    FullBatch,
     PopulationNetwork,
     SolutionsNetwork,
     Study,
     TrainedNetwork,
-    Training,
     WineNistData,
 )
 from mtjspice.train.mapping import place_network
@@ -169,7 +169,7 @@ def check_fit(study: Study, samples: Samples, networks: list[Network]) -> None:
     Raises:
         CapacityError: with the lines that are needed and there.
     """
-    if isinstance(study.network, Training):
+    if isinstance(study.network, FullBatch):
         widths = (samples.inputs.shape[1], *study.network.hidden, len(samples.classes))
         blank = tuple(
             Layer(states=np.ones((a, 2 * b), dtype=np.uint8), bias=np.zeros(b))

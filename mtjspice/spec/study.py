@@ -40,7 +40,7 @@ class WineNistData(Spec):
     kind: Literal["wine_nist"] = "wine_nist"
 
 
-class Training(Spec):
+class FullBatch(Spec):
     """Networks with tanh and ternary weights that are trained as if the array were ideal.
 
     Attributes:
@@ -54,8 +54,8 @@ class Training(Spec):
     learning_rate: Ratio = 0.03
 
 
-class TrainedNetwork(Training):
-    """The best of some networks, as `Training` says.
+class TrainedNetwork(FullBatch):
+    """The best of some networks, as `FullBatch` says.
 
     Attributes:
         restarts: networks that are trained side by side from different starts; the one with the
@@ -66,8 +66,8 @@ class TrainedNetwork(Training):
     restarts: Count = 16
 
 
-class PopulationNetwork(Training):
-    """Many networks for the same data from different starts, as `Training` says.
+class PopulationNetwork(FullBatch):
+    """Many networks for the same data from different starts, as `FullBatch` says.
 
     Attributes:
         count: networks that are trained side by side.

@@ -8,7 +8,7 @@ import torch
 
 from mtjspice.data.network import Layer, Network, pair_states
 from mtjspice.data.samples import Samples
-from mtjspice.spec.study import PopulationNetwork, TrainedNetwork, Training
+from mtjspice.spec.study import FullBatch, PopulationNetwork, TrainedNetwork
 from mtjspice.train.threads import one_thread
 
 Progress = Callable[[int, int], None]
@@ -78,7 +78,7 @@ def forward(
 
 
 def _descend(
-    spec: Training,
+    spec: FullBatch,
     count: int,
     widths: tuple[int, ...],
     inputs: torch.Tensor,

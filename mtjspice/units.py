@@ -37,6 +37,7 @@ UNITS: Final[dict[str, frozenset[str]]] = {
     "s": frozenset({"s", "sec"}),
     "F": frozenset({"f", "farad", "farads"}),
     "F/m": frozenset({"f/m"}),
+    "J": frozenset({"j"}),
     "Ohm/sq": frozenset({"ohm/sq", "ohm"}),
     "Ohm.m": frozenset({"ohm.m"}),
     "Ohm.m2": frozenset({"ohm.m2"}),

@@ -13,6 +13,7 @@ from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.design import DieDesign
 from mtjspice.spec.die import Defect, Diameters, Die
 from mtjspice.spec.experiment import Experiment
+from mtjspice.spec.layout import Layout
 from mtjspice.spec.line import Line, WireGeometry
 from mtjspice.spec.mtj import Mtj
 from mtjspice.spec.periphery import (
@@ -56,6 +57,7 @@ __all__ = [
     "FreeLayer",
     "GatedCell",
     "Hardware",
+    "Layout",
     "Limits",
     "Line",
     "Mtj",

@@ -1,0 +1,375 @@
+"""What `mtjspice layout` finds: quantities, their values under conditions, and what shows them.
+
+Frozen data between `mtjspice.layout`, which computes it, and `mtjspice.report`, which shows it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from mtjspice.data.figures import Figure
+from mtjspice.spec.experiment import Experiment
+from mtjspice.spec.layout import Layout
+
+Floats = npt.NDArray[np.float64]
+States = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Something that a limit can be set on.
+
+    Attributes:
+        name: key of the limit.
+        title: in words.
+        unit: of its values; empty for a number, ``share`` for a share.
+        better: whether lower or higher values are better.
+        section: of the report: read, sense, time, disturb.
+    """
+
+    name: str
+    title: str
+    unit: str
+    better: Literal["low", "high"]
+    section: Literal["read", "sense", "time", "disturb"]
+
+    def holds(self, value: float, limit: float) -> bool:
+        """Whether a value keeps a limit."""
+        return value <= limit if self.better == "low" else value >= limit
+
+    def worse(self, one: float, other: float) -> bool:
+        """Whether the one value is worse than the other."""
+        return one > other if self.better == "low" else one < other
+
+
+QUANTITIES: Mapping[str, Quantity] = {
+    q.name: q
+    for q in (
+        Quantity("ir_drop", "read voltage missing over a cell", "share", "low", "read"),
+        Quantity("current_error", "output current error", "share of full scale", "low", "read"),
+        Quantity("tuned_error", "error after the best gain", "share of full scale", "low", "read"),
+        Quantity("nonlinearity", "nonlinearity", "share of full scale", "low", "read"),
+        Quantity("sneak", "sneak share of a line's current", "share", "low", "read"),
+        Quantity("margin", "sense margin", "V", "high", "sense"),
+        Quantity("margin_sigmas", "sense margin in offset sigmas", "", "high", "sense"),
+        Quantity("array_yield", "yield of arrays, lower bound", "share", "high", "sense"),
+        Quantity("line_failure", "failure of the worst line", "share", "low", "sense"),
+        Quantity("settling", "settling time", "s", "low", "time"),
+        Quantity("decision_time", "decision time of the latch", "s", "low", "time"),
+        Quantity("read_period", "shortest read period", "s", "low", "time"),
+        Quantity("energy", "energy of a read of all lines", "J", "low", "time"),
+        Quantity("operations_per_joule", "operations per joule", "1/J", "high", "time"),
+        Quantity("read_disturb", "disturb of a cell by a read", "share", "low", "disturb"),
+        Quantity("life_disturb", "disturb over all reads of its life", "share", "low", "disturb"),
+        Quantity("write_voltage", "voltage over the worst written cell", "V", "high", "disturb"),
+        Quantity("write_error", "write error of the worst cell", "share", "low", "disturb"),
+        Quantity("half_select", "half-selected cell switched in its life", "share", "low",
+                 "disturb"),
+    )
+}  # fmt: skip
+"""Everything that a limit can be set on, by name, in the order of the report."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A process corner with a supply and a temperature.
+
+    Attributes:
+        process: section of the transistors' card.
+        supply: factor on the supplies.
+        temperature: °C.
+    """
+
+    process: str
+    supply: float
+    temperature: float
+
+    def __str__(self) -> str:
+        return f"{self.process}, {self.supply:g} × supply, {self.temperature:g} °C"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A quantity under a condition.
+
+    Attributes:
+        quantity: name of it.
+        value: in its unit.
+        condition: under which.
+        level: nodal, ngspice, RC (a linear network of resistors and capacitors), or closed form.
+        where: the worst case in words: cell, line, pattern.
+        experiment: that shows the worst case again.
+    """
+
+    quantity: str
+    value: float
+    condition: Condition
+    level: str
+    where: str
+    experiment: Experiment
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A line of the table of limits.
+
+    Attributes:
+        quantity: what it is about.
+        worst: its worst value over the conditions.
+        nominal: its value under nominal conditions; None where it was not computed.
+        limit: None where none was set.
+        holds: whether the worst value keeps it; None without a limit.
+        netlist: file of the worst case, beside the report.
+    """
+
+    quantity: Quantity
+    worst: Finding
+    nominal: Finding | None
+    limit: float | None
+    holds: bool | None
+    netlist: str
+
+    @property
+    def headroom(self) -> float | None:
+        """How far the worst value is from the limit, as a share of the limit; negative beyond."""
+        if self.limit is None or self.limit == 0:
+            return None
+        distance = self.limit - self.worst.value
+        return (distance if self.quantity.better == "low" else -distance) / abs(self.limit)
+
+
+@dataclass(frozen=True)
+class VoltageMap:
+    """The voltage over every cell in units of the read voltage, for one pattern.
+
+    Attributes:
+        pattern: its name.
+        states: uint8 [row, column].
+        delivered: float64 [row, column], not a number for rows that are not driven.
+    """
+
+    pattern: str
+    states: States
+    delivered: Floats
+
+
+@dataclass(frozen=True)
+class PatternLine:
+    """What one pattern comes to under nominal conditions, nodal and in ngspice.
+
+    Attributes:
+        pattern: its name.
+        ir_drop, current_error, tuned_error, nonlinearity: as the quantities of these names.
+        audit: largest difference of an output current from ngspice, of full scale.
+    """
+
+    pattern: str
+    ir_drop: float
+    current_error: float
+    tuned_error: float
+    nonlinearity: float
+    audit: float
+
+
+@dataclass(frozen=True)
+class LineMargins:
+    """Margins of the output lines under nominal conditions and in the worst condition.
+
+    Attributes:
+        nominal: float64 [line], V.
+        worst: the same in the condition with the smallest margin.
+        condition: that one.
+        threshold: V above the reference, under nominal conditions.
+        offset: standard deviation of the decision threshold, V.
+    """
+
+    nominal: Floats
+    worst: Floats
+    condition: Condition
+    threshold: float
+    offset: float
+
+
+@dataclass(frozen=True)
+class Yield:
+    """A Monte Carlo estimate.
+
+    Attributes:
+        condition: under which.
+        samples: arrays drawn.
+        good: good ones among them.
+        low: lower end of the interval.
+        high: upper end.
+        confidence: of the interval.
+        lines: output lines read over all samples.
+        bad_lines: lines that read wrongly.
+        margins: float64 [sample], smallest margin of each array, its offsets included, V.
+        audited: samples that ngspice simulated, too.
+        audited_good: of these, good in the nodal solver and in ngspice.
+        audit_margin: largest difference of a line's margin between both, V.
+        audit_current: the same of an output current, of full scale.
+        bound: largest difference that the fit of the access device allows, of full scale.
+    """
+
+    condition: Condition
+    samples: int
+    good: int
+    low: float
+    high: float
+    confidence: float
+    lines: int
+    bad_lines: int
+    margins: Floats
+    audited: int
+    audited_good: tuple[int, int]
+    audit_margin: float
+    audit_current: float
+    bound: float
+
+
+@dataclass(frozen=True)
+class Tail:
+    """A rare-event estimate by importance sampling.
+
+    Attributes:
+        condition: under which.
+        probability: of a wrong read of the worst line with its worst pattern.
+        error: standard error of it.
+        low: lower end of the interval.
+        high: upper end.
+        confidence: of the interval.
+        distance: from the mean to the most likely failure, in standard deviations.
+        samples: solved.
+        side: whether low or high reads are the worse.
+        shares: variance of the linearised margin by source, by name; they add up to 1.
+    """
+
+    condition: Condition
+    probability: float
+    error: float
+    low: float
+    high: float
+    confidence: float
+    distance: float
+    samples: int
+    side: str
+    shares: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Waveform:
+    """One read of the slowest output line under nominal conditions.
+
+    Attributes:
+        time: float64 [point], s.
+        output: float64 [point], as a share of its final value.
+        linear: the same of the linear RC network.
+        line: which output line.
+        settled: when it has settled, s.
+        tolerance: largest share of its final value that it may then be off.
+        decision: when the latch has decided, s; None without one.
+        recovered: when it is at rest again, s.
+    """
+
+    time: Floats
+    output: Floats
+    linear: Floats
+    line: int
+    settled: float
+    tolerance: float
+    decision: float | None
+    recovered: float
+
+
+@dataclass(frozen=True)
+class Size:
+    """Quantities of a square or proportional array of another size, under nominal conditions.
+
+    Attributes:
+        rows: of it.
+        columns: of it.
+        values: by the quantity's name.
+        broken: names of the limits that do not hold.
+    """
+
+    rows: int
+    columns: int
+    values: Mapping[str, float]
+    broken: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """How far the layout scales.
+
+    Attributes:
+        sizes: that were tried, from small to large.
+        largest: the largest that meets all limits of `quantities`; None if none does.
+        binding: limits that break one step beyond it.
+        quantities: what was computed for each size.
+        bounded: whether the search ended at the largest size that it may try.
+    """
+
+    sizes: tuple[Size, ...]
+    largest: Size | None
+    binding: tuple[str, ...]
+    quantities: tuple[str, ...]
+    bounded: bool
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """How a quantity follows a parameter.
+
+    Attributes:
+        parameter: dotted key of the layout.
+        value: in words.
+        slopes: by quantity, d ln(quantity)/d ln(parameter), from ±10 %: the change of the quantity
+            in percent for a percent of the parameter.
+        gain: by limited quantity, by how much its headroom grows if the parameter moves by 10 % in
+            the better direction, as a share of the limit.
+    """
+
+    parameter: str
+    value: str
+    slopes: Mapping[str, float]
+    gain: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class LayoutStory:
+    """Everything that the report of one layout tells.
+
+    Attributes:
+        energy: J by block under nominal conditions: array, drivers, amplifiers, latches.
+        sneak: share by termination of unselected lines; empty for gated arrays.
+        findings: of every quantity under every condition.
+        figures: what is stated besides the quantities: agreement of levels, sizes of samples.
+    """
+
+    layout: Layout
+    quick: bool
+    passed: bool
+    nominal: Condition
+    conditions: tuple[Condition, ...]
+    judged: tuple[Judged, ...]
+    findings: tuple[Finding, ...]
+    figures: tuple[Figure, ...]
+    maps: tuple[VoltageMap, ...]
+    patterns: tuple[PatternLine, ...]
+    margins: LineMargins | None
+    yields: tuple[Yield, ...]
+    tail: Tail | None
+    waveform: Waveform
+    energy: Mapping[str, float]
+    sneak: Mapping[str, float]
+    scaling: Scaling
+    sensitivities: tuple[Sensitivity, ...]
+    versions: Mapping[str, str]
+    times: Mapping[str, float] = field(default_factory=dict)
+    simulations: Mapping[str, int] = field(default_factory=dict)
+    keys: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

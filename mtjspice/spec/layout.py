@@ -1,0 +1,361 @@
+"""What `mtjspice layout` takes: an array with its periphery, how it is used, and its limits."""
+
+import math
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+
+from mtjspice.spec.analysis import TransientRead
+from mtjspice.spec.base import (
+    Celsius,
+    Count,
+    Index,
+    PositiveVoltage,
+    Ratio,
+    Seed,
+    Share,
+    Spec,
+    quantity,
+)
+from mtjspice.spec.crossbar import Crossbar
+from mtjspice.spec.die import Die
+from mtjspice.spec.periphery import Periphery, SenseAmplifier, VirtualGround
+from mtjspice.spec.rates import DefectRates
+from mtjspice.spec.technology import Technology
+from mtjspice.spec.writing import Writing
+
+NonNegativeVoltage = Annotated[
+    float, BeforeValidator(quantity("V")), Field(ge=0, allow_inf_nan=False)
+]
+"""V, zero allowed."""
+Current = Annotated[float, BeforeValidator(quantity("A")), Field(ge=0, allow_inf_nan=False)]
+"""A, zero allowed."""
+Confidence = Annotated[float, Field(gt=0.5, lt=1)]
+"""Of an interval, above 0.5."""
+
+
+def _limit(unit: str) -> Any:
+    """The type of a limit that has a unit: it must be written with it, and is written with it."""
+
+    def read(value: Any) -> Any:
+        if not isinstance(value, str):
+            raise ValueError(f"needs its unit, {unit}: write it as in '5n{unit}' or '5 {unit}'")  # noqa: TRY004, pydantic's way
+        number = value.strip().removesuffix(unit)
+        if number == value.strip():
+            raise ValueError(f"needs its unit, {unit}: write it as in '5n{unit}' or '5 {unit}'")
+        return quantity(unit)(value)
+
+    write: Callable[[float], str] = lambda value: f"{value!r} {unit}"  # noqa: E731
+    return Annotated[
+        float,
+        BeforeValidator(read),
+        Field(gt=0, allow_inf_nan=False),
+        PlainSerializer(write, return_type=str),
+    ]
+
+
+VoltageLimit = _limit("V")
+TimeLimit = _limit("s")
+EnergyLimit = _limit("J")
+
+
+class Reading(Spec):
+    """How the array is read.
+
+    Attributes:
+        voltage: of a row that is driven, V above the read-out's reference.
+        rows: so many neighbouring rows are driven at a time, the others rest as
+            ``crossbar.unselected`` says; all rows if left out. 1 reads cell by cell.
+    """
+
+    voltage: PositiveVoltage = 0.1
+    rows: Count | None = None
+
+
+class Sensing(Spec):
+    """What an output line has to tell apart.
+
+    A line with fewer P cells among the driven rows than `boundary` + 1 is low, with `boundary` +
+    `step` or more it is high. Reading cell by cell, that is AP and P.
+
+    Attributes:
+        offset: standard deviation of the decision threshold of a line, V.
+        threshold: ``fixed`` is that of the sense amplifier, or the middle between low and high
+            under nominal conditions for another read-out; ``tracking`` is the middle under each
+            condition, as replica cells give it.
+        step: difference in P cells that has to be told.
+        boundary: most P cells of a low line; in the middle if left out.
+    """
+
+    offset: NonNegativeVoltage = 0.0
+    threshold: Literal["fixed", "tracking"] = "fixed"
+    step: Count = 1
+    boundary: Index | None = None
+
+
+class Timing(TransientRead):
+    """The course of a read, as in a transient, and what counts as settled.
+
+    Attributes:
+        settle_to: largest share of its final value that an output may be off.
+        settle_within: the same in volts at the read-out, such as a converter's step; in the place
+            of `settle_to` if given.
+    """
+
+    settle_to: Share = 0.01
+    settle_within: PositiveVoltage | None = None
+
+    @property
+    def analysis(self) -> TransientRead:
+        """The transient alone."""
+        return TransientRead(**{name: getattr(self, name) for name in TransientRead.model_fields})
+
+
+class Supply(Spec):
+    """What the read takes besides what flows into the array.
+
+    Attributes:
+        volts: rail of the row drivers and the amplifiers, V.
+        amplifier: current of each output line's amplifier while it works, A.
+    """
+
+    volts: PositiveVoltage = 1.2
+    amplifier: Current = 0.0
+
+
+class Corners(Spec):
+    """The conditions: every process with every supply and temperature, and the nominal one.
+
+    Attributes:
+        process: sections of the transistors' card.
+        supply: factors on the gates' voltage, the latch's supply and ``supply.volts``; the read
+            voltage comes from a reference and stays.
+        temperature: °C.
+    """
+
+    process: Annotated[tuple[str, ...], Field(min_length=1)] = ("tt", "ff", "ss")
+    supply: Annotated[tuple[Ratio, ...], Field(min_length=1)] = (0.9, 1.0, 1.1)
+    temperature: Annotated[tuple[Celsius, ...], Field(min_length=1)] = (-40.0, 27.0, 125.0)
+
+
+class MonteCarlo(Spec):
+    """How the yield is estimated.
+
+    Attributes:
+        samples: arrays that are drawn, each with its spread, mismatch, offsets and defects.
+        audit: share of them that ngspice simulates, too.
+        confidence: of the intervals.
+        tail: samples of the estimate for rare failures of the worst line.
+    """
+
+    samples: Count = 2000
+    audit: Share = 0.02
+    confidence: Confidence = 0.95
+    tail: Count = 2000
+
+
+class DefectLimits(Spec):
+    """What may be wrong with an array that counts as good.
+
+    Attributes:
+        rates: defects of the arrays that are drawn.
+        bad_lines: so many output lines may fail, because they can be replaced.
+    """
+
+    rates: DefectRates = DefectRates(short=0.0, stuck_p=0.0, stuck_ap=0.0, dead_lines=0.0)
+    bad_lines: Index = 0
+
+
+class Life(Spec):
+    """What a cell goes through.
+
+    Attributes:
+        reads: of each cell.
+        writes: of other cells on its lines.
+    """
+
+    reads: Ratio = 1e12
+    writes: Ratio = 1e6
+
+
+class LayoutLimits(Spec):
+    """What makes the verdict a pass, each under every condition. What is left out is not judged.
+
+    Attributes:
+        ir_drop: largest share of the read voltage that is missing over a cell, ≤.
+        current_error: largest error of an output current, of full scale, ≤.
+        tuned_error: the same after the best common gain, ≤.
+        nonlinearity: largest deviation of an output from proportionality, of full scale, ≤.
+        sneak: largest share of the current into a line that its selected cell did not carry, ≤.
+        margin: smallest distance between a line's voltage and the threshold, V, ≥.
+        margin_sigmas: the same in standard deviations of the offset, ≥.
+        array_yield: share of good arrays, lower end of the interval, ≥.
+        line_failure: probability that the worst line reads its worst pattern wrongly, ≤.
+        settling: time until all outputs have settled, s, ≤.
+        decision_time: of the latch, s, ≤.
+        read_period: settling, decision and return to rest, s, ≤.
+        energy: of one read of all lines, J, ≥ 0, ≤.
+        operations_per_joule: two for each cell that is read, 1/J, ≥.
+        read_disturb: probability that a read switches a cell, ≤.
+        life_disturb: the same over all reads of its life, ≤.
+        write_voltage: smallest voltage over a junction that is written, V, ≥.
+        write_error: largest probability that it stays as it was, ≤.
+        half_select: probability that a write switches another cell of a passive array, over all
+            writes of its life, ≤.
+    """
+
+    ir_drop: Share | None = None
+    current_error: Share | None = None
+    tuned_error: Share | None = None
+    nonlinearity: Share | None = None
+    sneak: Share | None = None
+    margin: VoltageLimit | None = None
+    margin_sigmas: Ratio | None = None
+    array_yield: Share | None = None
+    line_failure: Share | None = None
+    settling: TimeLimit | None = None
+    decision_time: TimeLimit | None = None
+    read_period: TimeLimit | None = None
+    energy: EnergyLimit | None = None
+    operations_per_joule: Ratio | None = None
+    read_disturb: Share | None = None
+    life_disturb: Share | None = None
+    write_voltage: VoltageLimit | None = None
+    write_error: Share | None = None
+    half_select: Share | None = None
+
+    @property
+    def given(self) -> dict[str, float]:
+        """The limits that are set, by name."""
+        pairs = ((name, getattr(self, name)) for name in type(self).model_fields)
+        return {name: value for name, value in pairs if value is not None}
+
+
+class Layout(Spec):
+    """A layout, how it is used, and its limits.
+
+    Attributes:
+        name: stands in the title of the report.
+        seed: of all draws.
+        crossbar: cells and lines.
+        die: spread of junctions and transistors; what is drawn.
+        periphery: the read-out of each column.
+        technology: card, nominal corner and temperature.
+        read: which rows are driven, and how high.
+        sense: what has to be told apart.
+        timing: of a read.
+        supply: of drivers and amplifiers.
+        writing: the pulses; nothing is said of writing if left out.
+        life: reads and writes of a cell.
+        corners: the conditions.
+        defects: what may be wrong.
+        monte_carlo: how the yield is estimated.
+        largest: most rows and columns that the search over sizes tries.
+        limits: of the verdict.
+    """
+
+    name: str
+    seed: Seed = 0
+    crossbar: Crossbar
+    die: Die = Die()
+    periphery: Periphery = VirtualGround()
+    technology: Technology = Technology()
+    read: Reading = Reading()
+    sense: Sensing = Sensing()
+    timing: Timing = Timing()
+    supply: Supply = Supply()
+    writing: Writing | None = None
+    life: Life = Life()
+    corners: Corners = Corners()
+    defects: DefectLimits = DefectLimits()
+    monte_carlo: MonteCarlo = MonteCarlo()
+    largest: Annotated[int, Field(ge=2, le=512, strict=True)] = 256
+    limits: LayoutLimits = LayoutLimits()
+
+    @property
+    def rows_read(self) -> int:
+        """Rows that are driven at a time."""
+        return self.read.rows or self.crossbar.rows
+
+    @property
+    def boundary(self) -> int:
+        """Most P cells of a low line."""
+        given = self.sense.boundary
+        return (self.rows_read - self.sense.step) // 2 if given is None else given
+
+    @model_validator(mode="after")
+    def _check_reading(self) -> Self:
+        if self.rows_read > self.crossbar.rows:
+            raise ValueError(
+                f"read.rows ({self.rows_read}) must be at most crossbar.rows ({self.crossbar.rows})"
+            )
+        if self.sense.step > self.rows_read:
+            raise ValueError(
+                f"sense.step ({self.sense.step}) must be at most the rows that are driven at a "
+                f"time ({self.rows_read})"
+            )
+        if self.boundary + self.sense.step > self.rows_read:
+            raise ValueError(
+                f"sense.boundary ({self.boundary}) and sense.step ({self.sense.step}) must add up "
+                f"to at most the rows that are driven at a time ({self.rows_read})"
+            )
+        if self.die.defects:
+            raise ValueError("die.defects must be left out: defects.rates says what is drawn")
+        if isinstance(self.periphery, SenseAmplifier) and self.periphery.reference != 0:
+            raise ValueError(
+                f"periphery.reference ({self.periphery.reference:g} V) must be 0: the latch works "
+                "near ground"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_limits(self) -> Self:
+        """Refuse limits on what this design does not have."""
+        lacking = {
+            "the periphery is a virtual ground, which has no output voltage": (
+                isinstance(self.periphery, VirtualGround),
+                ("margin", "margin_sigmas", "array_yield", "line_failure"),
+            ),
+            "sense.offset is 0": (self.sense.offset == 0, ("margin_sigmas",)),
+            "the periphery has no latch": (
+                not isinstance(self.periphery, SenseAmplifier), ("decision_time",)
+            ),
+            "there is no table writing": (
+                self.writing is None,
+                ("read_disturb", "life_disturb", "write_voltage", "write_error", "half_select"),
+            ),
+            "only passive arrays have it": (
+                self.crossbar.cell.kind != "passive", ("sneak", "half_select")
+            ),
+        }  # fmt: skip
+        for why, (holds, names) in lacking.items():
+            for name in names:
+                if holds and name in self.limits.given:
+                    raise ValueError(f"limits.{name} must be left out: {why}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_samples(self) -> Self:
+        """See that the samples can show the yield that is asked for, if all of them are good."""
+        asked, plan = self.limits.array_yield, self.monte_carlo
+        if asked is None:
+            return self
+        if asked == 1:
+            raise ValueError("limits.array_yield must be below 1: no number of samples shows that")
+        needed = samples_for(asked, plan.confidence) if asked > 0 else 1
+        if plan.samples < needed:
+            raise ValueError(
+                f"monte_carlo.samples ({plan.samples}) are too few to show limits.array_yield "
+                f"({asked:g}) with a confidence of {plan.confidence:g}: {needed} are needed, and "
+                "all of them good"
+            )
+        return self
+
+
+def samples_for(share: float, confidence: float) -> int:
+    """Samples, all good, whose Clopper–Pearson interval lies above a share: c^(1/n) ≥ share.
+
+    c is half of what the confidence leaves; C. J. Clopper, E. S. Pearson, Biometrika 26, 404 (1934).
+    """
+    return math.ceil(math.log((1 - confidence) / 2) / math.log(share))

@@ -30,6 +30,7 @@ from mtjspice.spec import (
     Calibration,
     DieDesign,
     Experiment,
+    Layout,
     Study,
     TrainingStudy,
     changed,
@@ -148,6 +149,40 @@ def simulate(
         tables.print_json({"attrs": result.attrs, "current": result["current"].to_numpy().tolist()})
     else:
         tables.print_currents(result)
+
+
+@app.command()
+def layout(
+    specs: Annotated[list[Path], typer.Argument(metavar="LAYOUT.toml...", show_default=False)],
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Fewer conditions, samples and sizes.")
+    ] = False,
+    out: OutFolder = None,
+    seed: Seed = None,
+    jobs: Jobs = None,
+    as_json: AsJson = False,
+) -> None:
+    """Does an array layout read, settle, write and yield? Several layouts are also compared."""
+    from mtjspice.layout.run import run_comparison, run_layout  # noqa: PLC0415, imports torch
+
+    described = {path: read_spec(path, Layout) for path in specs}
+    if seed is not None:
+        described = {path: changed(one, "--seed", seed=seed) for path, one in described.items()}
+    first = described[specs[0]]
+    folder = out or Path("out") / (first.name if len(described) == 1 else "comparison")
+    if len(described) == 1:
+        with _about(specs[0]), _progress() as tell:
+            stories = [run_layout(first, folder, quick=quick, jobs=jobs, progress=tell)]
+        page, content = folder / "report.html", folder / "report.json"
+    else:
+        with _progress() as tell:
+            stories = run_comparison(described, folder, quick=quick, jobs=jobs, progress=tell)
+        page, content = folder / "comparison.html", folder / "comparison.json"
+    if as_json:
+        tables.print_json(json.loads(content.read_text()))
+    else:
+        tables.print_layouts(stories, page)
+    raise typer.Exit(0 if all(story.passed for story in stories) else 1)
 
 
 @app.command()

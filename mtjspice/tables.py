@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mtjspice.data.layout import LayoutStory
 from mtjspice.spec.study import Study
 from mtjspice.units import si
 
@@ -82,6 +83,41 @@ def print_figures(title: str, story: Any, report: Path, notes: Sequence[str] = (
     console.print(f"report: {report}", soft_wrap=True, markup=False)
     if any(figure.limit for figure in story.figures):
         console.print(f"verdict: {'PASS' if story.passed else 'FAIL'}")
+
+
+def print_layouts(stories: Sequence[LayoutStory], page: Path) -> None:
+    """The limits of each layout, its largest size, and the verdict."""
+    console = Console()
+    for story in stories:
+        table = Table(title=escape(story.layout.name))
+        for heading in ("quantity", "worst value", "limit", "", "condition", "level"):
+            table.add_column(heading, justify="right" if heading == "worst value" else "left")
+        for line in story.judged:
+            holds = {None: "", True: "holds", False: "BROKEN"}[line.holds]
+            better = "≤" if line.quantity.better == "low" else "≥"
+            unit = line.quantity.unit
+            limit = "" if line.limit is None else f"{better} {in_unit(line.limit, unit)}"
+            table.add_row(line.quantity.title, in_unit(line.worst.value, unit), limit, holds,
+                          str(line.worst.condition), line.worst.level)  # fmt: skip
+        console.print(table)
+        for figure in story.figures:
+            if figure.holds is False:
+                console.print(f"levels disagree: {figure.name}: {figure.value:.4g} {figure.limit}")
+        largest = story.scaling.largest
+        size = "no size" if largest is None else f"{largest.rows} x {largest.columns}"
+        console.print(f"largest array within the limits: {size}")
+        for note in story.notes:
+            console.print(f"note: {note}", soft_wrap=True, markup=False)
+        console.print(f"verdict of {story.layout.name}: {'PASS' if story.passed else 'FAIL'}",
+                      markup=False)  # fmt: skip
+    console.print(f"report: {page}", soft_wrap=True, markup=False)
+
+
+def in_unit(value: float, unit: str) -> str:
+    """A value for people: shares in percent, small ones with an exponent."""
+    if unit.startswith("share"):
+        return f"{100 * value:.3g} %" if value == 0 or value >= 1e-5 else f"{value:.2g}"
+    return si(value, unit) if unit else f"{value:.3g}"
 
 
 def print_currents(result: Any) -> None:

@@ -65,9 +65,10 @@ def _latch(experiment: Experiment, periphery: SenseAmplifier, column: int) -> It
     """
     supply, threshold = nodes.supply(column), nodes.threshold(column)
     yield Resistor(threshold, threshold, nodes.THRESHOLD, periphery.load)
-    line = experiment.crossbar.column.c * experiment.crossbar.rows
-    if line > 0:
-        yield Capacitor(threshold, threshold, GROUND, line)
+    wires = experiment.crossbar.column.c * experiment.crossbar.rows
+    replica = wires if periphery.replica is None else periphery.replica
+    if replica > 0:
+        yield Capacitor(threshold, threshold, GROUND, replica)
     pins = (
         nodes.column_end(column),
         threshold,

@@ -35,29 +35,35 @@ Confidence = Annotated[float, Field(gt=0.5, lt=1)]
 """Of an interval, above 0.5."""
 
 
-def _limit(unit: str) -> Any:
-    """The type of a limit that has a unit: it must be written with it, and is written with it."""
+def _with_unit(unit: str) -> Callable[[Any], Any]:
+    """Read a quantity that must be written with its unit."""
 
     def read(value: Any) -> Any:
-        if not isinstance(value, str):
-            raise ValueError(f"needs its unit, {unit}: write it as in '5n{unit}' or '5 {unit}'")  # noqa: TRY004, pydantic's way
-        number = value.strip().removesuffix(unit)
-        if number == value.strip():
-            raise ValueError(f"needs its unit, {unit}: write it as in '5n{unit}' or '5 {unit}'")
+        if not isinstance(value, str) or not value.strip().endswith(unit):
+            raise ValueError(f"needs its unit, {unit}: write it as in '5 m{unit}'")
         return quantity(unit)(value)
 
-    write: Callable[[float], str] = lambda value: f"{value!r} {unit}"  # noqa: E731
-    return Annotated[
-        float,
-        BeforeValidator(read),
-        Field(gt=0, allow_inf_nan=False),
-        PlainSerializer(write, return_type=str),
-    ]
+    return read
 
 
-VoltageLimit = _limit("V")
-TimeLimit = _limit("s")
-EnergyLimit = _limit("J")
+def _written(unit: str) -> Callable[[float], str]:
+    """Write a quantity so that it is read again."""
+    return lambda value: f"{value!r} {unit}"
+
+
+_LIMIT = Field(gt=0, allow_inf_nan=False)
+VoltageLimit = Annotated[
+    float, BeforeValidator(_with_unit("V")), _LIMIT, PlainSerializer(_written("V"), return_type=str)
+]
+"""V, written with the unit."""
+TimeLimit = Annotated[
+    float, BeforeValidator(_with_unit("s")), _LIMIT, PlainSerializer(_written("s"), return_type=str)
+]
+"""s, written with the unit."""
+EnergyLimit = Annotated[
+    float, BeforeValidator(_with_unit("J")), _LIMIT, PlainSerializer(_written("J"), return_type=str)
+]
+"""J, written with the unit."""
 
 
 class Reading(Spec):
@@ -356,6 +362,7 @@ class Layout(Spec):
 def samples_for(share: float, confidence: float) -> int:
     """Samples, all good, whose Clopper–Pearson interval lies above a share: c^(1/n) ≥ share.
 
-    c is half of what the confidence leaves; C. J. Clopper, E. S. Pearson, Biometrika 26, 404 (1934).
+    c is half of what the confidence leaves (C. J. Clopper, E. S. Pearson, Biometrika 26, 404
+    (1934)).
     """
     return math.ceil(math.log((1 - confidence) / 2) / math.log(share))

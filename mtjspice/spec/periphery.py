@@ -75,6 +75,9 @@ class SenseAmplifier(Spec):
         threshold: what the column voltage is compared with, V.
         supply: of the latch, V.
         latch_load: at each of its outputs, F.
+        replica: capacitance of the threshold's node, F, which the clock kicks as it kicks the
+            column: with the column's own capacitance both move alike. That of the column's wires if
+            left out; access devices add to it.
         card: of the latch's transistors; the corner is the technology's.
     """
 
@@ -84,6 +87,7 @@ class SenseAmplifier(Spec):
     threshold: Voltage = 0.15
     supply: PositiveVoltage = 1.2
     latch_load: Capacitance = 2e-15
+    replica: Capacitance | None = None
     card: str = "cmos12_bsim4"
 
 

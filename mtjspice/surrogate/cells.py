@@ -1,5 +1,6 @@
 """What sits between two lines, in torch: the junction, and the access device in series with it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mtjspice.device.conductance import Coefficients
+from mtjspice.spec.mtj import Mtj
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,34 @@ class Cells:
             torch.stack([torch.from_numpy(law[k].copy()) for law in laws]) for k in range(4)
         )
         return cls(linear, cubic, drop, at, access)
+
+    @classmethod
+    def of_junctions(
+        cls,
+        state: Tensor,
+        r_p: Tensor,
+        tmr0: Tensor,
+        mtj: Mtj,
+        access: ShiftedAccess | None = None,
+    ) -> Self:
+        """Junctions by what makes them; all of it may ask for gradients.
+
+        Args:
+            state: [tile, row, column], 0 for P, 1 for AP; between them the law is a mixture, so
+                that there is a slope from the one to the other.
+            r_p: parallel resistance, Ω, in the shape of `state` or fewer axes.
+            tmr0: magnetoresistance ratio at zero bias, as `r_p`.
+            mtj: the nominal junction, for the bias dependence that all share.
+            access: in series with the junctions.
+        """
+        r_p, tmr0 = r_p + torch.zeros_like(state), tmr0 + torch.zeros_like(state)
+        if math.isinf(mtj.v_half):
+            linear = (1 - state) / r_p + state / (r_p * (1 + tmr0))
+            drop, at = torch.zeros_like(linear), torch.ones_like(linear)
+        else:
+            h = mtj.v_half**2
+            linear, drop, at = 1 / r_p, state * (h * tmr0 / r_p), h * (1 + tmr0)
+        return cls(linear, (1 - state) * (mtj.c_parallel / r_p), drop, at, access)
 
     @property
     def ohmic(self) -> bool:

@@ -1,0 +1,136 @@
+"""All quantities that need no transient, at once and quickly: for other sizes and other parameters.
+
+Settling comes from the linear network; its only unknown, what an access device adds to its lines'
+capacitance, is taken from ngspice's transient of the layout itself. Writes are in ngspice.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from scipy import stats
+
+from mtjspice.data.layout import Condition, States
+from mtjspice.layout.access import Fitted
+from mtjspice.layout.circuit import nominal_condition
+from mtjspice.layout.disturb import Write, disturb_findings, write_findings
+from mtjspice.layout.patterns import named_patterns
+from mtjspice.layout.rare import most_likely
+from mtjspice.layout.read import read_findings, sneak_findings
+from mtjspice.layout.sense import (
+    Margins,
+    Worst,
+    margin_findings,
+    margins,
+)
+from mtjspice.layout.tail import read_margin, sources
+from mtjspice.layout.timing import rc_response, rc_settling, slower_pattern
+from mtjspice.spec.cell import PassiveCell
+from mtjspice.spec.layout import Layout
+from mtjspice.spec.periphery import SenseAmplifier
+
+MOST_FARADS = 1e-12
+"""What an access device can add to its line at most, F."""
+HALVINGS = 30
+
+
+@dataclass(frozen=True)
+class Hardest:
+    """The patterns that quantities are computed for.
+
+    Attributes:
+        reads: by name.
+        sides: hardest low and high reads of every line; None without a read-out voltage.
+    """
+
+    reads: Mapping[str, States]
+    sides: tuple[Worst, Worst] | None
+
+
+def fast_values(
+    layout: Layout,
+    fitted: Fitted,
+    hardest: Hardest,
+    capacitance: float,
+    writes: tuple[list[Write], list[xr.Dataset]] | None,
+) -> dict[str, float]:
+    """Quantities by name under nominal conditions.
+
+    Args:
+        layout: any.
+        fitted: under nominal conditions.
+        hardest: patterns of its size.
+        capacitance: that each cell adds to its output line, F.
+        writes: of `write_plan`, with ngspice's results; None without writing.
+    """
+    condition = nominal_condition(layout)
+    found = read_findings(layout, condition, fitted, hardest.reads)
+    values = {finding.quantity: finding.value for finding in found}
+    if isinstance(layout.crossbar.cell, PassiveCell):
+        values["sneak"] = sneak_findings(layout, condition)[0].value
+    if hardest.sides is not None:
+        values |= _sensed(layout, condition, fitted, hardest.sides)
+    values["settling"] = settling(layout, fitted, capacitance)
+    if layout.writing is not None:
+        values |= {f.quantity: f.value for f in disturb_findings(layout, condition, fitted)}
+    if writes is not None:
+        plan, results = writes
+        values |= {f.quantity: f.value for f in write_findings(layout, condition, plan, results)}
+    return values
+
+
+def _sensed(
+    layout: Layout,
+    condition: Condition,
+    fitted: Fitted,
+    sides: tuple[Worst, Worst],
+) -> dict[str, float]:
+    own = layout.periphery.threshold if isinstance(layout.periphery, SenseAmplifier) else None
+    tracking = layout.sense.threshold == "tracking"
+    found = margins(layout, fitted, sides, None if tracking else own)
+    values = {f.quantity: f.value for f in margin_findings(layout, condition, found, sides)}
+    values["line_failure"] = first_order_failure(layout, fitted, sides, found)
+    return values
+
+
+def first_order_failure(
+    layout: Layout, fitted: Fitted, sides: tuple[Worst, Worst], found: Margins
+) -> float:
+    """The failure of the worst line if its margin were linear in what is random."""
+    margin = read_margin(layout, fitted, sides, found.worst, found.threshold)
+    point = most_likely(margin, sum(sources(layout, fitted.access).values()))
+    return float(stats.norm.sf(point.distance))
+
+
+def settling(layout: Layout, fitted: Fitted, capacitance: float) -> float:
+    """Settling time of the linear network with the slower of all P and all AP, s."""
+    added = (0.0, capacitance)
+    named = named_patterns(layout.crossbar.shape)
+    pattern = named[slower_pattern(layout, fitted, added)]
+    return rc_settling(layout, rc_response(layout, fitted, pattern, added))
+
+
+def cell_capacitance(layout: Layout, fitted: Fitted, pattern: States, settled: float) -> float:
+    """What each access device adds to its output line, F: with it the linear network settles then.
+
+    Args:
+        layout: under nominal conditions.
+        fitted: under the same.
+        pattern: that was read.
+        settled: settling time in ngspice, s.
+    """
+    if isinstance(layout.crossbar.cell, PassiveCell):
+        return 0.0
+
+    def late(farads: float) -> bool:
+        response = rc_response(layout, fitted, pattern, (0.0, farads))
+        return rc_settling(layout, response) > settled
+
+    low, high = 0.0, MOST_FARADS
+    if late(low) or not late(high):
+        return low if late(low) else high
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if late(middle) else (middle, high)
+    return float(np.round((low + high) / 2, 20))

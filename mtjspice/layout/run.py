@@ -1,0 +1,302 @@
+"""The whole way of one layout: analyses, verdict, netlists of the worst cases, report."""
+
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import TypeVar
+
+from mtjspice.collect.pool import WorkerPool
+from mtjspice.collect.simulator import Simulator
+from mtjspice.data.figures import Figure
+from mtjspice.data.files import make_folder, write_text
+from mtjspice.data.layout import QUANTITIES, Condition, Finding, Judged, LayoutStory
+from mtjspice.errors import InputError
+from mtjspice.layout import scale
+from mtjspice.layout.access import fit_conditions
+from mtjspice.layout.circuit import blocks, conditions_of, has_transistors, read_experiment
+from mtjspice.layout.fast import Hardest
+from mtjspice.layout.patterns import named_patterns
+from mtjspice.layout.spread import over
+from mtjspice.layout.stages import (
+    Bench,
+    Progress,
+    disturb_stage,
+    read_stage,
+    sense_stage,
+    time_stage,
+)
+from mtjspice.netlist.cards import read_card
+from mtjspice.netlist.deck import build_deck
+from mtjspice.report.layout import write_comparison, write_layout
+from mtjspice.spec.layout import Layout, samples_for
+from mtjspice.spec.periphery import SenseAmplifier
+from mtjspice.train.threads import one_thread
+
+T = TypeVar("T")
+
+QUICK_SAMPLES = 500
+"""Arrays that a quick run draws, unless the yield that is asked for needs more."""
+QUICK_LARGEST = 64
+"""Most rows and columns that a quick run tries, unless the layout itself is larger."""
+
+
+def run_layout(
+    layout: Layout,
+    out: Path,
+    *,
+    quick: bool = False,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> LayoutStory:
+    """Analyse a layout and write its report.
+
+    Simulations that are in `out` already are not run again, so that a run that was cut off goes on
+    where it was.
+
+    Args:
+        layout: what to judge.
+        out: folder of the report, the netlists of the worst cases, and the simulations.
+        quick: fewer conditions, samples and searches; the report says so.
+        jobs: worker processes.
+        progress: told of what is done.
+
+    Raises:
+        InputError: if the circuit cannot be built or has no path; nothing is written then.
+        SimulatorError: if ngspice is missing or fails.
+    """
+    tell = progress or (lambda what, done, total: None)
+    conditions = conditions_of(layout)
+    check(layout, conditions)
+    judged_layout = quickened(layout) if quick else layout
+    conditions = quick_conditions(conditions) if quick else conditions
+    with Simulator(jobs=jobs) as probe:  # what has no path is refused before a folder is made
+        fit_conditions(layout, conditions[:1], probe)
+    make_folder(out)
+    times: dict[str, float] = {}
+    with (
+        one_thread(),
+        Simulator(jobs=jobs, store=out / "simulations") as simulator,
+        WorkerPool(simulator.jobs) as pool,
+    ):
+        fits = _clocked(times, "access", lambda: fit_conditions(
+            judged_layout, conditions, simulator, partial(tell, "access")
+        ))  # fmt: skip
+        bench = Bench(judged_layout, quick, conditions, fits, simulator, over(pool), tell)
+        read = _clocked(times, "read", lambda: read_stage(bench))
+        sense = _clocked(times, "sense", lambda: sense_stage(bench))
+        timed = _clocked(times, "time", lambda: time_stage(bench, sense))
+        disturbed = _clocked(times, "disturb", lambda: disturb_stage(bench))
+        known = scale.Known(
+            fits[bench.nominal], Hardest(read.patterns, sense.sides), timed.capacitance
+        )
+        most = max(QUICK_LARGEST, *layout.crossbar.shape) if quick else layout.largest
+        sizes = _clocked(times, "sizes", lambda: scale.scaling(
+            judged_layout, known, simulator, most, bench.spread, partial(tell, "sizes")
+        ))  # fmt: skip
+        slopes = _clocked(times, "parameters", lambda: scale.sensitivities(
+            judged_layout, known, simulator, bench.spread, partial(tell, "parameters")
+        ))  # fmt: skip
+    findings = (*read.findings, *sense.findings, *timed.findings, *disturbed)
+    judged = judge(layout, bench.nominal, findings)
+    figures = (*read.figures, *sense.figures, *timed.figures)
+    story = LayoutStory(
+        layout=judged_layout,
+        quick=quick,
+        passed=all(line.holds is not False for line in judged)
+        and all(figure.holds is not False for figure in figures),
+        nominal=bench.nominal,
+        conditions=conditions,
+        judged=write_netlists(judged, out),
+        findings=findings,
+        figures=(*figures, *_counted(simulator)),
+        maps=read.maps,
+        patterns=read.lines,
+        margins=sense.lines,
+        yields=sense.yields,
+        tail=sense.tail,
+        waveform=timed.waveform,
+        energy=timed.energy,
+        sneak=read.sneak,
+        scaling=sizes,
+        sensitivities=slopes,
+        versions=versions(simulator),
+        times=times,
+        simulations={"run": simulator.ran, "found": simulator.found},
+        keys=tuple(simulator.keys),
+        notes=notes(layout, bench),
+    )
+    write_layout(story, out)
+    return story
+
+
+def run_comparison(
+    layouts: Mapping[Path, Layout],
+    out: Path,
+    *,
+    quick: bool = False,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> list[LayoutStory]:
+    """Analyse layouts, each into a folder of its name, and write a page that compares them.
+
+    Args:
+        layouts: by the file that describes each.
+        out: folder of the comparison and of the layouts' own folders.
+        quick: as `run_layout`.
+        jobs: as `run_layout`.
+        progress: told of what is done for which layout.
+
+    Raises:
+        InputError: if two have the same name; and as `run_layout`, with the file in front.
+        SimulatorError: as `run_layout`.
+    """
+    names = [one.name for one in layouts.values()]
+    if len(set(names)) < len(names):
+        raise InputError(
+            source=", ".join(map(str, layouts)),
+            key="name",
+            value=names,
+            allowed="layouts that are compared must have different names",
+        )
+    for path, one in layouts.items():
+        with naming(path):
+            check(one, conditions_of(one))
+    stories = []
+    for path, one in layouts.items():
+        tell = None if progress is None else partial(_named, progress, one.name)
+        with naming(path):
+            stories.append(run_layout(one, out / one.name, quick=quick, jobs=jobs, progress=tell))
+    write_comparison(stories, names, out)
+    return stories
+
+
+def _named(progress: Progress, name: str, what: str, done: int, total: int) -> None:
+    progress(f"{name}: {what}", done, total)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put the file that describes a layout in front of errors about it."""
+    try:
+        yield
+    except InputError as error:
+        raise error.within(path) from None
+
+
+def _clocked(times: dict[str, float], name: str, work: Callable[[], T]) -> T:
+    start = time.perf_counter()
+    done = work()
+    times[name] = time.perf_counter() - start
+    return done
+
+
+def check(layout: Layout, conditions: Sequence[Condition]) -> None:
+    """Refuse what cannot be simulated, before anything is written.
+
+    Raises:
+        InputError: if a card lacks a corner, a transistor or a size, or a line has no path.
+    """
+    if has_transistors(layout):
+        cards = [layout.technology.card]
+        if isinstance(layout.periphery, SenseAmplifier):
+            cards.append(layout.periphery.card)
+        for card in cards:
+            for process in dict.fromkeys(c.process for c in conditions):
+                read_card(layout.technology.replace(card=card, corner=process))
+    states = named_patterns(layout.crossbar.shape)["all P"]
+    for driven in blocks(layout):
+        read = read_experiment(layout, states, driven)
+        build_deck(read)
+        build_deck(read.replace(analysis=layout.timing.analysis))
+
+
+def quickened(layout: Layout) -> Layout:
+    """The layout with fewer samples."""
+    plan = layout.monte_carlo
+    asked = layout.limits.array_yield
+    needed = samples_for(asked, plan.confidence) if asked else 1
+    samples = min(plan.samples, max(QUICK_SAMPLES, needed))
+    return layout.replace(
+        monte_carlo=plan.replace(samples=samples, tail=min(plan.tail, QUICK_SAMPLES))
+    )
+
+
+def quick_conditions(conditions: Sequence[Condition]) -> tuple[Condition, ...]:
+    """The nominal condition, and the ends of supply and temperature of every other process.
+
+    Where there is no other process, those of the nominal one.
+    """
+    nominal, *others = conditions
+    others = [c for c in others if c.process != nominal.process] or others
+    supplies, degrees = {c.supply for c in others}, {c.temperature for c in others}
+    ends = [
+        c
+        for c in others
+        if c.supply in (min(supplies), max(supplies))
+        and c.temperature in (min(degrees), max(degrees))
+    ]
+    return (nominal, *ends)
+
+
+def judge(layout: Layout, nominal: Condition, findings: Sequence[Finding]) -> tuple[Judged, ...]:
+    """Every quantity that was found, at its worst, against its limit."""
+    lines = []
+    for name, quantity in QUANTITIES.items():
+        of_one = [found for found in findings if found.quantity == name]
+        if not of_one:
+            continue
+        worst = of_one[0]
+        for found in of_one[1:]:
+            worst = found if quantity.worse(found.value, worst.value) else worst
+        at_nominal = next((f for f in of_one if f.condition == nominal), None)
+        limit = layout.limits.given.get(name)
+        holds = None if limit is None else quantity.holds(worst.value, limit)
+        lines.append(Judged(quantity, worst, at_nominal, limit, holds, ""))
+    return tuple(lines)
+
+
+def write_netlists(judged: Sequence[Judged], out: Path) -> tuple[Judged, ...]:
+    """Write the netlist of each worst case; the lines with their files."""
+    folder = make_folder(out / "worst")
+    for old in folder.glob("*.cir"):
+        old.unlink()
+    named = []
+    for line in judged:
+        file = folder / f"{line.quantity.name}.cir"
+        write_text(file, build_deck(line.worst.experiment).text)
+        named.append(replace(line, netlist=f"worst/{file.name}"))
+    return tuple(named)
+
+
+def versions(simulator: Simulator) -> dict[str, str]:
+    """All that matters for the numbers."""
+    packages = ("mtjspice", "numpy", "scipy", "torch", "PySpice")
+    return {
+        "python": platform.python_version(),
+        "simulator": str(simulator.info),
+        **{name: version(name) for name in packages},
+    }
+
+
+def _counted(simulator: Simulator) -> tuple[Figure, ...]:
+    how = "each found again by its key if the run is repeated"
+    return (Figure("simulations in ngspice", len(simulator.keys), "", "", None, how),)
+
+
+def notes(layout: Layout, bench: Bench) -> tuple[str, ...]:
+    """What a reader should know of how the report was made."""
+    said = []
+    if bench.quick:
+        said.append(
+            f"Quick: {len(bench.conditions)} of {len(conditions_of(layout))} conditions, "
+            f"{bench.layout.monte_carlo.samples} of {layout.monte_carlo.samples} samples, sizes up "
+            f"to {max(QUICK_LARGEST, *layout.crossbar.shape)}."
+        )
+    if not has_transistors(layout):
+        said.append("Without transistors there is one process.")
+    return tuple(said)

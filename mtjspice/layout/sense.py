@@ -1,0 +1,211 @@
+"""Does every output line tell what it has to: worst reads on either side of the threshold.
+
+A line is low with at most `boundary` P cells among the driven rows, and high with `boundary + step`
+or more. The worst low read is the largest voltage of a line that is low, over all patterns of the
+whole array; the worst high read the smallest of one that is high. The margin of a line is the
+smaller distance of the two from the threshold.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mtjspice.data.layout import Condition, Finding, Floats, States
+from mtjspice.layout.access import Fitted
+from mtjspice.layout.circuit import Reads, blocks, read_experiment, sense_volts
+from mtjspice.layout.patterns import search
+from mtjspice.layout.spread import Spread, in_turn
+from mtjspice.spec.experiment import Experiment
+from mtjspice.spec.layout import Layout
+from mtjspice.spec.periphery import SenseAmplifier
+
+SIDES = ("low", "high")
+MOST_LINES = 32
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The patterns that are hardest to read on one side, for every block and line.
+
+    Attributes:
+        side: low or high.
+        states: uint8 [block, line, row, column].
+    """
+
+    side: str
+    states: States
+
+
+@dataclass(frozen=True)
+class Margins:
+    """What lines come to under a condition.
+
+    Attributes:
+        low: float64 [block, line], largest voltage of a low line, V.
+        high: float64 [block, line], smallest voltage of a high line, V.
+        threshold: V.
+    """
+
+    low: Floats
+    high: Floats
+    threshold: float
+
+    @property
+    def of_lines(self) -> Floats:
+        """Margin of each line, V, [line]."""
+        each: Floats = np.minimum(self.threshold - self.low, self.high - self.threshold)
+        return np.asarray(each.min(0))
+
+    @property
+    def worst(self) -> tuple[str, int, int]:
+        """(side, block, line) of the smallest margin."""
+        sides = np.stack([self.threshold - self.low, self.high - self.threshold])
+        side, block, line = np.unravel_index(int(sides.argmin()), sides.shape)
+        return SIDES[int(side)], int(block), int(line)
+
+
+def worst_reads(
+    layout: Layout, fitted: Fitted, most: int = MOST_LINES, spread: Spread = in_turn
+) -> tuple[Worst, Worst]:
+    """The hardest patterns of either side, by search; the layout is under its condition.
+
+    Args:
+        layout: under the condition.
+        fitted: under the same.
+        most: lines up to which each has a search of its own; of more, so many spread over the
+            array have one, and the others take the pattern of the nearest of them.
+        spread: how the searches are run.
+    """
+    lines = searched_lines(layout, most)
+    nearest = np.abs(np.arange(layout.crossbar.columns)[:, None] - np.array(lines)).argmin(1)
+    calls = [(layout, fitted, d, side, lines) for side in SIDES for d in blocks(layout)]
+    # A line that had no search takes the pattern of the nearest that had, columns exchanged.
+    every = [
+        [_exchanged(best[n], lines[n], line) for line, n in enumerate(nearest)]
+        for best in spread(_searched, calls)
+    ]
+    of_sides = np.array(every, dtype=np.uint8).reshape(2, -1, nearest.size, *layout.crossbar.shape)
+    return Worst(SIDES[0], of_sides[0]), Worst(SIDES[1], of_sides[1])
+
+
+def searched_lines(layout: Layout, most: int) -> list[int]:
+    """The lines that have a search of their own, the first and the last among them."""
+    columns = layout.crossbar.columns
+    spread = np.linspace(0, columns - 1, min(columns, most))
+    return [int(line) for line in dict.fromkeys(np.round(spread).astype(int))]
+
+
+def _exchanged(states: States, one: int, other: int) -> States:
+    order = np.arange(states.shape[1])
+    order[[one, other]] = order[[other, one]]
+    return np.asarray(states[:, order])
+
+
+def _searched(
+    layout: Layout, fitted: Fitted, driven: tuple[int, ...], side: str, lines: Sequence[int]
+) -> States:
+    """The hardest pattern of each line, uint8 [line, row, column]."""
+    reads = Reads.of(layout, fitted.access, driven)
+    sign = 1.0 if side == "low" else -1.0
+
+    def objective(states: Tensor, which: Tensor) -> Tensor:
+        array = reads.array(states)
+        current = reads.answer(array).current[:, 0]
+        return sign * sense_volts(layout, current)[torch.arange(len(states)), which]
+
+    starts, targets = [], []
+    for line in lines:
+        of_line = side_starts(layout, driven, line, side)
+        starts += of_line
+        targets += [line] * len(of_line)
+    swapped = np.zeros((len(starts), *layout.crossbar.shape), dtype=np.bool_)
+    for k, line in enumerate(targets):
+        swapped[k, list(driven), line] = True
+    found = search(objective, np.array(starts, dtype=np.uint8), targets, swapped)
+    each = len(starts) // len(lines)
+    best = found.values.reshape(-1, each).argmax(1)
+    of_lines = found.states.reshape(-1, each, *layout.crossbar.shape)
+    return np.asarray(of_lines[np.arange(len(lines)), best])
+
+
+def side_starts(layout: Layout, driven: tuple[int, ...], line: int, side: str) -> list[States]:
+    """Patterns with the number of P cells that is hardest on a side, in one line.
+
+    The P cells lie near the read-out or far from it, everything else is P or AP.
+    """
+    count = layout.boundary + (0 if side == "low" else layout.sense.step)
+    starts = []
+    for others, near in ((0, side == "low"), (1, side == "low"), (1, side == "high")):
+        states = np.full(layout.crossbar.shape, others, dtype=np.uint8)
+        rows = list(driven)
+        states[rows, line] = 1
+        chosen = rows[len(rows) - count :] if near else rows[:count]
+        states[chosen, line] = 0
+        starts.append(states)
+    return starts
+
+
+def margins(
+    layout: Layout, fitted: Fitted, worst: tuple[Worst, Worst], threshold: float | None
+) -> Margins:
+    """Read the hardest patterns of every line; the layout is under its condition.
+
+    Args:
+        layout: under the condition.
+        fitted: under the same.
+        worst: hardest patterns of both sides.
+        threshold: V; the middle between the worst reads if None.
+    """
+    sides = []
+    for side in worst:
+        of_blocks = []
+        for driven, states in zip(blocks(layout), side.states, strict=True):
+            reads = Reads.of(layout, fitted.access, driven)
+            current = reads.currents(torch.from_numpy(states.astype(np.float64)))[:, 0]
+            of_blocks.append(sense_volts(layout, current).diagonal().numpy())
+        sides.append(np.stack(of_blocks))
+    middle = float(sides[0].max() + sides[1].min()) / 2
+    return Margins(sides[0], sides[1], middle if threshold is None else threshold)
+
+
+def fixed_threshold(layout: Layout, nominal: Margins) -> float | None:
+    """The threshold that is kept under all conditions, V; None if it tracks them.
+
+    Args:
+        layout: whose amplifier may have a threshold of its own.
+        nominal: margins under nominal conditions, with the threshold in the middle.
+    """
+    if layout.sense.threshold == "tracking":
+        return None
+    if isinstance(layout.periphery, SenseAmplifier):
+        return layout.periphery.threshold
+    return nominal.threshold
+
+
+def margin_findings(
+    layout: Layout, condition: Condition, found: Margins, worst: tuple[Worst, Worst]
+) -> list[Finding]:
+    """The smallest margin of all lines; the layout is under the condition."""
+    side, block, line = found.worst
+    smallest = float(found.of_lines.min())
+    experiment = worst_experiment(layout, worst, side, block, line)
+    driven = blocks(layout)[block]
+    where = f"column {line}, {side} side, rows {driven[0]} to {driven[-1]}, worst pattern"
+    values = {"margin": smallest}
+    if layout.sense.offset > 0:
+        values["margin_sigmas"] = smallest / layout.sense.offset
+    return [
+        Finding(name, value, condition, "nodal", where, experiment)
+        for name, value in values.items()
+    ]
+
+
+def worst_experiment(
+    layout: Layout, worst: tuple[Worst, Worst], side: str, block: int, line: int
+) -> Experiment:
+    """The read that has the smallest margin."""
+    states = worst[SIDES.index(side)].states[block, line]
+    return read_experiment(layout, states, blocks(layout)[block])

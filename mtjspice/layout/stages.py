@@ -1,0 +1,404 @@
+"""The analyses of a layout, one after the other, each under every condition that it asks for."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import numpy as np
+
+from mtjspice.collect.simulator import Simulator
+from mtjspice.data.figures import Figure, at_least, at_most
+from mtjspice.data.layout import (
+    QUANTITIES,
+    Condition,
+    Finding,
+    LineMargins,
+    PatternLine,
+    States,
+    Tail,
+    VoltageMap,
+    Waveform,
+    Yield,
+)
+from mtjspice.layout import timing
+from mtjspice.layout.access import Fitted
+from mtjspice.layout.circuit import under
+from mtjspice.layout.disturb import disturb_findings, write_findings, write_plan
+from mtjspice.layout.fast import cell_capacitance
+from mtjspice.layout.montecarlo import draw_samples, estimate_yield
+from mtjspice.layout.patterns import named_patterns
+from mtjspice.layout.read import (
+    pattern_experiments,
+    pattern_table,
+    read_findings,
+    searched_anew,
+    sneak_findings,
+    worst_patterns,
+)
+from mtjspice.layout.sense import (
+    MOST_LINES,
+    Margins,
+    Worst,
+    fixed_threshold,
+    margin_findings,
+    margins,
+    worst_reads,
+)
+from mtjspice.layout.spread import Spread
+from mtjspice.layout.tail import estimate_tail
+from mtjspice.spec.analysis import TransientRead
+from mtjspice.spec.cell import PassiveCell
+from mtjspice.spec.experiment import Experiment
+from mtjspice.spec.layout import Layout
+from mtjspice.spec.periphery import SenseAmplifier, VirtualGround
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what is being done, steps done, steps in all)."""
+QUICK_LINES = 9
+"""Lines whose hardest reads are searched for in a quick run."""
+RC_AGREES = 0.05
+"""By how much the linear network's settling time may differ from ngspice's."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every analysis works with.
+
+    Attributes:
+        layout: under nominal conditions.
+        quick: fewer searches.
+        conditions: all of them, the nominal one first.
+        fits: access devices under each.
+        simulator: ngspice.
+        spread: work of the nodal solver over processes.
+        tell: of progress.
+    """
+
+    layout: Layout
+    quick: bool
+    conditions: tuple[Condition, ...]
+    fits: Mapping[Condition, Fitted]
+    simulator: Simulator
+    spread: Spread
+    tell: Progress
+
+    @property
+    def nominal(self) -> Condition:
+        """The nominal condition."""
+        return self.conditions[0]
+
+    def at(self, condition: Condition) -> tuple[Layout, Fitted]:
+        """The layout under a condition, with its access devices."""
+        return under(self.layout, condition), self.fits[condition]
+
+
+@dataclass(frozen=True)
+class ReadPart:
+    """What `read_stage` finds."""
+
+    patterns: Mapping[str, States]
+    findings: tuple[Finding, ...]
+    lines: tuple[PatternLine, ...]
+    maps: tuple[VoltageMap, ...]
+    sneak: Mapping[str, float]
+    figures: tuple[Figure, ...]
+
+
+def read_stage(bench: Bench) -> ReadPart:
+    """Voltages over the cells, errors, sneak currents; worst patterns by search, and an audit."""
+    layout, fitted = bench.at(bench.nominal)
+    bench.tell("patterns", 0, 1)
+    patterns = worst_patterns(layout, fitted, spread=bench.spread)
+    bench.tell("patterns", 1, 1)
+    calls = [(*_under(bench, condition), patterns) for condition in bench.conditions]
+    found = bench.spread(read_findings, calls, partial(bench.tell, "read"))
+    findings = [one for of_condition in found for one in of_condition]
+    others = [c for c in _worst_conditions(findings) if c != bench.nominal]
+    again = [(*_under(bench, c), [f for f in findings if f.condition == c]) for c in others]
+    findings += [one for of_one in bench.spread(searched_anew, again) for one in of_one]
+    sneak: dict[str, float] = {}
+    if isinstance(layout.crossbar.cell, PassiveCell):
+        for condition in bench.conditions:
+            one, shares = sneak_findings(under(layout, condition), condition)
+            findings.append(one)
+            sneak = shares if condition == bench.nominal else sneak
+    results = bench.simulator.run(pattern_experiments(layout, patterns))
+    lines, maps = pattern_table(
+        layout, fitted, patterns, [result["current"].to_numpy() for result in results]
+    )
+    off = max(line.audit for line in lines)
+    how = f"{len(results)} patterns and blocks of rows, two scales; bound: fit of the access device"
+    figure = at_most(
+        "patterns: largest current error, nodal − ngspice", off, fitted.bound, "of full scale", how
+    )
+    return ReadPart(patterns, tuple(findings), lines, maps, sneak, (figure,))
+
+
+def _under(bench: Bench, condition: Condition) -> tuple[Layout, Condition, Fitted]:
+    layout, fitted = bench.at(condition)
+    return layout, condition, fitted
+
+
+def _worst_conditions(findings: list[Finding]) -> list[Condition]:
+    """The conditions under which some quantity is at its worst, each once."""
+    worst: dict[str, Finding] = {}
+    for found in findings:
+        known = worst.get(found.quantity)
+        if known is None or QUANTITIES[found.quantity].worse(found.value, known.value):
+            worst[found.quantity] = found
+    return list(dict.fromkeys(found.condition for found in worst.values()))
+
+
+@dataclass(frozen=True)
+class SensePart:
+    """What `sense_stage` finds; without a read-out voltage there is nothing."""
+
+    findings: tuple[Finding, ...] = ()
+    sides: tuple[Worst, Worst] | None = None
+    margins: Mapping[Condition, Margins] = field(default_factory=dict)
+    lines: LineMargins | None = None
+    yields: tuple[Yield, ...] = ()
+    tail: Tail | None = None
+    figures: tuple[Figure, ...] = ()
+
+
+def sense_stage(bench: Bench) -> SensePart:
+    """Margins of all lines under all conditions; yield and rare failures where they are worst."""
+    layout, fitted = bench.at(bench.nominal)
+    if isinstance(layout.periphery, VirtualGround):
+        return SensePart()
+    bench.tell("margins", 0, len(bench.conditions))
+    lines = QUICK_LINES if bench.quick else MOST_LINES
+    sides = worst_reads(layout, fitted, lines, bench.spread)
+    threshold = fixed_threshold(layout, margins(layout, fitted, sides, None))
+    calls = [(*bench.at(condition), sides, threshold) for condition in bench.conditions]
+    every = bench.spread(margins, calls, partial(bench.tell, "margins"))
+    of_condition = dict(zip(bench.conditions, every, strict=True))
+    findings: list[Finding] = []
+    for condition, one in of_condition.items():
+        findings += margin_findings(under(layout, condition), condition, one, sides)
+    worst = min(of_condition, key=lambda c: float(of_condition[c].of_lines.min()))
+    of_lines = LineMargins(
+        nominal=of_condition[bench.nominal].of_lines,
+        worst=of_condition[worst].of_lines,
+        condition=worst,
+        threshold=of_condition[bench.nominal].threshold,
+        offset=layout.sense.offset,
+    )
+    yields, tails, figures = [], [], []
+    for condition in dict.fromkeys((bench.nominal, worst)):
+        changed, own = bench.at(condition)
+        found, finding = estimate_yield(
+            changed, condition, own, of_condition[condition].threshold, bench.simulator,
+            partial(bench.tell, "samples"), bench.spread,
+        )  # fmt: skip
+        tail, rare = estimate_tail(changed, condition, own, sides, of_condition[condition])
+        yields.append(found)
+        tails.append(tail)
+        findings += [finding, rare]
+        figures += yield_figures(found)
+    return SensePart(
+        tuple(findings), sides, of_condition, of_lines, tuple(yields), tails[-1], tuple(figures)
+    )
+
+
+def yield_figures(found: Yield) -> list[Figure]:
+    """How well both levels agree on the samples that ngspice saw, too."""
+    ours, theirs = found.audited_good
+    how = f"{found.audited} of {found.samples} arrays, two reads each; {found.condition}"
+    return [
+        at_most("samples: largest current error, nodal − ngspice", found.audit_current,
+                found.bound, "of full scale", how + "; bound: fit of the access device"),
+        at_most("samples: arrays that nodal and ngspice judge differently", abs(ours - theirs), 0,
+                "", f"{how}; good in nodal {ours}, in ngspice {theirs}"),
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TimePart:
+    """What `time_stage` finds."""
+
+    findings: tuple[Finding, ...]
+    waveform: Waveform
+    energy: Mapping[str, float]
+    capacitance: float
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True)
+class Timed:
+    """One transient that was looked at: which read, what it goes between, what it showed."""
+
+    pattern: str
+    experiment: Experiment
+    step: timing.Step
+    course: timing.Course
+
+
+def time_stage(bench: Bench, sense: SensePart) -> TimePart:
+    """Settling, decision, recovery and energy under every condition, in ngspice."""
+    slow = {c: timing.slower_pattern(*bench.at(c)) for c in bench.conditions}
+    slowest = _transients(bench, slow)
+    data = _transients(bench, dict.fromkeys(bench.conditions, timing.DATA))
+    layout, fitted = bench.at(bench.nominal)
+    one = slowest[bench.nominal]
+    states = named_patterns(layout.crossbar.shape)[one.pattern]
+    capacitance = cell_capacitance(layout, fitted, states, one.course.settled)
+    latches = _latches(bench, sense, capacitance)
+    findings: list[Finding] = []
+    energies: dict[Condition, dict[str, float]] = {}
+    for condition in bench.conditions:
+        one, other = slowest[condition], data[condition]
+        found, energies[condition] = timing.time_findings(
+            under(bench.layout, condition),
+            condition,
+            (one.experiment, one.course, one.pattern),
+            (other.experiment, other.course),
+            latches.get(condition),
+        )
+        findings += found
+    one = slowest[bench.nominal]
+    response = timing.rc_response(layout, fitted, states, (0.0, capacitance))
+    (result,) = bench.simulator.run([one.experiment])
+    decision = latches[bench.nominal][1].time if latches else None
+    assert isinstance(one.experiment.analysis, TransientRead)
+    shown = timing.waveform(
+        layout, result, one.course, one.experiment.analysis, one.step, response, decision
+    )
+    figures = _rc_figures(bench, slowest, capacitance)
+    if latches:
+        figures += _latch_figures(bench, sense, capacitance, latches)
+    return TimePart(tuple(findings), shown, energies[bench.nominal], capacitance, tuple(figures))
+
+
+def _transients(bench: Bench, patterns: Mapping[Condition, str]) -> dict[Condition, Timed]:
+    """A read in time under each condition, held longer where it did not settle."""
+    found: dict[Condition, Timed] = {}
+    analysis = bench.layout.timing.analysis
+    waiting = list(patterns)
+    for _ in range(timing.TRIES):
+        planned = {}
+        for condition in waiting:
+            layout, fitted = bench.at(condition)
+            states = named_patterns(layout.crossbar.shape)[patterns[condition]]
+            planned[condition] = (
+                timing.timed(layout, states, analysis),
+                timing.step_of(layout, fitted, states),
+            )
+        results = bench.simulator.run(
+            [experiment for experiment, _ in planned.values()],
+            partial(bench.tell, "transients"),
+        )
+        for (condition, (experiment, step)), result in zip(planned.items(), results, strict=True):
+            layout = under(bench.layout, condition)
+            seen = timing.course(layout, result, analysis, step)
+            if condition in found:  # the energy is that of the read as it is designed
+                seen = replace(seen, energy=found[condition].course.energy)
+            found[condition] = Timed(patterns[condition], experiment, step, seen)
+        waiting = [
+            c for c in waiting
+            if math.isinf(found[c].course.settled) or math.isinf(found[c].course.recovered)
+        ]  # fmt: skip
+        if not waiting:
+            break
+        analysis = timing.held_longer(analysis)
+    return found
+
+
+Latches = dict[Condition, tuple[Mapping[str, Experiment], timing.Decision]]
+
+
+def _latches(bench: Bench, sense: SensePart, capacitance: float) -> Latches:
+    """The latch of one line under each condition; nothing without latches.
+
+    Args:
+        bench: of the layout.
+        sense: with the margins.
+        capacitance: that an access device adds to its output line, F.
+    """
+    if not isinstance(bench.layout.periphery, SenseAmplifier) or sense.sides is None:
+        return {}
+    planned = {}
+    for condition in bench.conditions:
+        layout, fitted = bench.at(condition)
+        found = sense.margins[condition]
+        line = found.worst[2]
+        columns = timing.columns_of([worst.states[0, line] for worst in sense.sides], line)
+        read_out = timing.with_replica(layout, capacitance)
+        margin = float(found.of_lines.min())
+        planned[condition] = timing.strips(read_out, fitted, columns, margin)
+    experiments = [e for of_one in planned.values() for e in of_one.values()]
+    results = iter(bench.simulator.run(experiments, partial(bench.tell, "latches")))
+    return {
+        condition: (of_one, timing.decided({side: next(results) for side in of_one}))
+        for condition, of_one in planned.items()
+    }
+
+
+def _rc_figures(bench: Bench, slowest: Mapping[Condition, Timed], farads: float) -> list[Figure]:
+    """The linear network beside ngspice: worst over the conditions."""
+    off = {}
+    for condition, one in slowest.items():
+        layout, fitted = bench.at(condition)
+        states = named_patterns(layout.crossbar.shape)[one.pattern]
+        response = timing.rc_response(layout, fitted, states, (0.0, farads))
+        off[condition] = timing.rc_settling(layout, response) / one.course.settled - 1
+    worst = max(off, key=lambda c: abs(off[c]))
+    how = f"largest of {len(off)} conditions ({worst}), pattern “{slowest[worst].pattern}”"
+    if isinstance(bench.layout.crossbar.cell, PassiveCell):
+        name = "settling: linear RC network against ngspice, largest relative difference"
+        return [at_most(name, abs(off[worst]), RC_AGREES, "", how)]
+    how += f"; {1e15 * farads:.2f} fF an access device, fitted under nominal conditions"
+    name = "settling: linear RC network against ngspice, largest relative difference"
+    return [Figure(name, abs(off[worst]), "", "", None, how)]
+
+
+def _latch_figures(
+    bench: Bench, sense: SensePart, capacitance: float, latches: Latches
+) -> list[Figure]:
+    """Whether latches decide as they should: one line at the margin, the whole array with data."""
+    layout = timing.with_replica(under(bench.layout, bench.nominal), capacitance)
+    periphery = layout.periphery
+    assert isinstance(periphery, SenseAmplifier)
+    sample = draw_samples(layout, 1)[0]
+    tuned = periphery.replace(threshold=sense.margins[bench.nominal].threshold)
+    reads = [
+        one.replace(periphery=tuned, analysis=layout.timing.analysis)
+        for one in (sample.low, sample.high)
+    ]
+    results = bench.simulator.run(reads)
+    right = [
+        int((sign * r["decision"].to_numpy() > 0).sum())
+        for sign, r in zip((-1, 1), results, strict=True)
+    ]
+    slowest = max(float(np.nanmax(r["decision_time"].to_numpy())) for r in results)
+    how = "one array with its spread, all lines low, then all high; latches without offset; ngspice"
+    at_margin = sum(decision.right for _, decision in latches.values())
+    words = "one line, low and high at the smallest margin; latch without offset; ngspice"
+    return [
+        at_least("latch at the smallest margin: conditions with right decisions", at_margin,
+                 len(latches), "", words),
+        at_least("whole array in time: decisions that are right", sum(right),
+                 2 * layout.crossbar.columns, "", how),
+        Figure("whole array in time: slowest decision", slowest, "s", "", None, how),
+    ]  # fmt: skip
+
+
+def disturb_stage(bench: Bench) -> tuple[Finding, ...]:
+    """Reads that disturb, and writes, under every condition."""
+    if bench.layout.writing is None:
+        return ()
+    findings: list[Finding] = []
+    plans = {c: write_plan(under(bench.layout, c)) for c in bench.conditions}
+    results = iter(
+        bench.simulator.run(
+            [write.experiment for plan in plans.values() for write in plan],
+            partial(bench.tell, "writes"),
+        )
+    )
+    for condition, plan in plans.items():
+        layout, fitted = bench.at(condition)
+        findings += disturb_findings(layout, condition, fitted)
+        findings += write_findings(layout, condition, plan, [next(results) for _ in plan])
+    return tuple(findings)

@@ -1,0 +1,113 @@
+"""How seldom the worst line reads its worst pattern wrongly."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mtjspice.data.layout import Condition, Finding, Tail
+from mtjspice.layout.access import Fitted
+from mtjspice.layout.circuit import Reads, blocks, sense_volts
+from mtjspice.layout.rare import Margin, RareEvent, estimate
+from mtjspice.layout.sense import SIDES, Margins, Worst, worst_experiment
+from mtjspice.spec.layout import Layout
+from mtjspice.surrogate.access import AccessModel
+
+
+def sources(layout: Layout, access: AccessModel | None) -> Mapping[str, int]:
+    """What is random in a read, and how many standard normal numbers it takes, in their order."""
+    cells = layout.crossbar.rows * layout.crossbar.columns
+    return {
+        "R_P from cell to cell": cells,
+        "TMR from cell to cell": cells,
+        "R_P of the die": 1,
+        "TMR of the die": 1,
+        "transistors": cells * len(access.threshold_sigma) if access else 0,
+        "offset": 1,
+    }
+
+
+def read_margin(
+    layout: Layout, fitted: Fitted, worst: tuple[Worst, Worst], at: tuple[str, int, int],
+    threshold: float,
+) -> Margin:  # fmt: skip
+    """The margin of one read as a function of what is random; the layout is under its condition.
+
+    Args:
+        layout: under its condition.
+        fitted: under the same.
+        worst: hardest patterns.
+        at: side, block and line of the read.
+        threshold: V.
+    """
+    side, block, line = at
+    reads = Reads.of(layout, fitted.access, blocks(layout)[block])
+    states = torch.from_numpy(worst[SIDES.index(side)].states[block, line].astype(np.float64))
+    counts, die, access = sources(layout, fitted.access), layout.die, fitted.access
+    sign = 1.0 if side == "low" else -1.0
+
+    def margin(z: Tensor) -> Tensor:
+        of_rp, of_tmr, rp_die, tmr_die, of_thresholds, offset = torch.split(
+            z, list(counts.values()), dim=1
+        )
+        shape = (len(z), *layout.crossbar.shape)
+        ln_rp = die.sigma_ln_rp * of_rp.reshape(shape) + die.sigma_ln_rp_die * rp_die[:, :, None]
+        ln_tmr = (
+            die.sigma_ln_tmr * of_tmr.reshape(shape) + die.sigma_ln_tmr_die * tmr_die[:, :, None]
+        )
+        shifts = None
+        if access is not None and die.mismatch > 0:
+            sigma = torch.tensor(access.threshold_sigma, dtype=torch.float64)
+            shifts = die.mismatch * sigma * of_thresholds.reshape(*shape, -1)
+        array = reads.array(states.expand(shape), ln_rp, ln_tmr, shifts, access)
+        volts = sense_volts(layout, reads.answer(array).current[:, 0, line])
+        own: Tensor = threshold + layout.sense.offset * offset[:, 0] - volts
+        return sign * own
+
+    return margin
+
+
+def estimate_tail(
+    layout: Layout,
+    condition: Condition,
+    fitted: Fitted,
+    worst: tuple[Worst, Worst],
+    found: Margins,
+) -> tuple[Tail, Finding]:
+    """The failure of the worst line under a condition, which the layout is under.
+
+    The worst read of either side is looked at; the one that fails more often counts.
+    """
+    plan, counts = layout.monte_carlo, sources(layout, fitted.access)
+    events: dict[tuple[str, int, int], RareEvent] = {}
+    for side, margins in zip(
+        SIDES, (found.threshold - found.low, found.high - found.threshold), strict=True
+    ):
+        block, line = np.unravel_index(int(margins.argmin()), margins.shape)
+        at = side, int(block), int(line)
+        margin = read_margin(layout, fitted, worst, at, found.threshold)
+        events[at] = estimate(margin, sum(counts.values()), plan.tail, layout.seed, plan.confidence)
+    at = max(events, key=lambda key: events[key].probability)
+    event = events[at]
+    power = np.split(event.slopes**2, np.cumsum(list(counts.values()))[:-1])
+    whole = max(float(sum(part.sum() for part in power)), np.finfo(float).tiny)
+    tail = Tail(
+        condition=condition,
+        probability=event.probability,
+        error=event.error,
+        low=event.low,
+        high=event.high,
+        confidence=plan.confidence,
+        distance=event.distance,
+        samples=2 * plan.tail,
+        side=at[0],
+        shares={name: float(p.sum()) / whole for name, p in zip(counts, power, strict=True)},
+    )
+    where = (
+        f"column {at[2]}, {at[0]} side, worst pattern; most likely failure "
+        f"{event.distance:.2f} σ away, standard error {event.error:.1e}; the netlist has nominal "
+        "junctions"
+    )
+    experiment = worst_experiment(layout, worst, *at)
+    return tail, Finding("line_failure", event.probability, condition, "nodal", where, experiment)

@@ -1,0 +1,384 @@
+"""How long a read takes and what it costs: transients of the array, and of the latch of one line.
+
+The array is simulated whole, with its wires' capacitance, its access transistors and the load of
+its read-out; the latches, which take six times as long to simulate as all the rest, decide on one
+line with as many cells as the array has rows. Their threshold is shifted so that the latch sees the
+smallest margin of the array. Under nominal conditions the whole array with all of its latches is
+simulated besides, as a check.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import xarray as xr
+
+from mtjspice.data.layout import Condition, Finding, Floats, States, Waveform
+from mtjspice.layout.access import Fitted
+from mtjspice.layout.circuit import (
+    Reads,
+    blocks,
+    read_experiment,
+    sense_volts,
+    volts_per_ampere,
+)
+from mtjspice.layout.patterns import named_patterns
+from mtjspice.layout.rc import Response, respond
+from mtjspice.netlist.drivers import pulses
+from mtjspice.spec.analysis import TransientRead
+from mtjspice.spec.experiment import Experiment
+from mtjspice.spec.layout import Layout
+from mtjspice.spec.periphery import Periphery, SenseAmplifier, TransimpedanceAmplifier
+
+LONGER = 4.0
+"""By how much a read that has not settled is held longer when it is simulated again."""
+TRIES = 4
+LEAST_MARGIN = 1e-4
+"""What a latch sees where the margin is smaller or negative, V: the sign is `sense`'s business."""
+WIDE = 1e3
+"""An output that no read reaches, V."""
+DATA = "checkerboard"
+"""The pattern that energy is stated for: half of the cells P."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """The course of one read.
+
+    Attributes:
+        settled: after the start of the period, all outputs are within the tolerance, s; infinite
+            if they never are.
+        recovered: after the end of `hold`, all outputs are at rest again, s.
+        slowest: the output line that settles last.
+        energy: J by block, without the latches.
+    """
+
+    settled: float
+    recovered: float
+    slowest: int
+    energy: Mapping[str, float]
+
+
+def load_of(layout: Layout) -> float:
+    """Between the end of a column and what holds it, Ω."""
+    periphery = layout.periphery
+    if isinstance(periphery, SenseAmplifier):
+        return periphery.load
+    if isinstance(periphery, TransimpedanceAmplifier):
+        return periphery.input_resistance
+    return 0.0
+
+
+def load_alone(periphery: Periphery) -> Periphery:
+    """The same load, and no latch behind it."""
+    if not isinstance(periphery, SenseAmplifier):
+        return periphery
+    return TransimpedanceAmplifier(
+        reference=periphery.reference,
+        gain=periphery.load,
+        input_resistance=periphery.load,
+        clip_low=-WIDE,
+        clip_high=WIDE,
+    )
+
+
+def with_replica(layout: Layout, capacitance: float) -> Layout:
+    """The layout with latches whose threshold comes through a replica of a whole column.
+
+    Args:
+        layout: whose sense amplifier may have a replica of its own, which stays.
+        capacitance: that an access device adds to its column, F.
+    """
+    periphery = layout.periphery
+    if not isinstance(periphery, SenseAmplifier) or periphery.replica is not None:
+        return layout
+    whole = layout.crossbar.rows * (layout.crossbar.column.c + capacitance)
+    return layout.replace(periphery=periphery.replace(replica=whole))
+
+
+def timed(layout: Layout, states: States, analysis: TransientRead) -> Experiment:
+    """A read in time of the rows farthest from the read-out, without latches."""
+    read = read_experiment(layout, states, blocks(layout)[0])
+    return read.replace(periphery=load_alone(layout.periphery), analysis=analysis)
+
+
+@dataclass(frozen=True)
+class Step:
+    """Output currents that a read goes between, A, float64 [line].
+
+    Attributes:
+        rest: without inputs; not zero where unselected lines are held at half the read voltage.
+        final: with them.
+        allowed: how far off either counts as settled.
+    """
+
+    rest: Floats
+    final: Floats
+    allowed: Floats
+
+
+def step_of(layout: Layout, fitted: Fitted, states: States) -> Step:
+    """What the nodal solver says a read goes between; the layout is under its condition."""
+    reads = Reads.of(layout, fitted.access, blocks(layout)[0], scales=(0.0, 1.0))
+    current = reads.currents(torch.from_numpy(states[None].astype(np.float64)))[0].numpy()
+    within = layout.timing.settle_within
+    allowed = layout.timing.settle_to * np.abs(current[1] - current[0])
+    if within is not None:
+        allowed = np.full_like(allowed, within / volts_per_ampere(layout))
+    return Step(current[0], current[1], allowed)
+
+
+def rc_response(
+    layout: Layout, fitted: Fitted, states: States, capacitance: tuple[float, float] = (0.0, 0.0)
+) -> Response:
+    """The array as a linear network of resistors and capacitors, at its conductances at rest."""
+    driven = blocks(layout)[0]
+    reads = Reads.of(layout, fitted.access, driven)
+    with torch.no_grad():
+        answer = reads.answer(reads.array(torch.from_numpy(states[None].astype(np.float64))))
+    # Secant conductances at the read: driven cells at their voltage, the others nearly at rest.
+    volts, current = answer.cell_volts[0, 0].numpy(), answer.cell_current[0, 0].numpy()
+    resting = np.abs(volts) < 1e-3 * layout.read.voltage
+    at_rest = _conductance_at_rest(reads, states)
+    conductance = np.where(resting, at_rest, current / np.where(resting, 1.0, volts))
+    return respond(
+        layout.crossbar,
+        conductance,
+        np.full(layout.crossbar.rows, layout.read.voltage),
+        load=load_of(layout),
+        rise=layout.timing.rise,
+        driven=driven,
+        cell_capacitance=capacitance,
+    )
+
+
+def _conductance_at_rest(reads: Reads, states: States) -> Floats:
+    """Of each cell with its access device, S, [row, column]; via left out."""
+    cells = reads.array(torch.from_numpy(states[None].astype(np.float64))).cells
+    slope = cells.at_rest()
+    if cells.access is not None:
+        slope = slope / (1 + slope * cells.access.at_rest()[:, 0])
+    return slope[0].numpy()
+
+
+def slower_pattern(
+    layout: Layout, fitted: Fitted, capacitance: tuple[float, float] = (0.0, 0.0)
+) -> str:
+    """All P or all AP, whichever the linear network says settles later."""
+    named = named_patterns(layout.crossbar.shape)
+    times = {
+        name: rc_settling(layout, rc_response(layout, fitted, named[name], capacitance))
+        for name in ("all P", "all AP")
+    }
+    return max(times, key=lambda name: times[name])
+
+
+def rc_settling(layout: Layout, response: Response) -> float:
+    """When the outputs of the linear network have settled, s."""
+    within = layout.timing.settle_within
+    if within is None:
+        return response.settling(layout.timing.settle_to)
+    allowed = np.full_like(response.final, within / volts_per_ampere(layout))
+    return response.settling(0.0, allowed)
+
+
+def course(layout: Layout, result: xr.Dataset, analysis: TransientRead, step: Step) -> Course:
+    """What a transient of ngspice shows of one read.
+
+    Args:
+        layout: under its condition.
+        result: of ngspice.
+        analysis: of the transient.
+        step: what it goes between.
+    """
+    time, current = result["time"].to_numpy(), result["current"].to_numpy()[0]
+    held, after = time <= analysis.hold, time >= analysis.hold
+    pairs = list(enumerate(step.allowed))
+    settled = [_last_outside(time[held], current[held, j] - step.final[j], a) for j, a in pairs]
+    recovered = [
+        _last_outside(time[after], current[after, j] - step.rest[j], a) - analysis.hold
+        for j, a in pairs
+    ]
+    return Course(
+        settled=max(settled),
+        recovered=max(0.0, *recovered),
+        slowest=int(np.argmax(settled)),
+        energy=_energy(layout, result, analysis),
+    )
+
+
+def _last_outside(time: Floats, off: Floats, allowed: float) -> float:
+    """When a deviation stays within what is allowed, s, between points by interpolation.
+
+    Infinite if it is outside at the end.
+    """
+    outside = np.abs(off) > allowed
+    if not outside.any():
+        return float(time[0])
+    last = int(np.flatnonzero(outside)[-1])
+    if last == time.size - 1:
+        return math.inf
+    before, behind = abs(off[last]), abs(off[last + 1])
+    share = (before - allowed) / (before - behind)
+    return float(time[last] + share * (time[last + 1] - time[last]))
+
+
+def _energy(layout: Layout, result: xr.Dataset, analysis: TransientRead) -> dict[str, float]:
+    """J of one read by block, from the supply, without the latches.
+
+    Row drivers let their rail down to the row's voltage: the rest of it is theirs. The read-out
+    takes what its load and its reference burn, and its own current while it works.
+    """
+    time = result["time"].to_numpy()
+    into, out = result["input_current"].to_numpy()[0], result["current"].to_numpy()[0]
+    reference, volts, driven = layout.periphery.reference, layout.read.voltage, blocks(layout)[0]
+    rows = np.full((time.size, layout.crossbar.rows), reference)
+    points = np.array(pulses(analysis, np.array([reference + volts]), reference)).T
+    rows[:, list(driven)] = np.interp(time, points[0], points[1])[:, None]
+
+    def total(power: Floats) -> float:
+        return float(np.trapezoid(power.sum(axis=1), time))
+
+    supplied = np.maximum(into, 0.0)
+    load, sunk = total(load_of(layout) * out**2), total(reference * out)
+    own = layout.supply.amplifier * layout.supply.volts * analysis.hold * layout.crossbar.columns
+    return {
+        "array": total(rows * into) - sunk - load,
+        "drivers": total((layout.supply.volts - rows) * supplied),
+        "amplifiers": load + sunk + own,
+    }
+
+
+def held_longer(analysis: TransientRead) -> TransientRead:
+    """The same read with more time to settle."""
+    more = (LONGER - 1) * analysis.hold
+    return analysis.replace(
+        hold=analysis.hold + more, period=analysis.period + 2 * more, step=analysis.step
+    )
+
+
+def strips(
+    layout: Layout, fitted: Fitted, columns: Mapping[str, States], margin: float
+) -> dict[str, Experiment]:
+    """Reads in time of one line with its latch, which sees the smallest margin, by side.
+
+    Args:
+        layout: under its condition; its read-out is a sense amplifier.
+        fitted: under the same condition.
+        columns: uint8 [row] states of the worst line of each side.
+        margin: the smallest of the array, V.
+    """
+    assert isinstance(layout.periphery, SenseAmplifier)
+    narrow = layout.replace(crossbar=layout.crossbar.replace(columns=1))
+    seen = max(abs(margin), LEAST_MARGIN)
+    made = {}
+    for side, states in columns.items():
+        reads = Reads.of(narrow, fitted.access, blocks(narrow)[0])
+        current = reads.currents(torch.from_numpy(states[None, :, None].astype(np.float64)))
+        volts = float(sense_volts(narrow, current)[0, 0, 0])
+        threshold = volts + seen if side == "low" else volts - seen
+        shifted = narrow.replace(periphery=layout.periphery.replace(threshold=threshold))
+        read = read_experiment(shifted, states[:, None], blocks(narrow)[0])
+        made[side] = read.replace(analysis=layout.timing.analysis)
+    return made
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the latch does.
+
+    Attributes:
+        time: of the slower side, s; infinite if it does not decide in time.
+        energy: of one decision and reset, J.
+        right: whether it decides as it should on both sides.
+        slower: side.
+    """
+
+    time: float
+    energy: float
+    right: bool
+    slower: str
+
+
+def decided(results: Mapping[str, xr.Dataset]) -> Decision:
+    """The decisions of `strips`."""
+    times = {side: float(r["decision_time"].to_numpy()[0, 0]) for side, r in results.items()}
+    times = {side: math.inf if math.isnan(t) else t for side, t in times.items()}
+    signs = {side: float(r["decision"].to_numpy()[0, 0]) for side, r in results.items()}
+    slower = max(times, key=lambda side: times[side])
+    energy = max(float(r["decision_energy"].to_numpy()[0, 0]) for r in results.values())
+    return Decision(times[slower], energy, signs == {"low": -1.0, "high": 1.0}, slower)
+
+
+def time_findings(
+    layout: Layout,
+    condition: Condition,
+    slow: tuple[Experiment, Course, str],
+    data: tuple[Experiment, Course],
+    latch: tuple[Mapping[str, Experiment], Decision] | None,
+) -> tuple[list[Finding], dict[str, float]]:
+    """Times and energies under a condition, and the energy by block.
+
+    Args:
+        layout: under the condition.
+        condition: that one.
+        slow: the slower pattern's read, its course and its name.
+        data: the same of the pattern that energy is stated for.
+        latch: the reads with latch and its decision; None without one.
+    """
+    experiment, read, pattern = slow
+    where = f"pattern “{pattern}”, column {read.slowest} settles last"
+    energy = dict(data[1].energy)
+    findings = [Finding("settling", read.settled, condition, "ngspice", where, experiment)]
+    decision = 0.0
+    if latch is not None:
+        strip, found = latch
+        decision, energy["latches"] = found.time, found.energy * layout.crossbar.columns
+        words = f"{found.slower} side at the smallest margin, one line of {layout.crossbar.rows}"
+        findings.append(
+            Finding("decision_time", decision, condition, "ngspice", words, strip[found.slower])
+        )
+    period = read.settled + decision + read.recovered
+    words = "settling, decision and return to rest" if latch else "settling and return to rest"
+    whole = sum(energy.values())
+    operations = 2 * layout.rows_read * layout.crossbar.columns
+    spent = f"pattern “{DATA}”, {operations} operations"
+    findings += [
+        Finding("read_period", period, condition, "ngspice", words, experiment),
+        Finding("energy", whole, condition, "ngspice", spent, data[0]),
+        Finding("operations_per_joule", operations / whole, condition, "ngspice", spent, data[0]),
+    ]
+    return findings, energy
+
+
+def waveform(
+    layout: Layout,
+    result: xr.Dataset,
+    read: Course,
+    analysis: TransientRead,
+    step: Step,
+    response: Response,
+    decision: float | None,
+) -> Waveform:
+    """The read of the slowest line, from rest to final, beside the linear network."""
+    time, line = result["time"].to_numpy(), read.slowest
+    rest, change = step.rest[line], step.final[line] - step.rest[line]
+    linear = response.at(time)[:, line] / response.final[line]
+    return Waveform(
+        time=time,
+        output=(result["current"].to_numpy()[0, :, line] - rest) / change,
+        linear=np.where(time <= analysis.hold, linear, np.nan),
+        line=line,
+        settled=read.settled,
+        tolerance=float(step.allowed[line] / abs(change)),
+        decision=None if decision is None else read.settled + decision,
+        recovered=analysis.hold + read.recovered,
+    )
+
+
+def columns_of(states: Sequence[States], line: int) -> dict[str, States]:
+    """States of one line in the worst patterns of the low and the high side, uint8 [row]."""
+    low, high = states
+    return {"low": low[:, line], "high": high[:, line]}

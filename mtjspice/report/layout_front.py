@@ -1,0 +1,151 @@
+"""The three pictures of a layout's first screen, each with what to conclude from it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+
+from mtjspice.data.layout import (
+    Judged,
+    LayoutStory,
+    LineMargins,
+    Scaling,
+    VoltageMap,
+    Waveform,
+)
+from mtjspice.report import layout_plots as plots
+from mtjspice.report.layout_strips import headroom_plot
+from mtjspice.report.layout_words import name_of, percent, shown, tightest_first
+from mtjspice.report.page import inline
+from mtjspice.units import si
+
+
+@dataclass(frozen=True)
+class Front:
+    """A picture of the first screen.
+
+    Attributes:
+        title: what to conclude from it.
+        picture: source of the image.
+        alt: what it shows.
+        note: level and condition.
+        quantity: whose netlist gives the worst case.
+    """
+
+    title: str
+    picture: Markup
+    alt: str
+    note: str
+    quantity: str
+
+
+def front(story: LayoutStory) -> list[Front]:
+    """Does every cell get its voltage, does it read, how far does it scale."""
+    worst = worst_map(story)
+    return [
+        *([_delivers(worst)] if worst is not None else []),
+        _reads(story),
+        *([_scales(story)] if story.scaling.sizes else []),
+    ]
+
+
+def worst_map(story: LayoutStory) -> VoltageMap | None:
+    """The pattern with the lowest cell voltage; None without patterns."""
+    return min(story.maps, key=lambda one: float(np.nanmin(one.delivered)), default=None)
+
+
+def _delivers(worst: VoltageMap) -> Front:
+    return Front(
+        title=f"The worst cell gets {100 * np.nanmin(worst.delivered):.1f} % of the read voltage",
+        picture=inline(plots.map_plot(worst)),
+        alt="Map of the voltage over every driven cell for the worst pattern",
+        note=f"Nodal, nominal condition, pattern “{worst.pattern}”; lowest cell ringed.",
+        quantity="ir_drop",
+    )
+
+
+def _reads(story: LayoutStory) -> Front:
+    """Margins where there are some, else headroom of the limits, else how the output settles."""
+    limits = [line for line in tightest_first(story.judged) if line.limit]
+    if story.margins is not None:
+        asked = next((line.limit for line in limits if line.quantity.name == "margin"), None)
+        return Front(
+            title=margin_words(story.margins),
+            picture=inline(plots.margins_plot(story.margins, asked)),
+            alt="Sense margin of every output line, nominal and in the worst condition",
+            note="Nodal; a line with a margin below 0 reads wrongly.",
+            quantity="margin",
+        )
+    if limits:
+        first = limits[0]
+        return Front(
+            title=f"Tightest: {name_of(first.quantity.name)}, {percent(first.headroom)} headroom",
+            picture=inline(headroom_plot(limits, story.findings, story.nominal, front=True)),
+            alt="Headroom of every limit under every condition",
+            note="A bar a condition, nominal ringed, worst filled; cut at ±100 %. Levels above.",
+            quantity=first.quantity.name,
+        )
+    return Front(
+        title=settling_words(story.waveform),
+        picture=inline(
+            plots.settling_plot(story.waveform, story.layout.timing.hold, size=plots.FRONT)
+        ),
+        alt="Distance of the slowest output from its final value in time",
+        note=f"Output line {story.waveform.line}, nominal condition.",
+        quantity="settling",
+    )
+
+
+def _scales(story: LayoutStory) -> Front:
+    known = [line for line in story.judged if line.quantity.name in story.scaling.quantities]
+    limited = [line for line in known if line.limit]
+    curves = (
+        {line.quantity.name: plots.used_share(line, story.scaling.sizes) for line in limited}
+        if limited
+        else plots.relative_to_smallest(story.scaling)
+    )
+    shape = story.layout.crossbar.shape
+    picture = plots.scaling_plot(story.scaling, curves, shape, judged=bool(limited))
+    rule = "above 1 the limit breaks (limit / value where more is better)"
+    shown_lines: list[Judged] = tightest_first(limited) or known
+    return Front(
+        title=scaling_words(story.scaling) if limited else "How the quantities grow with the size",
+        picture=inline(picture),
+        alt="Every quantity over its limit against the size of the array",
+        note=f"Nominal condition; {rule}." if limited else "Nominal condition.",
+        quantity=shown_lines[0].quantity.name if shown_lines else "",
+    )
+
+
+def margin_words(margins: LineMargins) -> str:
+    """The line with the smallest margin, and whether it reads."""
+    line = int(np.nanargmin(margins.worst))
+    smallest = float(margins.worst[line])
+    sigmas = f" ({smallest / margins.offset:.3g} σ)".replace("-", "−") if margins.offset else ""
+    verb = "Smallest margin" if smallest > 0 else "Reads wrongly: margin"
+    return f"{verb} {shown(smallest, 'V')}{sigmas} on line {line}"
+
+
+def settling_words(waveform: Waveform) -> str:
+    """When the slowest line has settled."""
+    if not np.isfinite(waveform.settled):
+        return f"Line {waveform.line} does not settle to {100 * waveform.tolerance:.3g} %"
+    return (
+        f"Settled to {100 * waveform.tolerance:.3g} % after {si(waveform.settled, 's')} "
+        f"(line {waveform.line})"
+    )
+
+
+def scaling_words(scaling: Scaling) -> str:
+    """The largest size that fits, and what stops it."""
+    names = ", ".join(name_of(name) for name in scaling.binding)
+    if scaling.largest is None:
+        return f"No size that was tried fits: {names} {_break(scaling)}"
+    size = f"{scaling.largest.rows} × {scaling.largest.columns}"
+    if scaling.bounded or not names:
+        return f"Fits up to {size}, the largest that was tried"
+    return f"Fits up to {size}; beyond, {names} {_break(scaling)}"
+
+
+def _break(scaling: Scaling) -> str:
+    return "break" if len(scaling.binding) > 1 else "breaks"

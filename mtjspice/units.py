@@ -38,6 +38,7 @@ UNITS: Final[dict[str, frozenset[str]]] = {
     "F": frozenset({"f", "farad", "farads"}),
     "F/m": frozenset({"f/m"}),
     "J": frozenset({"j"}),
+    "op/J": frozenset({"op/j"}),
     "Ohm/sq": frozenset({"ohm/sq", "ohm"}),
     "Ohm.m": frozenset({"ohm.m"}),
     "Ohm.m2": frozenset({"ohm.m2"}),

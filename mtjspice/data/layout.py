@@ -3,6 +3,7 @@
 Frozen data between `mtjspice.layout`, which computes it, and `mtjspice.report`, which shows it.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -16,6 +17,14 @@ from mtjspice.spec.layout import Layout
 
 Floats = npt.NDArray[np.float64]
 States = npt.NDArray[np.uint8]
+
+
+MOST_HEADROOM = 10.0
+"""That of something that does not happen at all."""
+PROBABILITIES = frozenset(
+    {"array_yield", "line_failure", "read_disturb", "life_disturb", "write_error", "half_select"}
+)
+"""Quantities whose headroom is told in decades."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,24 @@ class Quantity:
         """Whether a value keeps a limit."""
         return value <= limit if self.better == "low" else value >= limit
 
+    def headroom(self, value: float, limit: float) -> float | None:
+        """How far a value is from its limit, as a share of the limit; negative beyond it.
+
+        Of probabilities the logarithms count, for a yield that of the loss: with a limit of 1e-4
+        there is 50 % of headroom at 1e-6. None where the limit is zero.
+        """
+        if self.name in PROBABILITIES:
+            lost, allowed = (1 - x if self.better == "high" else x for x in (value, limit))
+            if not 0 < allowed < 1:
+                return None
+            if not 0 < lost < 1:
+                return MOST_HEADROOM if lost <= 0 else -1.0
+            return min(math.log(lost) / math.log(allowed) - 1, MOST_HEADROOM)
+        if limit == 0:
+            return None
+        distance = (limit - value) / abs(limit)
+        return distance if self.better == "low" else -distance
+
     def worse(self, one: float, other: float) -> bool:
         """Whether the one value is worse than the other."""
         return one > other if self.better == "low" else one < other
@@ -54,14 +81,14 @@ QUANTITIES: Mapping[str, Quantity] = {
         Quantity("nonlinearity", "nonlinearity", "share of full scale", "low", "read"),
         Quantity("sneak", "sneak share of a line's current", "share", "low", "read"),
         Quantity("margin", "sense margin", "V", "high", "sense"),
-        Quantity("margin_sigmas", "sense margin in offset sigmas", "", "high", "sense"),
+        Quantity("margin_sigmas", "sense margin in offset sigmas", "σ", "high", "sense"),
         Quantity("array_yield", "yield of arrays, lower bound", "share", "high", "sense"),
         Quantity("line_failure", "failure of the worst line", "share", "low", "sense"),
         Quantity("settling", "settling time", "s", "low", "time"),
         Quantity("decision_time", "decision time of the latch", "s", "low", "time"),
         Quantity("read_period", "shortest read period", "s", "low", "time"),
         Quantity("energy", "energy of a read of all lines", "J", "low", "time"),
-        Quantity("operations_per_joule", "operations per joule", "1/J", "high", "time"),
+        Quantity("operations_per_joule", "operations per joule", "op/J", "high", "time"),
         Quantity("read_disturb", "disturb of a cell by a read", "share", "low", "disturb"),
         Quantity("life_disturb", "disturb over all reads of its life", "share", "low", "disturb"),
         Quantity("write_voltage", "voltage over the worst written cell", "V", "high", "disturb"),
@@ -134,11 +161,10 @@ class Judged:
 
     @property
     def headroom(self) -> float | None:
-        """How far the worst value is from the limit, as a share of the limit; negative beyond."""
-        if self.limit is None or self.limit == 0:
+        """That of the worst value; None without a limit."""
+        if self.limit is None:
             return None
-        distance = self.limit - self.worst.value
-        return (distance if self.quantity.better == "low" else -distance) / abs(self.limit)
+        return self.quantity.headroom(self.worst.value, self.limit)
 
 
 @dataclass(frozen=True)
@@ -268,6 +294,7 @@ class Waveform:
         output: float64 [point], as a share of its final value.
         linear: the same of the linear RC network.
         line: which output line.
+        hold: how long the inputs are applied, s.
         settled: when it has settled, s.
         tolerance: largest share of its final value that it may then be off.
         decision: when the latch has decided, s; None without one.
@@ -278,6 +305,7 @@ class Waveform:
     output: Floats
     linear: Floats
     line: int
+    hold: float
     settled: float
     tolerance: float
     decision: float | None
@@ -329,8 +357,8 @@ class Sensitivity:
         value: in words.
         slopes: by quantity, d ln(quantity)/d ln(parameter), from ±10 %: the change of the quantity
             in percent for a percent of the parameter.
-        gain: by limited quantity, by how much its headroom grows if the parameter moves by 10 % in
-            the better direction, as a share of the limit.
+        gain: by limited quantity, by how much its headroom grows for 10 % more of the parameter;
+            negative where it shrinks.
     """
 
     parameter: str

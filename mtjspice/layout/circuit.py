@@ -85,6 +85,14 @@ def blocks(layout: Layout) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(range(start, start + count)) for start in starts)
 
 
+def rows_in_words(layout: Layout, block: int) -> str:
+    """The rows of a block, where not all are driven; else nothing."""
+    driven = blocks(layout)[block]
+    if len(driven) == layout.crossbar.rows:
+        return ""
+    return f", rows {driven[0]} to {driven[-1]}" if len(driven) > 1 else f", row {driven[0]}"
+
+
 def read_experiment(
     layout: Layout,
     states: States,

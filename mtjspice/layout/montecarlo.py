@@ -168,10 +168,7 @@ def estimate_yield(
     )
     k = int(margins.min(1).argmin())
     side = int((currents[1, k] < currents[0, k]).any())
-    where = (
-        f"{good.sum()} of {good.size} arrays good; the worst has a margin of "
-        f"{1e3 * margins[k].min():.2f} mV in column {margins[k].argmin()}"
-    )
+    where = f"{good.sum()} of {good.size} arrays good; the worst in column {margins[k].argmin()}"
     return found, Finding("array_yield", low, condition, "nodal", where, sides[side][k])
 
 

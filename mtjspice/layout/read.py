@@ -16,6 +16,7 @@ from mtjspice.layout.circuit import (
     full_scale,
     ideal_currents,
     read_experiment,
+    rows_in_words,
     under,
 )
 from mtjspice.layout.patterns import Objective, best_start, cross, named_patterns, search
@@ -231,26 +232,22 @@ def read_findings(
         k = int(measured.values[name].argmax())
         block, place = measured.places[name][k]
         driven = blocks(layout)[block]
+        # A cell's place has its row in it already, where one row is read.
+        single = name == "ir_drop" and len(driven) == 1
+        read_rows = "" if single else rows_in_words(layout, block)
         findings.append(
             Finding(
                 quantity=name,
                 value=float(measured.values[name][k]),
                 condition=condition,
                 level="nodal",
-                where=f"{place}, pattern “{names[k]}”{_rows(layout, driven)}",
+                where=f"{place}, pattern “{names[k]}”{read_rows}",
                 experiment=read_experiment(
                     layout, patterns[names[k]], driven, scales=SCALES
                 ).replace(observe="cells"),
             )
         )
     return findings
-
-
-def _rows(layout: Layout, driven: tuple[int, ...]) -> str:
-    """The driven rows in words, where not all are."""
-    if len(driven) == layout.crossbar.rows:
-        return ""
-    return f", rows {driven[0]} to {driven[-1]}" if len(driven) > 1 else f", row {driven[0]}"
 
 
 def pattern_experiments(layout: Layout, patterns: Mapping[str, States]) -> list[Experiment]:

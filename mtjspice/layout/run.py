@@ -99,7 +99,8 @@ def run_layout(
             judged_layout, known, simulator, most, bench.spread, partial(tell, "sizes")
         ))  # fmt: skip
         slopes = _clocked(times, "parameters", lambda: scale.sensitivities(
-            judged_layout, known, simulator, bench.spread, partial(tell, "parameters")
+            judged_layout, known, simulator, quick=quick, spread=bench.spread,
+            progress=partial(tell, "parameters"),
         ))  # fmt: skip
     findings = (*read.findings, *sense.findings, *timed.findings, *disturbed)
     judged = judge(layout, bench.nominal, findings)

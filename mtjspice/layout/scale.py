@@ -212,11 +212,19 @@ PARAMETERS = (
 """
 UNITS = {
     "resistance": "Ω", "end": "Ω", "via": "Ω", "load": "Ω", "input_resistance": "Ω", "gain": "Ω",
-    "sheet_resistance": "Ω/sq", "capacitance": "F", "capacitance_per_length": "F/m",
-    "width": "m", "length": "m", "pitch": "m", "thickness": "m", "diameter": "m", "ra": "Ω·m²",
-    "v_half": "V", "gate_volts": "V", "threshold": "V", "voltage": "V", "offset": "V",
-    "hold": "s", "to_p": "V", "to_ap": "V", "anisotropy_field": "A/m",
+    "capacitance": "F", "capacitance_per_length": "F/m", "width": "m", "length": "m",
+    "thickness": "m", "diameter": "m", "v_half": "V", "gate_volts": "V", "threshold": "V",
+    "voltage": "V", "offset": "V", "hold": "s", "to_p": "V", "to_ap": "V", "writing.length": "s",
 }  # fmt: skip
+"""Of parameters by their last key, or by the whole where that is not enough."""
+
+
+def _in_words(key: str, value: float) -> str:
+    last = key.rsplit(".", 1)[1]
+    if last == "ra":
+        return f"{1e12 * value:g} Ω·µm²"
+    unit = UNITS.get(key, UNITS.get(last, ""))
+    return si(value, unit) if unit else f"{value:g}"
 
 
 def value_at(spec: Spec, key: str) -> float | None:
@@ -248,15 +256,22 @@ def sensitivities(
     layout: Layout,
     known: Known,
     simulator: Simulator,
+    *,
+    quick: bool = False,
     spread: Spread = in_turn,
     progress: Progress | None = None,
 ) -> tuple[Sensitivity, ...]:
     """How every quantity follows every parameter, and what a tenth of it gains; patterns stay.
 
-    A parameter that must not go one way, as a transistor of the least length, goes the other.
+    A parameter that must not go one way, as a transistor of the least length, goes the other; in a
+    quick run each goes one way only.
     """
     keys = [key for key in PARAMETERS if value_at(layout, key) is not None]
-    tried = {(key, f): _allowed(layout, key, f) for key in keys for f in (1 + STEP, 1 - STEP)}
+    ways = (1 + STEP, 1 - STEP)
+    tried = {(key, f): _allowed(layout, key, f) for key in keys for f in ways}
+    if quick:
+        for key in keys:
+            tried[key, 1 - STEP] = None if tried[key, 1 + STEP] else tried[key, 1 - STEP]
     changed = {place: one for place, one in tried.items() if one is not None}
     fits = _fitted(layout, known, changed, simulator)
     every = [layout, *changed.values()]
@@ -269,7 +284,7 @@ def sensitivities(
     values = dict(zip(changed, others, strict=True))
     found = []
     for key in keys:
-        ends = {f: values[key, f] for f in (1 - STEP, 1 + STEP) if (key, f) in values}
+        ends = {f: values[key, f] for f in ways if (key, f) in values}
         if ends:
             found.append(_sensitivity(layout, key, {1.0: unmoved, **ends}))
     return tuple(one for one in found if any(one.slopes.values()))
@@ -322,12 +337,13 @@ def _sensitivity(
     assert value is not None
     least, most = min(by_factor), max(by_factor)
     slopes, gain = {}, {}
-    given = layout.limits.given
+    given, tenths = layout.limits.given, (most - least) / STEP
     for name, high in by_factor[most].items():
         low = by_factor[least][name]
         if high > 0 and low > 0:
             slopes[name] = math.log(high / low) / math.log(most / least)
-        if name in given and given[name] > 0:
-            gain[name] = abs(high - low) / (most - least) * STEP / given[name]
-    unit = UNITS.get(key.rsplit(".", 1)[1], "")
-    return Sensitivity(key, si(value, unit) if unit else f"{value:g}", slopes, gain)
+        if name in given:
+            room = [QUANTITIES[name].headroom(value, given[name]) for value in (low, high)]
+            if room[0] is not None and room[1] is not None:
+                gain[name] = (room[1] - room[0]) / tenths
+    return Sensitivity(key, _in_words(key, value), slopes, gain)

@@ -15,7 +15,13 @@ from torch import Tensor
 
 from mtjspice.data.layout import Condition, Finding, Floats, States
 from mtjspice.layout.access import Fitted
-from mtjspice.layout.circuit import Reads, blocks, read_experiment, sense_volts
+from mtjspice.layout.circuit import (
+    Reads,
+    blocks,
+    read_experiment,
+    rows_in_words,
+    sense_volts,
+)
 from mtjspice.layout.patterns import search
 from mtjspice.layout.spread import Spread, in_turn
 from mtjspice.spec.experiment import Experiment
@@ -192,8 +198,7 @@ def margin_findings(
     side, block, line = found.worst
     smallest = float(found.of_lines.min())
     experiment = worst_experiment(layout, worst, side, block, line)
-    driven = blocks(layout)[block]
-    where = f"column {line}, {side} side, rows {driven[0]} to {driven[-1]}, worst pattern"
+    where = f"column {line}, {side} side, worst pattern{rows_in_words(layout, block)}"
     values = {"margin": smallest}
     if layout.sense.offset > 0:
         values["margin_sigmas"] = smallest / layout.sense.offset

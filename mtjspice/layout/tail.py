@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mtjspice.data.layout import Condition, Finding, Tail
 from mtjspice.layout.access import Fitted
-from mtjspice.layout.circuit import Reads, blocks, sense_volts
+from mtjspice.layout.circuit import Reads, blocks, rows_in_words, sense_volts
 from mtjspice.layout.rare import Margin, RareEvent, estimate
 from mtjspice.layout.sense import SIDES, Margins, Worst, worst_experiment
 from mtjspice.spec.layout import Layout
@@ -105,9 +105,8 @@ def estimate_tail(
         shares={name: float(p.sum()) / whole for name, p in zip(counts, power, strict=True)},
     )
     where = (
-        f"column {at[2]}, {at[0]} side, worst pattern; most likely failure "
-        f"{event.distance:.2f} σ away, standard error {event.error:.1e}; the netlist has nominal "
-        "junctions"
+        f"column {at[2]}, {at[0]} side, worst pattern{rows_in_words(layout, at[1])}, "
+        f"{event.distance:.2f} σ away; junctions of the netlist are nominal"
     )
     experiment = worst_experiment(layout, worst, *at)
     return tail, Finding("line_failure", event.probability, condition, "nodal", where, experiment)

@@ -371,6 +371,7 @@ def waveform(
         output=(result["current"].to_numpy()[0, :, line] - rest) / change,
         linear=np.where(time <= analysis.hold, linear, np.nan),
         line=line,
+        hold=analysis.hold,
         settled=read.settled,
         tolerance=float(step.allowed[line] / abs(change)),
         decision=None if decision is None else read.settled + decision,

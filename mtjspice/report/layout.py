@@ -105,7 +105,7 @@ def _tables(story: LayoutStory) -> dict[str, Any]:
 
 def _pictures(story: LayoutStory) -> dict[str, Markup]:
     """The pictures below the first screen, those that there is something for."""
-    hold, limited = story.layout.timing.hold, words.tightest_first(story.judged)
+    hold, limited = story.waveform.hold, words.tightest_first(story.judged)
     asked = next((line.limit for line in limited if line.quantity.name == "margin"), None)
     drawn = {
         "read": plots.read_plot(story.waveform),

@@ -87,9 +87,7 @@ def _reads(story: LayoutStory) -> Front:
         )
     return Front(
         title=settling_words(story.waveform),
-        picture=inline(
-            plots.settling_plot(story.waveform, story.layout.timing.hold, size=plots.FRONT)
-        ),
+        picture=inline(plots.settling_plot(story.waveform, story.waveform.hold, size=plots.FRONT)),
         alt="Distance of the slowest output from its final value in time",
         note=f"Output line {story.waveform.line}, nominal condition.",
         quantity="settling",

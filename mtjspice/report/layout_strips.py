@@ -12,7 +12,7 @@ from mtjspice.report.layout_words import condition_words, name_of, percent
 from mtjspice.report.plots import IDEAL, SPICE, as_svg, picture
 
 HATCHES = ("", "///", "...", "xx", "--", "\\\\")
-CUT = "headroom, % of the limit (below 0 the limit breaks; cut at ±100 %)"
+CUT = "headroom, % (below 0 the limit breaks; cut at ±100 %)"
 
 
 def headroom_plot(
@@ -44,7 +44,7 @@ def headroom_plot(
         axis.axvspan(lowest - 5, 0, color=SPICE, alpha=0.14, lw=0)
         axis.axvline(0, color="k", lw=1.2)
         axis.set_xlim(lowest - 5, 105)
-        axis.set_xlabel("headroom, % of the limit" if front else CUT)
+        axis.set_xlabel("headroom, %" if front else CUT)
         _rows_of(axis, limits, nominal, named=not front)
         return as_svg(canvas)
 
@@ -75,10 +75,10 @@ def comparable(line: Judged) -> bool:
 
 
 def _headroom(line: Judged, value: float) -> float:
-    """Of another value than the worst one, as a share of the limit."""
-    assert line.limit
-    distance = (line.limit - value) / abs(line.limit)
-    return distance if line.quantity.better == "low" else -distance
+    """Of another value than the worst one; not a number where the limit has none."""
+    assert line.limit is not None
+    room = line.quantity.headroom(value, line.limit)
+    return math.nan if room is None else room
 
 
 def _cut(share: float) -> float:

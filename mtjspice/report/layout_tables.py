@@ -16,8 +16,8 @@ from mtjspice.report.layout_words import (
 )
 from mtjspice.report.plots import IDEAL, SPICE
 
-SHIFT = 0.1
-"""The change of a parameter that `Sensitivity.gain` is about."""
+NOTICED = 0.005
+"""Losses of headroom below this are not told."""
 TARGETS = 3
 """More broken limits than that are not each given advice."""
 
@@ -129,49 +129,32 @@ def advice(story: LayoutStory) -> list[Advice]:
 
 def _changes(story: LayoutStory, line: Judged) -> list[Change]:
     name = line.quantity.name
-    helpful = [s for s in story.sensitivities if s.gain.get(name, math.nan) > 0]
-    ranked = sorted(helpful, key=lambda s: -s.gain[name])
+    helpful = [s for s in story.sensitivities if s.gain.get(name, 0.0) != 0]
+    ranked = sorted(helpful, key=lambda s: -abs(s.gain[name]))
     return [
         Change(
             parameter=s.parameter,
             value=s.value,
-            action="raise" if (way := _better_way(s, line)) > 0 else "lower" if way < 0 else "",
-            gain=s.gain[name],
-            bar=100 * s.gain[name] / ranked[0].gain[name],
-            cost=_cost(story, s, line, way),
+            action="raise" if s.gain[name] > 0 else "lower",
+            gain=abs(s.gain[name]),
+            bar=100 * abs(s.gain[name] / ranked[0].gain[name]),
+            cost=_cost(story, s, line),
         )
         for s in ranked
     ]
 
 
-def _rise(s: Sensitivity, line: Judged) -> float:
-    """Change of a quantity for `SHIFT` more of the parameter, to first order; maybe unknown."""
-    if line.nominal is None:
-        return math.nan
-    return SHIFT * s.slopes.get(line.quantity.name, math.nan) * line.nominal.value
-
-
-def _better_way(s: Sensitivity, line: Judged) -> int:
-    """+1 if the parameter has to rise for the better, −1 if it has to fall, 0 if unknown."""
-    rise = _rise(s, line)
-    if math.isnan(rise) or rise == 0:
-        return 0
-    return 1 if (rise > 0) == (line.quantity.better == "high") else -1
-
-
-def _cost(story: LayoutStory, s: Sensitivity, helped: Judged, way: int) -> str:
+def _cost(story: LayoutStory, s: Sensitivity, helped: Judged) -> str:
     """The other limit that the change takes most headroom from, to first order."""
-    losses = []
-    for line in story.judged:
-        if line is not helped and line.limit and math.isfinite(rise := way * _rise(s, line)):
-            gain = rise if line.quantity.better == "high" else -rise
-            losses.append((gain / line.limit, line))
+    way = math.copysign(1.0, s.gain[helped.quantity.name])
+    others = [line for line in story.judged if line is not helped]
+    losses = [(way * s.gain.get(line.quantity.name, 0.0), line) for line in others]
     change, line = min(losses, key=lambda pair: pair[0], default=(0.0, helped))
-    if change > -0.005:
+    if change > -NOTICED:
         return ""
     room = line.headroom
     then = ", which then breaks" if room is not None and 0 <= room < -change else ""
-    return f"{line.quantity.title}: {percent(change)} of its limit{then}"
+    return f"{line.quantity.title}: {percent(change)}{then}"
 
 
 @dataclass(frozen=True)

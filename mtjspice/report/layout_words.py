@@ -25,8 +25,6 @@ def shown(value: float, unit: str, digits: int = 3) -> str:
         return "∞" if value > 0 else "−∞"
     if unit.startswith("share"):
         text = _share(value, digits) + (" FS" if unit.endswith("full scale") else "")
-    elif unit == "1/J":
-        text = si(value, "op/J", digits)
     else:
         text = si(value, unit, digits).strip()
     return text.replace("-", "−").replace(" ", NO_BREAK)
@@ -60,8 +58,9 @@ def percent(share: float | None) -> str:
     """A signed share of a limit."""
     if share is None or math.isnan(share):
         return "–"
-    if math.isinf(share) or abs(share) >= 10:
-        return "> +1000 %" if share > 0 else "< −1000 %"
+    if abs(share) >= 10:
+        sign = "+" if share > 0 else "−"
+        return f"{sign}∞" if math.isinf(share) else f"{sign}{scientific(100 * abs(share), 2)} %"
     digits = 0 if abs(share) >= 0.0995 or share == 0 else 1 if abs(share) >= 0.00995 else 2
     return f"{100 * share:+.{digits}f} %".replace("-", "−")
 

@@ -33,6 +33,10 @@ class TransientRead(Spec):
 
     @model_validator(mode="after")
     def _check_order(self) -> Self:
+        if self.period <= self.step:
+            raise ValueError(
+                f"period ({self.period:g} s) must be longer than one time step ({self.step:g} s)"
+            )
         if self.step > self.rise:
             raise ValueError(f"step ({self.step:g} s) must be at most rise ({self.rise:g} s)")
         if not 2 * self.rise < self.hold < self.period - 2 * self.rise:

@@ -40,7 +40,7 @@ def _with_unit(unit: str) -> Callable[[Any], Any]:
 
     def read(value: Any) -> Any:
         if not isinstance(value, str) or not value.strip().endswith(unit):
-            raise ValueError(f"needs its unit, {unit}: write it as in '5 m{unit}'")
+            raise ValueError(f"needs its unit, {unit}: write it as in '5m{unit}'")
         return quantity(unit)(value)
 
     return read
@@ -64,6 +64,14 @@ EnergyLimit = Annotated[
     float, BeforeValidator(_with_unit("J")), _LIMIT, PlainSerializer(_written("J"), return_type=str)
 ]
 """J, written with the unit."""
+
+EfficiencyLimit = Annotated[
+    float,
+    BeforeValidator(_with_unit("op/J")),
+    _LIMIT,
+    PlainSerializer(_written("op/J"), return_type=str),
+]
+"""Operations per joule, written with the unit."""
 
 
 class Reading(Spec):
@@ -202,7 +210,7 @@ class LayoutLimits(Spec):
         decision_time: of the latch, s, ≤.
         read_period: settling, decision and return to rest, s, ≤.
         energy: of one read of all lines, J, ≥ 0, ≤.
-        operations_per_joule: two for each cell that is read, 1/J, ≥.
+        operations_per_joule: two for each cell that is read, op/J, ≥.
         read_disturb: probability that a read switches a cell, ≤.
         life_disturb: the same over all reads of its life, ≤.
         write_voltage: smallest voltage over a junction that is written, V, ≥.
@@ -224,7 +232,7 @@ class LayoutLimits(Spec):
     decision_time: TimeLimit | None = None
     read_period: TimeLimit | None = None
     energy: EnergyLimit | None = None
-    operations_per_joule: Ratio | None = None
+    operations_per_joule: EfficiencyLimit | None = None
     read_disturb: Share | None = None
     life_disturb: Share | None = None
     write_voltage: VoltageLimit | None = None
@@ -305,6 +313,12 @@ class Layout(Spec):
             raise ValueError(
                 f"sense.boundary ({self.boundary}) and sense.step ({self.sense.step}) must add up "
                 f"to at most the rows that are driven at a time ({self.rows_read})"
+            )
+        highest = self.periphery.reference + self.read.voltage
+        if self.supply.volts < highest:
+            raise ValueError(
+                f"supply.volts ({self.supply.volts:g} V) must be at least what a driven row is at "
+                f"({highest:g} V: periphery.reference and read.voltage)"
             )
         if self.die.defects:
             raise ValueError("die.defects must be left out: defects.rates says what is drawn")

@@ -15,7 +15,8 @@ from mtjspice.spec.base import Spec
 from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.die import Die
 from mtjspice.spec.experiment import Experiment
-from mtjspice.spec.layout import Layout
+from mtjspice.spec.layout import Layout, LayoutLimits
+from mtjspice.spec.line import Line
 from mtjspice.spec.periphery import SenseAmplifier, TransimpedanceAmplifier
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.tile import ProgrammedTile
@@ -150,7 +151,8 @@ class Answer:
     Attributes:
         current: [tile, scale, column] out of the columns, A.
         cell_current: [tile, scale, row, column], A.
-        cell_volts: [tile, scale, row, column], from input line to output line, V.
+        cell_volts: [tile, scale, row, column], from input line to output line, V; 0 of rows that
+            are left out.
     """
 
     current: Tensor
@@ -165,12 +167,14 @@ class Reads:
     Attributes:
         layout: under its condition.
         driven: rows of the block.
-        base: the array with all junctions nominal and P; its cells are replaced.
+        kept: rows that are solved; those that are left out carry no current.
+        base: the array of these rows with all junctions nominal and P; its cells are replaced.
         scales: of the input vectors, in units of the read voltage.
     """
 
     layout: Layout
     driven: tuple[int, ...]
+    kept: tuple[int, ...]
     base: Array
     scales: tuple[float, ...] = (1.0,)
 
@@ -187,9 +191,24 @@ class Reads:
         Raises:
             InputError: if a line has no path to anything that holds it.
         """
-        states = np.zeros(layout.crossbar.shape, dtype=np.uint8)
-        return cls(layout, driven, array_of([read_experiment(layout, states, driven)], access),
-                   scales)  # fmt: skip
+        whole = layout.crossbar
+        kept, crossbar = tuple(range(whole.rows)), whole
+        rows_off = not isinstance(whole.cell, PassiveCell) and whole.cell.gates == "row"
+        if rows_off and whole.column.ends == "one":
+            # Rows whose gates are off are but wire on the way to the read-out.
+            below = whole.column.r * (whole.rows - 1 - driven[-1])
+            column = Line(
+                resistance=whole.column.r, via=whole.column.via, end=whole.column.end + below
+            )
+            kept, crossbar = driven, whole.replace(rows=len(driven), column=column)
+        states = np.zeros(crossbar.shape, dtype=np.uint8)
+        small = layout.replace(
+            crossbar=crossbar, read=layout.read.replace(rows=len(driven)), limits=LayoutLimits()
+        )
+        where = tuple(kept.index(row) for row in driven)
+        return cls(
+            layout, driven, kept, array_of([read_experiment(small, states, where)], access), scales
+        )
 
     def array(
         self,
@@ -199,7 +218,7 @@ class Reads:
         shifts: Tensor | None = None,
         access: AccessModel | None = None,
     ) -> Array:
-        """The arrays of some tiles.
+        """The arrays of some tiles, of the rows that are kept.
 
         Args:
             states: [tile, row, column], 0 to 1.
@@ -209,14 +228,15 @@ class Reads:
             access: of the shifted devices.
         """
         mtj, celsius = self.layout.crossbar.cell.mtj, self.layout.technology.temperature
-        r_p = torch.from_numpy(r_p_of(self.layout))
+        rows = list(self.kept)
+        r_p = torch.from_numpy(r_p_of(self.layout)[rows])
         tmr0 = torch.tensor(tmr_at(mtj.tmr0, celsius, mtj.decay), dtype=torch.float64)
-        r_p = r_p if ln_rp is None else r_p * torch.exp(ln_rp)
-        tmr0 = tmr0 if ln_tmr is None else tmr0 * torch.exp(ln_tmr)
+        r_p = r_p if ln_rp is None else r_p * torch.exp(ln_rp[:, rows])
+        tmr0 = tmr0 if ln_tmr is None else tmr0 * torch.exp(ln_tmr[:, rows])
         device = self.base.cells.access
         if shifts is not None and access is not None:
-            device = access.device_law().with_shifts(shifts)
-        cells = Cells.of_junctions(states, r_p, tmr0, mtj, device)
+            device = access.device_law().with_shifts(shifts[:, rows])
+        cells = Cells.of_junctions(states[:, rows], r_p, tmr0, mtj, device)
         on = self.base.cells.linear > 0  # cells whose gate is off conduct nothing
         cells = replace(cells, **{k: on * getattr(cells, k) for k in ("linear", "cubic", "drop")})
         extras = self.base.extras
@@ -228,14 +248,21 @@ class Reads:
             extras = replace(extras, **wide)
         return replace(self.base, cells=cells, extras=extras)
 
+    def whole(self, of_kept: Tensor) -> Tensor:
+        """[..., row, column] with zeros for the rows that are left out."""
+        if len(self.kept) == self.layout.crossbar.rows:
+            return of_kept
+        shape = (*of_kept.shape[:-2], *self.layout.crossbar.shape)
+        return of_kept.new_zeros(shape).index_copy(-2, torch.tensor(self.kept), of_kept)
+
     def answer(self, array: Array) -> Answer:
         """Solve a read of each scale."""
         volts = self.volts
         solution = nodal.solve(array, volts, tolerance=TOLERANCE)
         return Answer(
             nodal.column_currents(array, solution),
-            solution.current,
-            nodal.cell_volts(array, volts, solution),
+            self.whole(solution.current),
+            self.whole(nodal.cell_volts(array, volts, solution)),
         )
 
     def currents(self, states: Tensor) -> Tensor:

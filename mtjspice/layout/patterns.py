@@ -147,7 +147,8 @@ def _together(states: States, slopes: Floats, held: npt.NDArray[np.bool_]) -> St
     moves = _ranked(np.concatenate([_flips(held), pairs]), gain)
     promising = int((_promised(moves, gain) > 0).sum())
     sizes = [promising >> k for k in range(promising.bit_length())]
-    return np.array([_flipped(states, moves[:n]) for n in sizes]).reshape(-1, *states.shape)
+    tried = [_flipped(states, moves[:n]) for n in sizes]
+    return np.array(tried, dtype=np.uint8).reshape(-1, *states.shape)
 
 
 def _alone(states: States, slopes: Floats, held: npt.NDArray[np.bool_]) -> States:
@@ -157,7 +158,10 @@ def _alone(states: States, slopes: Floats, held: npt.NDArray[np.bool_]) -> State
     rise, fall = (side[: states.size if small else FEW] for side in _sides(states, held, gain))
     pairs = np.stack(np.meshgrid(rise, fall), axis=-1).reshape(-1, 2)
     moves = _ranked(np.concatenate([_flips(held), pairs]), gain)
-    return np.array([_flipped(states, move) for move in (moves if small else moves[:EXACT])])
+    if not small:  # what changes nothing at all, as a cell whose gate is off, is not tried
+        moves = moves[_promised(moves, gain) != 0][:EXACT]
+    tried = [_flipped(states, move) for move in moves]
+    return np.array(tried, dtype=np.uint8).reshape(-1, *states.shape)
 
 
 def _flips(held: npt.NDArray[np.bool_]) -> Moves:

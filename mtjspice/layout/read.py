@@ -1,7 +1,7 @@
 """Does the array read: voltage over the cells, errors of the output currents, sneak currents."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -120,7 +120,7 @@ def common_gain(reads: Reads) -> float:
     chance = np.random.default_rng([reads.layout.seed, 6])
     drawn = chance.integers(0, 2, (RANDOM, *reads.layout.crossbar.shape))
     states = torch.from_numpy(drawn.astype(np.float64))
-    one = Reads(reads.layout, reads.driven, reads.base)
+    one = replace(reads, scales=(1.0,))
     current, ideal = (
         one.currents(states)[:, 0],
         ideal_currents(reads.layout, states, reads.driven),
@@ -185,7 +185,8 @@ def _objective(
         array = reads.array(states)
         solution = nodal.solve(array, reads.volts, tolerance=TOLERANCE)
         if name == "ir_drop":
-            volts = nodal.cell_volts(array, reads.volts, solution)[:, 0] / layout.read.voltage
+            volts = reads.whole(nodal.cell_volts(array, reads.volts, solution))[:, 0]
+            volts = volts / layout.read.voltage
             resting = torch.ones(layout.crossbar.rows, 1, dtype=torch.bool)
             resting[list(driven)] = False
             return (1 - volts).masked_fill(resting, 0.0).flatten(1)

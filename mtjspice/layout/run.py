@@ -41,6 +41,8 @@ T = TypeVar("T")
 
 QUICK_SAMPLES = 500
 """Arrays that a quick run draws, unless the yield that is asked for needs more."""
+SPARE = 1.5
+"""Samples of a quick run, in units of those that the yield needs if all of them are good."""
 QUICK_LARGEST = 64
 """Most rows and columns that a quick run tries, unless the layout itself is larger."""
 
@@ -221,7 +223,7 @@ def quickened(layout: Layout) -> Layout:
     plan = layout.monte_carlo
     asked = layout.limits.array_yield
     needed = samples_for(asked, plan.confidence) if asked else 1
-    samples = min(plan.samples, max(QUICK_SAMPLES, needed))
+    samples = min(plan.samples, max(QUICK_SAMPLES, round(SPARE * needed)))
     return layout.replace(
         monte_carlo=plan.replace(samples=samples, tail=min(plan.tail, QUICK_SAMPLES))
     )

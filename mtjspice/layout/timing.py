@@ -160,7 +160,7 @@ def _conductance_at_rest(reads: Reads, states: States) -> Floats:
     slope = cells.at_rest()
     if cells.access is not None:
         slope = slope / (1 + slope * cells.access.at_rest()[:, 0])
-    return slope[0].numpy()
+    return reads.whole(slope)[0].numpy()
 
 
 def slower_pattern(

@@ -1,0 +1,296 @@
+"""`mtjspice layout` whole, on small arrays, with ngspice."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from mtjspice import cli
+from mtjspice.layout import timing
+from mtjspice.layout.access import fit_conditions
+from mtjspice.layout.circuit import conditions_of, full_scale, nominal_condition, under
+from mtjspice.layout.montecarlo import estimate_yield
+from mtjspice.layout.patterns import named_patterns
+from mtjspice.layout.read import measure, pattern_experiments, worst_patterns
+from mtjspice.layout.run import run_layout
+from mtjspice.layout.sense import margins, worst_reads
+from mtjspice.spec import Layout, parse_spec
+
+pytestmark = pytest.mark.ngspice
+
+PASSIVE = """\
+name = "small passive"
+seed = 3
+largest = 12
+
+[crossbar]
+rows = 5
+columns = 4
+unselected = "half"
+
+[crossbar.row]
+resistance = "20 Ohm"
+capacitance = "20fF"
+end = "100 Ohm"
+
+[crossbar.column]
+resistance = "20 Ohm"
+capacitance = "20fF"
+end = "100 Ohm"
+
+[die]
+sigma_ln_rp = 0.03
+
+[periphery]
+kind = "transimpedance"
+input_resistance = "100 Ohm"
+
+[sense]
+step = 2
+offset = "2mV"
+
+[timing]
+period = "4ns"
+rise = "0.02ns"
+hold = "2ns"
+step = "0.01ns"
+sense_at = "1ns"
+
+[writing]
+length = "20ns"
+
+[corners]
+supply = [0.9, 1.1]
+temperature = [0, 85]
+
+[monte_carlo]
+samples = 100
+audit = 0.1
+tail = 200
+
+[limits]
+ir_drop = 0.9
+margin = "1mV"
+settling = "1ns"
+"""
+GATED = """\
+name = "small gated"
+seed = 4
+largest = 6
+
+[crossbar]
+rows = 4
+columns = 3
+
+[crossbar.cell]
+kind = "gated"
+gates = "row"
+
+[crossbar.cell.mtj]
+tmr0 = 1.5
+
+[crossbar.row]
+resistance = "5 Ohm"
+capacitance = "1fF"
+
+[crossbar.column]
+resistance = "5 Ohm"
+capacitance = "1fF"
+end = "50 Ohm"
+
+[die]
+sigma_ln_rp = 0.04
+mismatch = 1.0
+
+[periphery]
+kind = "sense_amplifier"
+load = "3 kOhm"
+
+[read]
+voltage = "0.2V"
+rows = 1
+
+[sense]
+offset = "2mV"
+threshold = "tracking"
+
+[timing]
+period = "3ns"
+rise = "0.05ns"
+hold = "1.5ns"
+step = "0.05ns"
+sense_at = "1ns"
+
+[writing]
+to_p = "1.0V"
+to_ap = "1.3V"
+length = "20ns"
+
+[corners]
+process = ["ss"]
+supply = [0.9]
+temperature = [125]
+
+[monte_carlo]
+samples = 60
+audit = 0.2
+tail = 200
+
+[limits]
+margin = "5mV"
+decision_time = "0.3ns"
+"""
+
+
+@pytest.fixture(scope="module")
+def passive(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("passive")
+    return run_layout(parse_spec(PASSIVE, Layout), folder, jobs=2), folder
+
+
+@pytest.fixture(scope="module")
+def gated(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("gated")
+    return run_layout(parse_spec(GATED, Layout), folder, jobs=2), folder
+
+
+@pytest.fixture(scope="module")
+def ngspice_program(tmp_path_factory):
+    """What plain ngspice prints for a netlist."""
+
+    def run(netlist) -> str:
+        folder = tmp_path_factory.mktemp("plain")
+        command = ["ngspice", "-b", str(netlist)]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    return run
+
+
+def without_times(folder) -> dict:
+    content = json.loads((folder / "report.json").read_text())
+    content.pop("times")
+    return content
+
+
+def test_a_passive_layout_comes_to_a_verdict(passive):
+    story, folder = passive
+    assert story.passed
+    names = {line.quantity.name for line in story.judged}
+    assert names >= {"ir_drop", "sneak", "margin", "array_yield", "line_failure", "settling"}
+    assert names >= {"energy", "read_disturb", "write_voltage", "half_select"}
+    assert "decision_time" not in names
+    assert len(story.conditions) == 5
+    assert (folder / "report.html").is_file()
+
+
+def test_every_quantity_has_a_netlist_that_plain_ngspice_runs(passive, gated, ngspice_program):
+    for story, folder in (passive, gated):
+        for line in story.judged:
+            printed = ngspice_program(folder / line.netlist)
+            assert "No. of Data Rows" in printed, line.netlist
+
+
+def test_the_netlist_of_the_worst_read_gives_its_margin_again(passive, simulator):
+    story, _ = passive
+    (line,) = [one for one in story.judged if one.quantity.name == "margin"]
+    (result,) = simulator.run([line.worst.experiment])
+    column = int(line.worst.where.split()[1].rstrip(","))
+    out = story.layout.periphery.zero - float(result["amplifier_voltage"][0, column])
+    distance = abs(out - story.margins.threshold)
+    assert distance == pytest.approx(line.worst.value, abs=1e-6)
+
+
+def test_a_second_run_finds_every_simulation_and_says_the_same(passive):
+    story, folder = passive
+    before = without_times(folder)
+    again = run_layout(parse_spec(PASSIVE, Layout), folder, jobs=1)
+    assert again.simulations["run"] == 0
+    assert again.simulations["found"] > 0
+    assert without_times(folder) == before
+    assert again.findings == story.findings
+
+
+def test_a_gated_layout_decides_in_every_condition(gated):
+    story, _ = gated
+    by_name = {figure.name: figure for figure in story.figures}
+    assert by_name["latch at the smallest margin: conditions with right decisions"].holds
+    assert by_name["whole array in time: decisions as the nodal solver has them"].value == 6
+    worst = {line.quantity.name: line.worst for line in story.judged}
+    assert worst["margin"].condition.temperature == 125.0
+    assert 20e-12 < worst["decision_time"].value < 300e-12
+    assert set(story.energy) == {"array", "drivers", "amplifiers", "latches"}
+
+
+def test_levels_that_disagree_are_no_pass(passive, gated):
+    for story, _ in (passive, gated):
+        stated = [figure for figure in story.figures if figure.holds is not None]
+        assert len(stated) >= 3
+        assert all(figure.holds for figure in stated)
+
+
+@pytest.mark.parametrize("text", [PASSIVE, GATED], ids=["passive", "gated"])
+def test_errors_and_margins_are_those_of_ngspice(text, simulator):
+    layout = parse_spec(text, Layout)
+    for condition in conditions_of(layout)[::2]:
+        changed = under(layout, condition)
+        fitted = fit_conditions(layout, [condition], simulator)[condition]
+        patterns = worst_patterns(changed, fitted, thorough=False)
+        ours = measure(changed, fitted, np.stack(list(patterns.values()))).currents
+        results = simulator.run(pattern_experiments(changed, patterns))
+        theirs = np.stack([r["current"].to_numpy() for r in results]).reshape(ours.shape)
+        assert np.abs(ours - theirs).max() / full_scale(changed) <= fitted.bound
+
+
+def test_the_yield_of_both_levels_agrees(simulator):
+    layout = parse_spec(GATED.replace('offset = "2mV"', 'offset = "6mV"'), Layout)
+    layout = layout.replace(monte_carlo=layout.monte_carlo.replace(audit=1.0))
+    condition = nominal_condition(layout)
+    fitted = fit_conditions(layout, [condition], simulator)[condition]
+    threshold = margins(layout, fitted, worst_reads(layout, fitted), None).threshold
+    found, _ = estimate_yield(layout, condition, fitted, threshold, simulator)
+    assert found.audited == found.samples == 60
+    assert found.audited_good[0] == found.audited_good[1] == found.good < 60
+    assert found.audit_current <= found.bound
+
+
+@pytest.mark.parametrize("pattern", ["all P", "all AP", "checkerboard"])
+def test_settling_is_that_of_the_linear_network(pattern, simulator):
+    layout = parse_spec(PASSIVE, Layout)
+    fitted = fit_conditions(layout, [nominal_condition(layout)], simulator)
+    states, own = named_patterns(layout.crossbar.shape)[pattern], next(iter(fitted.values()))
+    analysis = layout.timing.analysis
+    (result,) = simulator.run([timing.timed(layout, states, analysis)])
+    step = timing.step_of(layout, own, states)
+    settled = timing.course(layout, result, analysis, step).settled
+    linear = timing.rc_settling(layout, timing.rc_response(layout, own, states))
+    assert linear == pytest.approx(settled, rel=0.05)
+
+
+def test_two_layouts_are_compared(tmp_path, monkeypatch, capsys):
+    for name, text in (("a", PASSIVE), ("b", PASSIVE.replace('"20 Ohm"', '"10 Ohm"', 1))):
+        (tmp_path / f"{name}.toml").write_text(text.replace("small passive", name))
+    arguments = ["layout", tmp_path / "a.toml", tmp_path / "b.toml", "--quick", "--json"]
+    monkeypatch.setattr(
+        sys, "argv", ["mtjspice", *map(str, arguments), "--out", str(tmp_path / "o")]
+    )
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    assert json.loads(capsys.readouterr().out)
+    assert {p.name for p in (tmp_path / "o").iterdir()} >= {"a", "b", "comparison.html"}
+
+
+def test_a_broken_limit_is_exit_code_1(tmp_path, monkeypatch, capsys):
+    spec = tmp_path / "layout.toml"
+    spec.write_text(PASSIVE.replace("ir_drop = 0.9", "ir_drop = 0.01"))
+    arguments = ["layout", str(spec), "--quick", "--out", str(tmp_path / "out")]
+    monkeypatch.setattr(sys, "argv", ["mtjspice", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    printed = capsys.readouterr().out
+    assert "BROKEN" in printed
+    assert "FAIL" in printed

@@ -1,0 +1,202 @@
+"""Rare failures, against probabilities that are known."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import integrate, stats
+
+from mtjspice.layout.rare import FARTHEST, estimate, most_likely
+
+CONFIDENCE = 0.95
+SAMPLES = 2000
+
+
+def linear(beta: float, size: int, seed: int = 0, scale: float = 3e-3):
+    """A margin whose standard deviation is `scale`, and whose mean is `beta` of these, in V."""
+    normal = np.random.default_rng([seed, size]).normal(size=size)
+    along = torch.from_numpy(scale * normal / np.linalg.norm(normal))
+
+    def margin(z):
+        return scale * beta - z @ along
+
+    return margin
+
+
+def curved(beta: float, curvature: float):
+    """Negative beyond a parabola."""
+
+    def margin(z):
+        return beta - z[:, 0] - curvature * z[:, 1] ** 2
+
+    return margin
+
+
+def of_curved(beta: float, curvature: float) -> float:
+    """P(z0 > beta − k z1²), by quadrature."""
+    value, error = integrate.quad(
+        lambda z: stats.norm.pdf(z) * stats.norm.sf(beta - curvature * z * z),
+        -12, 12, epsabs=0, epsrel=1e-9, limit=400,
+    )  # fmt: skip
+    assert error < 1e-6 * value
+    return float(value)
+
+
+@pytest.mark.parametrize("beta", [1.0, 3.0, 5.0, 8.0])
+@pytest.mark.parametrize("size", [1, 40])
+def test_a_linear_margin_fails_with_the_tail_of_the_normal_distribution(beta, size):
+    exact = stats.norm.sf(beta)
+    found = estimate(linear(beta, size), size, SAMPLES, seed=1, confidence=CONFIDENCE)
+    assert found.low <= exact <= found.high
+    assert abs(found.probability - exact) < 5 * found.error
+    assert found.error < 0.1 * exact
+    assert found.distance == pytest.approx(beta, rel=1e-6)
+
+
+@pytest.mark.parametrize("confidence", [0.6, 0.95, 0.999])
+def test_the_interval_is_that_of_the_logarithm(confidence):
+    found = estimate(linear(4.0, 3), 3, SAMPLES, seed=2, confidence=confidence)
+    wide = stats.norm.ppf((1 + confidence) / 2) * found.error / found.probability
+    assert math.log(found.high / found.probability) == pytest.approx(wide)
+    assert math.log(found.probability / found.low) == pytest.approx(wide)
+
+
+def test_the_interval_holds_the_truth_about_as_often_as_it_says():
+    exact, count = stats.norm.sf(4.0), 100
+    held = 0
+    for seed in range(count):
+        found = estimate(linear(4.0, 5), 5, 500, seed=seed, confidence=0.8)
+        held += found.low <= exact <= found.high
+    # Within four standard deviations of the binomial distribution.
+    assert abs(held - 0.8 * count) < 4 * math.sqrt(0.8 * 0.2 * count)
+
+
+@pytest.mark.parametrize("curvature", [0.05, 0.1, -0.1, -0.5])
+@pytest.mark.parametrize("beta", [2.0, 4.0, 6.0])
+def test_a_curved_margin_fails_as_often_as_its_integral_says(beta, curvature):
+    exact = of_curved(beta, curvature)
+    found = estimate(curved(beta, curvature), 2, 20000, seed=3, confidence=CONFIDENCE)
+    assert abs(found.probability - exact) < 5 * found.error
+    assert found.error < 0.1 * exact
+    # To first order it would be the tail beyond the nearest point, which is off by more than that.
+    assert abs(stats.norm.sf(beta) - exact) > 5 * found.error
+    assert found.distance == pytest.approx(beta, rel=1e-3)
+
+
+def test_plain_monte_carlo_agrees_where_it_can_see_failures():
+    # Log-normal resistors in a divider: neither linear nor with a mean at its median.
+    def margin(z):
+        up, down = torch.exp(0.2 * z[:, 0] + 0.1 * z[:, 2]), torch.exp(0.2 * z[:, 1])
+        return 0.65 - up / (up + down) - 0.01 * z[:, 3]
+
+    drawn = np.random.default_rng(4).normal(size=(400_000, 4))
+    failed = float((margin(torch.from_numpy(drawn)) < 0).double().mean())
+    assert 3e-3 < failed < 3e-2
+    found = estimate(margin, 4, 4000, seed=4, confidence=CONFIDENCE)
+    error = math.hypot(found.error, math.sqrt(failed / len(drawn)))
+    assert abs(found.probability - failed) < 4 * error
+    assert found.error < 0.05 * failed
+
+
+@pytest.mark.parametrize("beta", [2.0, 5.0])
+def test_the_standard_error_is_how_much_estimates_spread(beta):
+    exact = of_curved(beta, 0.05)
+    found = [
+        estimate(curved(beta, 0.05), 2, 1000, seed=seed, confidence=CONFIDENCE)
+        for seed in range(30)
+    ]
+    values = np.array([one.probability for one in found])
+    stated = float(np.mean([one.error for one in found]))
+    # A standard deviation from 30 samples is within 45 % with a probability of 99.9 %.
+    assert values.std(ddof=1) == pytest.approx(stated, rel=0.45)
+    # There is no bias beyond what the mean of 30 may show.
+    assert abs(values.mean() - exact) < 4 * stated / math.sqrt(30)
+
+
+def test_about_half_of_the_samples_fail_however_rare_failures_are():
+    for beta in (2.0, 6.0, 12.0):
+        found = estimate(linear(beta, 10), 10, SAMPLES, seed=5, confidence=CONFIDENCE)
+        assert abs(found.failed - SAMPLES / 2) < 5 * math.sqrt(SAMPLES / 4)
+
+
+def test_a_seed_gives_the_same_estimate_and_another_gives_another():
+    one, same, other = (
+        estimate(linear(3.0, 6), 6, 300, seed=seed, confidence=CONFIDENCE) for seed in (7, 7, 8)
+    )
+    assert one.probability == same.probability
+    assert one.error == same.error
+    assert one.probability != other.probability
+
+
+def test_more_samples_make_the_error_smaller_by_the_root_of_their_number():
+    few, many = (
+        estimate(linear(4.0, 4), 4, count, seed=9, confidence=CONFIDENCE).error
+        for count in (500, 8000)
+    )
+    assert few / many == pytest.approx(4, rel=0.3)
+
+
+def test_where_nothing_is_random_nothing_fails():
+    def margin(z):
+        return 1e-3 + 0 * z.sum(1)
+
+    found = estimate(margin, 5, 100, seed=0, confidence=CONFIDENCE)
+    assert found.probability <= 1e-290
+    assert found.failed == 0
+    assert found.low <= found.probability <= found.high
+    assert found.distance == FARTHEST
+    assert stats.norm.sf(found.distance) < 1e-290
+
+
+def test_where_nothing_is_random_and_the_read_is_wrong_it_always_fails():
+    def margin(z):
+        return -1e-3 + 0 * z.sum(1)
+
+    found = estimate(margin, 5, 100, seed=0, confidence=CONFIDENCE)
+    assert found.probability == 1
+    assert found.distance < 0
+    assert stats.norm.sf(found.distance) == 1
+
+
+def test_a_failure_that_is_farther_than_any_float_says_is_none():
+    found = estimate(linear(1e4, 3), 3, 100, seed=0, confidence=CONFIDENCE)
+    assert found.probability <= 1e-290
+    assert found.distance == pytest.approx(FARTHEST)
+
+
+@pytest.mark.parametrize("beta", [-0.3, -2.0])
+def test_a_read_that_fails_already_at_its_mean_fails_more_often_than_not(beta):
+    exact = stats.norm.sf(beta)
+    found = estimate(linear(beta, 8), 8, SAMPLES, seed=6, confidence=CONFIDENCE)
+    assert found.probability > 0.5
+    assert abs(found.probability - exact) < 5 * found.error
+    assert 0 < found.low < found.probability < found.high <= 1
+    assert found.distance == pytest.approx(beta, rel=1e-6)
+
+
+def test_the_most_likely_failure_of_a_plane_is_its_foot():
+    along = np.array([3.0, -4.0, 12.0]) / 13
+    point = most_likely(lambda z: 2.6 - z @ torch.from_numpy(along), 3)
+    assert point.z.numpy() == pytest.approx(2.6 * along)
+    assert point.slopes == pytest.approx(-along)
+    assert point.at_mean == pytest.approx(2.6)
+
+
+def test_the_most_likely_failure_of_a_bent_surface_is_on_it_and_along_its_slope():
+    # Products of log-normal numbers, as resistances are.
+    def margin(z):
+        return 2.0 - torch.exp(0.3 * z[:, 0]) * torch.exp(0.1 * z[:, 1]) - 0.05 * z[:, 2]
+
+    point = most_likely(margin, 3)
+    assert float(margin(point.z[None])[0]) == pytest.approx(0, abs=1e-6)
+    z = point.z.numpy()
+    assert -point.slopes / np.linalg.norm(point.slopes) == pytest.approx(
+        z / np.linalg.norm(z), abs=2e-3
+    )
+
+
+def test_two_samples_still_give_an_interval():
+    found = estimate(linear(2.0, 2), 2, 2, seed=1, confidence=CONFIDENCE)
+    assert 0 <= found.low <= found.probability <= found.high <= 1
+    assert found.error > 0

@@ -1,21 +1,23 @@
-"""Make the pictures of the README and of docs/borders2024.md from runs that lie in ``out/``.
+"""Make the pictures of the README and of docs/*.md from runs that lie in ``out/``.
 
-    python docs/pictures.py [--mnist DIR]
+    python docs/pictures.py [--mnist DIR] [--layouts]
 
-What is not there yet is run: seconds for the Wine example, a quarter of an hour for borders2024,
-which is left out without MNIST.
+What is not there yet is run: seconds for the Wine example, some minutes for the layouts, a quarter
+of an hour for borders2024, which is left out without MNIST.
 """
 
 import argparse
 from pathlib import Path
 
+from mtjspice.layout.run import run_layout
 from mtjspice.report import borders_plots
 from mtjspice.report.borders import UNAWARE
+from mtjspice.report.layout_front import front
 from mtjspice.report.plots import accuracy_plot, delivered_plot
 from mtjspice.reproduce.borders import shipped_spec
 from mtjspice.reproduce.borders_runs import explore
 from mtjspice.run import run_study
-from mtjspice.spec import Study, read_spec
+from mtjspice.spec import Layout, Study, read_spec
 
 HERE = Path(__file__).parent
 OUT = HERE.parent / "out"
@@ -41,9 +43,22 @@ def borders(mnist: Path) -> dict[str, str]:
     }
 
 
+def layouts() -> dict[str, str]:
+    """The front page of both worked examples of docs/layout.md, from quick runs."""
+    pictures = {}
+    for name in ("passive15", "gated64"):
+        layout = read_spec(HERE.parent / "examples" / name / "layout.toml", Layout)
+        story = run_layout(layout, OUT / name, quick=True)
+        for what, one in zip(("cells", "margins", "sizes"), front(story), strict=True):
+            pictures[f"layout_{name}_{what}"] = one.picture
+    return pictures
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mnist", type=Path, help="folder of MNIST")
+    parser.add_argument("--layouts", action="store_true", help="the layouts, and nothing else")
     given = parser.parse_args()
-    for name, svg in (wine() | (borders(given.mnist) if given.mnist else {})).items():
+    made = layouts() if given.layouts else wine() | (borders(given.mnist) if given.mnist else {})
+    for name, svg in made.items():
         (HERE / f"{name}.svg").write_text(svg, encoding="utf-8")

@@ -343,18 +343,23 @@ def _latches(bench: Bench, sense: SensePart, capacitance: float) -> Latches:
 
 def _rc_figures(bench: Bench, slowest: Mapping[Condition, Timed], farads: float) -> list[Figure]:
     """The linear network beside ngspice: worst over the conditions."""
-    off = {}
+    off, slow = {}, {}
     for condition, one in slowest.items():
         layout, fitted = bench.at(condition)
         states = named_patterns(layout.crossbar.shape)[one.pattern]
         response = timing.rc_response(layout, fitted, states, (0.0, farads))
         off[condition] = timing.rc_settling(layout, response) / one.course.settled - 1
+        slow[condition] = response.dominant
     worst = max(off, key=lambda c: abs(off[c]))
     how = f"largest of {len(off)} conditions ({worst}), pattern “{slowest[worst].pattern}”"
     if not isinstance(bench.layout.crossbar.cell, PassiveCell):
         how += f"; {1e15 * farads:.2f} fF an access device, fitted under nominal conditions"
     name = "settling: linear RC network against ngspice, largest relative difference"
-    return [Figure(name, abs(off[worst]), "", "", None, how)]
+    return [
+        Figure(name, abs(off[worst]), "", "", None, how),
+        Figure("time constant of the dominant pole, RC", slow[bench.nominal], "s", "", None,
+               f"nominal condition, pattern “{slowest[bench.nominal].pattern}”"),
+    ]  # fmt: skip
 
 
 def _latch_figures(

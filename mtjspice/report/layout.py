@@ -62,6 +62,7 @@ def _page(story: LayoutStory) -> str:
             for section in SECTIONS
         },
         front=fronts.front(story),
+        inline=inline,
         pictures=_pictures(story),
         **_conclusions(story),
         **_tables(story),

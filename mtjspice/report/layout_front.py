@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from markupsafe import Markup
 
 from mtjspice.data.layout import (
     Judged,
@@ -16,7 +15,6 @@ from mtjspice.data.layout import (
 from mtjspice.report import layout_plots as plots
 from mtjspice.report.layout_strips import headroom_plot
 from mtjspice.report.layout_words import name_of, percent, shown, tightest_first
-from mtjspice.report.page import inline
 from mtjspice.units import si
 
 
@@ -26,14 +24,14 @@ class Front:
 
     Attributes:
         title: what to conclude from it.
-        picture: source of the image.
+        picture: SVG text.
         alt: what it shows.
         note: level and condition.
         quantity: whose netlist gives the worst case.
     """
 
     title: str
-    picture: Markup
+    picture: str
     alt: str
     note: str
     quantity: str
@@ -57,7 +55,7 @@ def worst_map(story: LayoutStory) -> VoltageMap | None:
 def _delivers(worst: VoltageMap) -> Front:
     return Front(
         title=f"The worst cell gets {100 * np.nanmin(worst.delivered):.1f} % of the read voltage",
-        picture=inline(plots.map_plot(worst)),
+        picture=plots.map_plot(worst),
         alt="Map of the voltage over every driven cell for the worst pattern",
         note=f"Nodal, nominal condition, pattern “{worst.pattern}”; lowest cell ringed.",
         quantity="ir_drop",
@@ -71,7 +69,7 @@ def _reads(story: LayoutStory) -> Front:
         asked = next((line.limit for line in limits if line.quantity.name == "margin"), None)
         return Front(
             title=margin_words(story.margins),
-            picture=inline(plots.margins_plot(story.margins, asked)),
+            picture=plots.margins_plot(story.margins, asked),
             alt="Sense margin of every output line, nominal and in the worst condition",
             note="Nodal; a line with a margin below 0 reads wrongly.",
             quantity="margin",
@@ -80,14 +78,14 @@ def _reads(story: LayoutStory) -> Front:
         first = limits[0]
         return Front(
             title=f"Tightest: {name_of(first.quantity.name)}, {percent(first.headroom)} headroom",
-            picture=inline(headroom_plot(limits, story.findings, story.nominal, front=True)),
+            picture=headroom_plot(limits, story.findings, story.nominal, front=True),
             alt="Headroom of every limit under every condition",
             note="A bar a condition, nominal ringed, worst filled; cut at ±100 %. Levels above.",
             quantity=first.quantity.name,
         )
     return Front(
         title=settling_words(story.waveform),
-        picture=inline(plots.settling_plot(story.waveform, story.waveform.hold, size=plots.FRONT)),
+        picture=plots.settling_plot(story.waveform, story.waveform.hold, size=plots.FRONT),
         alt="Distance of the slowest output from its final value in time",
         note=f"Output line {story.waveform.line}, nominal condition.",
         quantity="settling",
@@ -108,7 +106,7 @@ def _scales(story: LayoutStory) -> Front:
     shown_lines: list[Judged] = tightest_first(limited) or known
     return Front(
         title=scaling_words(story.scaling) if limited else "How the quantities grow with the size",
-        picture=inline(picture),
+        picture=picture,
         alt="Every quantity over its limit against the size of the array",
         note=f"Nominal condition; {rule}." if limited else "Nominal condition.",
         quantity=shown_lines[0].quantity.name if shown_lines else "",

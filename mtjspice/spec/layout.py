@@ -284,7 +284,7 @@ class Layout(Spec):
     corners: Corners = Corners()
     defects: DefectLimits = DefectLimits()
     monte_carlo: MonteCarlo = MonteCarlo()
-    largest: Annotated[int, Field(ge=2, le=512, strict=True)] = 256
+    largest: Annotated[int, Field(ge=2, le=512, strict=True)] = 128
     limits: LayoutLimits = LayoutLimits()
 
     @property
@@ -349,6 +349,11 @@ class Layout(Spec):
                 self.crossbar.cell.kind != "passive", ("sneak", "half_select")
             ),
         }  # fmt: skip
+        if self.timing.settle_within is not None and isinstance(self.periphery, VirtualGround):
+            raise ValueError(
+                "timing.settle_within must be left out: a virtual ground has no output voltage; "
+                "give timing.settle_to"
+            )
         for why, (holds, names) in lacking.items():
             for name in names:
                 if holds and name in self.limits.given:

@@ -137,3 +137,15 @@ def test_the_tutorial_of_all_dies(monkeypatch, capsys, repository, tmp_path):
     wrong = {m: float(e) for m, e in re.findall(r"([a-z-]+): ([0-9.]+) % wrong", printed)}
     assert wrong["statistics-aware"] < wrong["ideal"] < 10
     assert len(list((tmp_path / "dies").glob("die*.csv"))) == 6
+
+
+def test_the_tutorial_of_a_passive_array_that_cannot_be_written(capsys, repository):
+    runpy.run_path(str(repository / "examples" / "passive15" / "write_a_passive_array.py"))
+    printed = capsys.readouterr().out
+    assert "worst IR drop: the worst cell misses" in printed
+    assert "slow_writes.toml, pulses of 5000 ns" in printed
+
+
+def test_the_tutorial_of_a_large_gated_array(capsys, repository):
+    runpy.run_path(str(repository / "examples" / "gated64" / "how_large.py"))
+    assert "rows narrow, one end, 64 x 64: " in capsys.readouterr().out

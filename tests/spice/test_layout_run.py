@@ -269,28 +269,21 @@ def test_settling_is_that_of_the_linear_network(pattern, simulator):
     assert linear == pytest.approx(settled, rel=0.05)
 
 
-def test_two_layouts_are_compared(tmp_path, monkeypatch, capsys):
-    for name, text in (("a", PASSIVE), ("b", PASSIVE.replace('"20 Ohm"', '"10 Ohm"', 1))):
+def test_two_layouts_are_compared_and_a_broken_limit_is_exit_code_1(tmp_path, monkeypatch, capsys):
+    better, worse = PASSIVE, PASSIVE.replace("ir_drop = 0.9", "ir_drop = 0.01")
+    for name, text in (("a", better), ("b", worse)):
         (tmp_path / f"{name}.toml").write_text(text.replace("small passive", name))
-    arguments = ["layout", tmp_path / "a.toml", tmp_path / "b.toml", "--quick", "--json"]
-    monkeypatch.setattr(
-        sys, "argv", ["mtjspice", *map(str, arguments), "--out", str(tmp_path / "o")]
-    )
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    assert ended.value.code == 0
-    assert json.loads(capsys.readouterr().out)
-    assert {p.name for p in (tmp_path / "o").iterdir()} >= {"a", "b", "comparison.html"}
-
-
-def test_a_broken_limit_is_exit_code_1(tmp_path, monkeypatch, capsys):
-    spec = tmp_path / "layout.toml"
-    spec.write_text(PASSIVE.replace("ir_drop = 0.9", "ir_drop = 0.01"))
-    arguments = ["layout", str(spec), "--quick", "--out", str(tmp_path / "out")]
-    monkeypatch.setattr(sys, "argv", ["mtjspice", *arguments])
+    out = tmp_path / "out"
+    files = [str(tmp_path / f"{name}.toml") for name in "ab"]
+    arguments = ["mtjspice", "layout", *files, "--quick", "--out", str(out)]
+    monkeypatch.setattr(sys, "argv", arguments)
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 1
     printed = capsys.readouterr().out
     assert "BROKEN" in printed
-    assert "FAIL" in printed
+    assert "verdict of a: PASS" in printed
+    assert "verdict of b: FAIL" in printed
+    assert json.loads((out / "comparison.json").read_text())
+    assert (out / "comparison.html").is_file()
+    assert without_times(out / "b")["verdict"] == "fail"

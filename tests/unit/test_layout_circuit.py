@@ -135,7 +135,7 @@ def test_a_whole_array_of_junctions_is_each_by_itself(mtj):
 
 @pytest.mark.parametrize("mtj", JUNCTIONS)
 def test_between_its_states_a_junction_is_their_mixture(mtj):
-    r_p, tmr0 = torch.tensor(5e3).double(), torch.tensor(1.1).double()
+    r_p, tmr0 = torch.tensor([5e3, 1.1], dtype=torch.float64)
     shares = torch.linspace(0, 1, 5, dtype=torch.float64)[:, None, None]
     volts = torch.full((5, 1, 1, 1), 0.4, dtype=torch.float64)
     current = Cells.of_junctions(shares, r_p, tmr0, mtj).current(volts).flatten().numpy()

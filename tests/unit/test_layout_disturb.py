@@ -113,7 +113,7 @@ def pulse_switches(amperes: float, seconds: float, diameter: float = 50e-9, cels
         (0.5, 2, 0.75),
         (0.1, 3, 0.271),
         (1e-15, 1e12, -math.expm1(-1e-3)),
-        (1e-20, 1e12, 1e-8),
+        (1e-20, 1e12, -math.expm1(-1e-8)),
         (1e-300, 1e12, 1e-288),
         (1e-6, 1e9, 1.0),
     ],

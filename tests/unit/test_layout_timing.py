@@ -243,9 +243,7 @@ def test_rows_that_are_held_at_half_the_voltage_give_their_energy_to_the_array()
     one = layout(unselected="half", read=1, supply=SUPPLY)
     assert blocks(one)[0] == (0,)
     found = constant(one, into=[4e-5, 2e-5, 1e-5], out=[5e-5, 2e-5])
-    assert found["array"] == near(
-        0.2 * 4e-5 * 10e-9 + 0.1 * 3e-5 * 20e-9, rel=1e-3
-    )
+    assert found["array"] == near(0.2 * 4e-5 * 10e-9 + 0.1 * 3e-5 * 20e-9, rel=1e-3)
     assert found["drivers"] == near(
         (1.5 * 20e-9 - 0.2 * 10e-9) * 4e-5 + (1.5 - 0.1) * 3e-5 * 20e-9, rel=1e-3
     )
@@ -308,9 +306,7 @@ def test_a_load_alone_takes_the_current_of_the_amplifier_and_never_clips():
     states = named_patterns((3, 2))["all P"]
     e = read_experiment(one, states, (0, 1, 2))
     volts = torch.from_numpy(e.stimulus.volts.copy())
-    own, other = (
-        nodal.read(array_of([x]), volts).numpy() for x in (e, e.replace(periphery=alone))
-    )
+    own, other = (nodal.read(array_of([x]), volts).numpy() for x in (e, e.replace(periphery=alone)))
     assert other == near(own, rel=1e-9)
     assert alone.gain * own.max() < min(alone.clip_high, -alone.clip_low)
     assert timing.load_of(one) == 900
@@ -384,9 +380,7 @@ def test_the_slower_of_all_p_and_all_ap_is_named(load):
         6, 6, row=WIRE, column=WIRE, periphery=TransimpedanceAmplifier(input_resistance=load)
     )
     times = {
-        name: timing.rc_settling(
-            one, timing.rc_response(one, FITTED, named_patterns((6, 6))[name])
-        )
+        name: timing.rc_settling(one, timing.rc_response(one, FITTED, named_patterns((6, 6))[name]))
         for name in ("all P", "all AP")
     }
     assert timing.slower_pattern(one, FITTED) == max(times, key=lambda name: times[name])
@@ -399,9 +393,7 @@ def test_the_slower_of_all_p_and_all_ap_is_named(load):
 
 @pytest.mark.parametrize("margin", [7e-3, -7e-3, 0.0])
 def test_a_strip_sees_the_margin_of_the_array(margin):
-    one = layout(
-        5, 4, row=WIRE, column=WIRE, periphery=SenseAmplifier(load=600, threshold=0.1)
-    )
+    one = layout(5, 4, row=WIRE, column=WIRE, periphery=SenseAmplifier(load=600, threshold=0.1))
     low = np.array([1, 1, 1, 0, 0], dtype=np.uint8)
     high = np.array([1, 1, 0, 0, 0], dtype=np.uint8)
     made = timing.strips(one, FITTED, {"low": low, "high": high}, margin)
@@ -428,9 +420,7 @@ def latched(decision: float, time: float, energy: float) -> xr.Dataset:
 
 
 def test_the_slower_side_of_a_latch_counts():
-    found = timing.decided(
-        {"low": latched(-1, 0.3e-9, 4e-15), "high": latched(1, 0.2e-9, 5e-15)}
-    )
+    found = timing.decided({"low": latched(-1, 0.3e-9, 4e-15), "high": latched(1, 0.2e-9, 5e-15)})
     assert (found.time, found.slower, found.energy) == (0.3e-9, "low", 5e-15)
     assert found.right
 

@@ -301,12 +301,12 @@ class Nodal:
         return found
 
 
-SAMPLES = 400
+SAMPLES = 250
 
 
 def share_good(one: Layout) -> float:
     threshold = margins(one, FITTED, worst_reads(one, FITTED), None).threshold
-    plain = one.replace(monte_carlo=MonteCarlo(samples=SAMPLES, audit=0.005))
+    plain = one.replace(monte_carlo=MonteCarlo(samples=SAMPLES, audit=0.01))
     found, _ = estimate_yield(plain, nominal_condition(plain), FITTED, threshold, Nodal())
     assert found.audited_good[0] == found.audited_good[1]
     assert found.low <= found.good / found.samples <= found.high

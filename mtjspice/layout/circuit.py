@@ -15,7 +15,7 @@ from mtjspice.spec.base import Spec
 from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.die import Die
 from mtjspice.spec.experiment import Experiment
-from mtjspice.spec.layout import Layout, LayoutLimits
+from mtjspice.spec.layout import Corners, Layout, LayoutLimits
 from mtjspice.spec.line import Line
 from mtjspice.spec.periphery import SenseAmplifier, TransimpedanceAmplifier
 from mtjspice.spec.stimulus import Stimulus
@@ -63,13 +63,16 @@ def conditions_of(layout: Layout) -> tuple[Condition, ...]:
 
 
 def under(layout: Layout, condition: Condition) -> Layout:
-    """The layout with that process, supply and temperature as its own."""
+    """The layout with that process, supply and temperature as its own, and no other conditions."""
     cell, periphery, factor = layout.crossbar.cell, layout.periphery, condition.supply
     changes: dict[str, Spec] = {
         "technology": layout.technology.replace(
             corner=condition.process, temperature=condition.temperature
         ),
         "supply": layout.supply.replace(volts=factor * layout.supply.volts),
+        "corners": Corners(
+            process=(condition.process,), supply=(1.0,), temperature=(condition.temperature,)
+        ),
     }
     if not isinstance(cell, PassiveCell):
         lifted = cell.replace(gate_volts=factor * cell.gate_volts)

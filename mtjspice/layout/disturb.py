@@ -88,7 +88,8 @@ def disturb_findings(layout: Layout, condition: Condition, fitted: Fitted) -> li
         with torch.no_grad():
             states = torch.from_numpy(patterns.astype(np.float64))
             current = reads.answer(reads.array(states)).cell_current[:, 0].numpy()
-        lowest = np.exp(-layout.die.sigma_ln_rp * _largest_deviation(layout))
+        spread = np.hypot(layout.die.sigma_ln_rp, layout.die.sigma_ln_rp_die)
+        lowest = np.exp(-spread * _largest_deviation(layout))
         current = np.where(patterns == 1, current / lowest, 0.0)
         chance = switched(layout, current, layout.timing.hold, _sizes(layout))
         k, row, column = (int(i) for i in np.unravel_index(int(chance.argmax()), chance.shape))
@@ -159,7 +160,10 @@ def _write(layout: Layout, states: States, place: tuple[int, int], to: int) -> W
     # A passive array is the same in both directions: the pulse to AP is applied from row to column
     # as well, and half of it holds the other lines. Elsewhere the column is lifted instead.
     lifted = to == 1 and not passive
-    held: Termination = layout.crossbar.unselected if passive else "grounded"
+    # Where the word line opens a whole row the other columns float, or the pulse would write them.
+    held: Termination = layout.crossbar.unselected
+    if not isinstance(layout.crossbar.cell, PassiveCell):
+        held = "floating" if layout.crossbar.cell.gates == "row" else "grounded"
     experiment = Experiment(
         crossbar=layout.crossbar.replace(unselected=held),
         tile=ProgrammedTile(states=states),

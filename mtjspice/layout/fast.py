@@ -97,10 +97,13 @@ def _sensed(
 def first_order_failure(
     layout: Layout, fitted: Fitted, sides: tuple[Worst, Worst], found: Margins
 ) -> float:
-    """The failure of the worst line if its margin were linear in what is random."""
-    margin = read_margin(layout, fitted, sides, found.worst, found.threshold)
-    point = most_likely(margin, sum(sources(layout, fitted.access).values()))
-    return float(stats.norm.sf(point.distance))
+    """The failure of the worst line on either side if its margin were linear in what is random."""
+    size = sum(sources(layout, fitted.access).values())
+    distances = [
+        most_likely(read_margin(layout, fitted, sides, at, found.threshold), size).distance
+        for at in found.worst_of_sides
+    ]
+    return float(stats.norm.sf(min(distances)))
 
 
 def settling(layout: Layout, fitted: Fitted, capacitance: float) -> float:

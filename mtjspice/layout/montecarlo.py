@@ -23,6 +23,7 @@ from mtjspice.layout.circuit import (
     read_experiment,
     sense_volts,
 )
+from mtjspice.layout.sense import drawn_data
 from mtjspice.layout.spread import Spread, in_turn
 from mtjspice.spec.die import Die
 from mtjspice.spec.experiment import Experiment
@@ -56,23 +57,14 @@ def _drawn(layout: Layout, k: int) -> Sample:
     groups = blocks(layout)
     driven = groups[int(chance.integers(len(groups)))]
     low, high = (
-        _data(layout, driven, layout.boundary + more, chance) for more in (0, layout.sense.step)
+        drawn_data(layout, driven, layout.boundary + more, chance)
+        for more in (0, layout.sense.step)
     )
     return Sample(
         low=_read(layout, low, driven, die),
         high=_read(layout, high, driven, die),
         offsets=layout.sense.offset * chance.standard_normal(shape[1]),
     )
-
-
-def _data(
-    layout: Layout, driven: tuple[int, ...], count: int, chance: np.random.Generator
-) -> States:
-    """Random states with so many P cells among the driven rows of every column."""
-    states = chance.integers(0, 2, layout.crossbar.shape).astype(np.uint8)
-    order = chance.random((len(driven), layout.crossbar.columns)).argsort(0)
-    states[list(driven)] = order >= count
-    return states
 
 
 def _read(layout: Layout, states: States, driven: tuple[int, ...], die: Die) -> Experiment:
@@ -109,7 +101,12 @@ def _solved(fitted: Fitted, experiments: Sequence[Experiment]) -> Floats:
 
 
 def line_margins(layout: Layout, threshold: float, currents: Floats, offsets: Floats) -> Floats:
-    """Margin of every line, V, [sample, line]; its offset included.
+    """The smaller margin of every line, V, [sample, line]; arguments as `side_margins`."""
+    return np.asarray(side_margins(layout, threshold, currents, offsets).min(0))
+
+
+def side_margins(layout: Layout, threshold: float, currents: Floats, offsets: Floats) -> Floats:
+    """Margin of every line on either side, V, [side, sample, line]; its offset included.
 
     Args:
         layout: under its condition.
@@ -119,7 +116,7 @@ def line_margins(layout: Layout, threshold: float, currents: Floats, offsets: Fl
     """
     volts = sense_volts(layout, torch.from_numpy(currents)).numpy()
     own = threshold + offsets
-    return np.asarray(np.minimum(own - volts[0], volts[1] - own))
+    return np.stack([own - volts[0], volts[1] - own])
 
 
 def estimate_yield(
@@ -141,7 +138,8 @@ def estimate_yield(
     sides = [[s.low for s in samples], [s.high for s in samples]]
     currents = np.stack([nodal_currents(fitted, of_side, spread) for of_side in sides])
     offsets = np.stack([s.offsets for s in samples])
-    margins = line_margins(layout, threshold, currents, offsets)
+    of_sides = side_margins(layout, threshold, currents, offsets)
+    margins = of_sides.min(0)
     good = (margins <= 0).sum(1) <= layout.defects.bad_lines
     audited = np.linspace(0, len(samples) - 1, max(1, round(plan.audit * len(samples)))).astype(int)
     results = simulator.run([of_side[k] for of_side in sides for k in audited], progress)
@@ -167,7 +165,7 @@ def estimate_yield(
         bound=fitted.bound,
     )
     k = int(margins.min(1).argmin())
-    side = int((currents[1, k] < currents[0, k]).any())
+    side = int(of_sides[:, k].min(1).argmin())
     where = f"{good.sum()} of {good.size} arrays good; the worst in column {margins[k].argmin()}"
     return found, Finding("array_yield", low, condition, "nodal", where, sides[side][k])
 

@@ -15,9 +15,9 @@ from mtjspice.layout.circuit import (
     blocks,
     full_scale,
     ideal_currents,
+    nominal_die,
     read_experiment,
     rows_in_words,
-    under,
 )
 from mtjspice.layout.patterns import Objective, best_start, cross, named_patterns, search
 from mtjspice.layout.spread import Spread, in_turn
@@ -164,8 +164,10 @@ def _worst_of(
 
 def _together(named: Mapping[str, States], found: Mapping[str, States]) -> dict[str, States]:
     """All patterns, each once; one that was named already is said to be the worst, too."""
-    words: dict[bytes, list[str]] = {states.tobytes(): [name] for name, states in named.items()}
+    words: dict[bytes, list[str]] = {}
     every = {states.tobytes(): states for states in (*named.values(), *found.values())}
+    for name, states in named.items():
+        words.setdefault(states.tobytes(), []).append(name)
     for name, states in found.items():
         words.setdefault(states.tobytes(), []).append(f"worst {WORDS[name]}")
     return {"; ".join(words[key]): states for key, states in every.items()}
@@ -327,6 +329,7 @@ def _selected(layout: Layout, crossbar: Crossbar, row: int, column: int) -> Expe
             sensed_columns=(column,),
             read_voltage=layout.read.voltage,
         ),
+        die=nominal_die(layout),
         periphery=layout.periphery,
         technology=layout.technology,
     )
@@ -335,10 +338,10 @@ def _selected(layout: Layout, crossbar: Crossbar, row: int, column: int) -> Expe
 def searched_anew(
     layout: Layout, condition: Condition, fitted: Fitted, before: Sequence[Finding]
 ) -> list[Finding]:
-    """The measures with patterns searched under a condition, where these are worse than before."""
-    changed = under(layout, condition)
-    found = read_findings(
-        changed, condition, fitted, worst_patterns(changed, fitted, thorough=False)
-    )
+    """The measures with patterns searched under a condition, where these are worse than before.
+
+    The layout is under the condition.
+    """
+    found = read_findings(layout, condition, fitted, worst_patterns(layout, fitted, thorough=False))
     known = {f.quantity: f.value for f in before}
     return [f for f in found if f.value > known.get(f.quantity, -np.inf)]

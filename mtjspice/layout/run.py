@@ -18,7 +18,13 @@ from mtjspice.data.layout import QUANTITIES, Condition, Finding, Judged, LayoutS
 from mtjspice.errors import InputError
 from mtjspice.layout import scale
 from mtjspice.layout.access import fit_conditions
-from mtjspice.layout.circuit import blocks, conditions_of, has_transistors, read_experiment
+from mtjspice.layout.circuit import (
+    blocks,
+    conditions_of,
+    has_transistors,
+    nominal_condition,
+    read_experiment,
+)
 from mtjspice.layout.fast import Hardest
 from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.spread import over
@@ -76,8 +82,7 @@ def run_layout(
     check(layout, conditions)
     judged_layout = quickened(layout) if quick else layout
     conditions = quick_conditions(conditions) if quick else conditions
-    with Simulator(jobs=jobs) as probe:  # what has no path is refused before a folder is made
-        fit_conditions(layout, conditions[:1], probe)
+    check_path(layout, jobs)
     make_folder(out)
     times: dict[str, float] = {}
     with (
@@ -168,7 +173,10 @@ def run_comparison(
         )
     for path, one in layouts.items():
         with naming(path):
+            if Path(one.name).name != one.name:
+                raise InputError(source="name", value=one.name, allowed="must not hold a path")
             check(one, conditions_of(one))
+            check_path(one, jobs)
     stories = []
     for path, one in layouts.items():
         tell = None if progress is None else partial(_named, progress, one.name)
@@ -210,12 +218,33 @@ def check(layout: Layout, conditions: Sequence[Condition]) -> None:
             cards.append(layout.periphery.card)
         for card in cards:
             for process in dict.fromkeys(c.process for c in conditions):
-                read_card(layout.technology.replace(card=card, corner=process))
+                try:
+                    read_card(layout.technology.replace(card=card, corner=process))
+                except InputError as error:
+                    if error.key != "corner":
+                        raise
+                    raise InputError(
+                        source="corners, technology",
+                        key="process, corner",
+                        value=process,
+                        allowed=error.allowed,
+                    ) from None
     states = named_patterns(layout.crossbar.shape)["all P"]
     for driven in blocks(layout):
         read = read_experiment(layout, states, driven)
         build_deck(read)
         build_deck(read.replace(analysis=layout.timing.analysis))
+
+
+def check_path(layout: Layout, jobs: int | None) -> None:
+    """Refuse a design whose access devices do not conduct, before anything is written.
+
+    Raises:
+        InputError: saying so.
+        SimulatorError: if ngspice is missing or fails.
+    """
+    with Simulator(jobs=jobs) as simulator:
+        fit_conditions(layout, [nominal_condition(layout)], simulator)
 
 
 def quickened(layout: Layout) -> Layout:

@@ -94,7 +94,9 @@ def scaling(
         return tried[rows]
 
     rows, columns = layout.crossbar.shape
-    least = max(2, layout.sense.step if layout.read.rows is None else layout.read.rows)
+    some = layout.rows_read < rows
+    told = layout.sense.step + (layout.sense.boundary or 0)
+    least = max(2, layout.rows_read if some else told)
     ladder = _ladder(rows, least, max(rows, math.floor(most * min(1.0, rows / columns))))
     at = ladder.index(rows)
     holds = not judge(rows).broken

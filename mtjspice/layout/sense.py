@@ -22,13 +22,15 @@ from mtjspice.layout.circuit import (
     rows_in_words,
     sense_volts,
 )
-from mtjspice.layout.patterns import search
+from mtjspice.layout.patterns import ALL_EXACT, search
 from mtjspice.layout.spread import Spread, in_turn
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.layout import Layout
 from mtjspice.spec.periphery import SenseAmplifier
 
 SIDES = ("low", "high")
+DRAWN, DRAWN_SMALL = 2, 32
+"""Random starts of a search for each line and side; more in a small array, where they are cheap."""
 MOST_LINES = 32
 
 
@@ -62,15 +64,26 @@ class Margins:
     @property
     def of_lines(self) -> Floats:
         """Margin of each line, V, [line]."""
-        each: Floats = np.minimum(self.threshold - self.low, self.high - self.threshold)
-        return np.asarray(each.min(0))
+        return np.asarray(self.of_sides.min((0, 1)))
+
+    @property
+    def of_sides(self) -> Floats:
+        """Margin of each read, V, [side, block, line]."""
+        return np.stack([self.threshold - self.low, self.high - self.threshold])
+
+    @property
+    def worst_of_sides(self) -> tuple[tuple[str, int, int], ...]:
+        """(side, block, line) of the smallest margin of either side."""
+        found = []
+        for side, margins in zip(SIDES, self.of_sides, strict=True):
+            block, line = np.unravel_index(int(margins.argmin()), margins.shape)
+            found.append((side, int(block), int(line)))
+        return tuple(found)
 
     @property
     def worst(self) -> tuple[str, int, int]:
         """(side, block, line) of the smallest margin."""
-        sides = np.stack([self.threshold - self.low, self.high - self.threshold])
-        side, block, line = np.unravel_index(int(sides.argmin()), sides.shape)
-        return SIDES[int(side)], int(block), int(line)
+        return self.worst_of_sides[int(self.of_sides.min((1, 2)).argmin())]
 
 
 def worst_reads(
@@ -137,13 +150,26 @@ def _searched(
     return np.asarray(of_lines[np.arange(len(lines)), best])
 
 
+def drawn_data(
+    layout: Layout, driven: tuple[int, ...], count: int, chance: np.random.Generator
+) -> States:
+    """Random states with so many P cells among the driven rows of every column."""
+    states = chance.integers(0, 2, layout.crossbar.shape).astype(np.uint8)
+    order = chance.random((len(driven), layout.crossbar.columns)).argsort(0)
+    states[list(driven)] = order >= count
+    return states
+
+
 def side_starts(layout: Layout, driven: tuple[int, ...], line: int, side: str) -> list[States]:
     """Patterns with the number of P cells that is hardest on a side, in one line.
 
-    The P cells lie near the read-out or far from it, everything else is P or AP.
+    The P cells lie near the read-out or far from it, everything else is P or AP; and random ones.
     """
     count = layout.boundary + (0 if side == "low" else layout.sense.step)
-    starts = []
+    chance = np.random.default_rng([layout.seed, 10, line])
+    small = layout.crossbar.rows * layout.crossbar.columns <= ALL_EXACT
+    drawn = DRAWN_SMALL if small else DRAWN
+    starts = [drawn_data(layout, driven, count, chance) for _ in range(drawn)]
     for others, near in ((0, side == "low"), (1, side == "low"), (1, side == "high")):
         states = np.full(layout.crossbar.shape, others, dtype=np.uint8)
         rows = list(driven)

@@ -81,11 +81,7 @@ def estimate_tail(
     """
     plan, counts = layout.monte_carlo, sources(layout, fitted.access)
     events: dict[tuple[str, int, int], RareEvent] = {}
-    for side, margins in zip(
-        SIDES, (found.threshold - found.low, found.high - found.threshold), strict=True
-    ):
-        block, line = np.unravel_index(int(margins.argmin()), margins.shape)
-        at = side, int(block), int(line)
+    for at in found.worst_of_sides:
         margin = read_margin(layout, fitted, worst, at, found.threshold)
         events[at] = estimate(margin, sum(counts.values()), plan.tail, layout.seed, plan.confidence)
     at = max(events, key=lambda key: events[key].probability)

@@ -37,6 +37,8 @@ LONGER = 4.0
 TRIES = 4
 LEAST_MARGIN = 1e-4
 """What a latch sees where the margin is smaller or negative, V: the sign is `sense`'s business."""
+RESTING = 1e-3
+"""A cell with less of the read voltage than this is taken at rest."""
 WIDE = 1e3
 """An output that no read reaches, V."""
 DATA = "checkerboard"
@@ -138,11 +140,14 @@ def rc_response(
     reads = Reads.of(layout, fitted.access, driven)
     with torch.no_grad():
         answer = reads.answer(reads.array(torch.from_numpy(states[None].astype(np.float64))))
-    # Secant conductances at the read: driven cells at their voltage, the others nearly at rest.
+    # Secant conductances at the read, without the vias, which are the network's: driven cells at
+    # their voltage, the others, with hardly any, at rest.
     volts, current = answer.cell_volts[0, 0].numpy(), answer.cell_current[0, 0].numpy()
-    resting = np.abs(volts) < 1e-3 * layout.read.voltage
-    at_rest = _conductance_at_rest(reads, states)
-    conductance = np.where(resting, at_rest, current / np.where(resting, 1.0, volts))
+    resting = np.abs(volts) < RESTING * layout.read.voltage
+    via = layout.crossbar.row.via + layout.crossbar.column.via
+    conducting = ~resting & (current != 0)
+    ohms = np.where(conducting, volts / np.where(conducting, current, 1.0) - via, np.inf)
+    conductance = np.where(resting, _conductance_at_rest(reads, states), 1 / ohms)
     return respond(
         layout.crossbar,
         conductance,
@@ -220,8 +225,8 @@ def _last_outside(time: Floats, off: Floats, allowed: float) -> float:
     last = int(np.flatnonzero(outside)[-1])
     if last == time.size - 1:
         return math.inf
-    before, behind = abs(off[last]), abs(off[last + 1])
-    share = (before - allowed) / (before - behind)
+    edge = math.copysign(allowed, off[last])
+    share = (off[last] - edge) / (off[last] - off[last + 1])
     return float(time[last] + share * (time[last + 1] - time[last]))
 
 
@@ -234,7 +239,8 @@ def _energy(layout: Layout, result: xr.Dataset, analysis: TransientRead) -> dict
     time = result["time"].to_numpy()
     into, out = result["input_current"].to_numpy()[0], result["current"].to_numpy()[0]
     reference, volts, driven = layout.periphery.reference, layout.read.voltage, blocks(layout)[0]
-    rows = np.full((time.size, layout.crossbar.rows), reference)
+    half = layout.crossbar.unselected == "half"
+    rows = np.full((time.size, layout.crossbar.rows), reference + (volts / 2 if half else 0.0))
     points = np.array(pulses(analysis, np.array([reference + volts]), reference)).T
     rows[:, list(driven)] = np.interp(time, points[0], points[1])[:, None]
 

@@ -160,13 +160,13 @@ class MonteCarlo(Spec):
         samples: arrays that are drawn, each with its spread, mismatch, offsets and defects.
         audit: share of them that ngspice simulates, too.
         confidence: of the intervals.
-        tail: samples of the estimate for rare failures of the worst line.
+        tail: samples of the estimate for rare failures of the worst line, from 2.
     """
 
     samples: Count = 2000
     audit: Share = 0.02
     confidence: Confidence = 0.95
-    tail: Count = 2000
+    tail: Annotated[int, Field(ge=2, strict=True)] = 2000
 
 
 class DefectLimits(Spec):
@@ -238,6 +238,10 @@ class LayoutLimits(Spec):
     write_voltage: VoltageLimit | None = None
     write_error: Share | None = None
     half_select: Share | None = None
+
+    def replace(self, **changes: Any) -> Self:
+        """A validated copy with some limits changed; they are written with their units."""
+        return type(self)(**(self.model_dump() | changes))
 
     @property
     def given(self) -> dict[str, float]:
@@ -315,10 +319,12 @@ class Layout(Spec):
                 f"to at most the rows that are driven at a time ({self.rows_read})"
             )
         highest = self.periphery.reference + self.read.voltage
-        if self.supply.volts < highest:
+        lowest = self.supply.volts * min(1.0, *self.corners.supply)
+        if lowest < highest:
             raise ValueError(
-                f"supply.volts ({self.supply.volts:g} V) must be at least what a driven row is at "
-                f"({highest:g} V: periphery.reference and read.voltage)"
+                f"supply.volts ({self.supply.volts:g} V) times the least factor of corners.supply "
+                f"({lowest:g} V) must not be below what a driven row is at ({highest:g} V: "
+                "periphery.reference and read.voltage)"
             )
         if self.die.defects:
             raise ValueError("die.defects must be left out: defects.rates says what is drawn")

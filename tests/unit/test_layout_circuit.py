@@ -183,19 +183,21 @@ def test_a_condition_scales_what_hangs_on_the_supply_and_nothing_else():
         periphery=gated.periphery,
         supply=gated.supply,
         technology=gated.technology,
+        corners=gated.corners,
     )
     assert back == gated
 
 
-def test_the_nominal_condition_changes_nothing():
+def test_the_nominal_condition_leaves_no_other_and_changes_nothing_else():
     for one in (layout(), layout(cell=TransmissionGateCell(), periphery=SenseAmplifier())):
-        assert under(one, nominal_condition(one)) == one
+        alone = Corners(process=("tt",), supply=(1.0,), temperature=(27.0,))
+        assert under(one, nominal_condition(one)) == one.replace(corners=alone)
 
 
 def test_a_passive_array_has_no_supply_but_that_of_its_drivers():
     one = layout(periphery=TransimpedanceAmplifier(), supply=Supply(volts=2.0))
     changed = under(one, Condition("tt", 1.1, 27.0))
-    assert changed == one.replace(supply=Supply(volts=2.2))
+    assert changed == one.replace(supply=Supply(volts=2.2), corners=changed.corners)
 
 
 CORNERS = Corners(process=("tt", "ff", "ss"), supply=(0.9, 1.0), temperature=(27.0, 85.0))

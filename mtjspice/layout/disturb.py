@@ -32,7 +32,6 @@ from mtjspice.layout.circuit import (
     read_experiment,
 )
 from mtjspice.layout.patterns import named_patterns
-from mtjspice.spec.base import Termination
 from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.layout import Layout
@@ -160,18 +159,21 @@ def _write(layout: Layout, states: States, place: tuple[int, int], to: int) -> W
     # A passive array is the same in both directions: the pulse to AP is applied from row to column
     # as well, and half of it holds the other lines. Elsewhere the column is lifted instead.
     lifted = to == 1 and not passive
-    # Where the word line opens a whole row the other columns float, or the pulse would write them.
-    held: Termination = layout.crossbar.unselected
+    volts = -pulse if lifted else pulse
+    # A word line along a row opens all of its cells: the other columns follow the row, or the pulse
+    # would write them, too.
+    held = None
     if not isinstance(layout.crossbar.cell, PassiveCell):
-        held = "floating" if layout.crossbar.cell.gates == "row" else "grounded"
+        held = volts if layout.crossbar.cell.gates == "row" else 0.0
     experiment = Experiment(
-        crossbar=layout.crossbar.replace(unselected=held),
+        crossbar=layout.crossbar,
         tile=ProgrammedTile(states=states),
         stimulus=Stimulus(
-            volts=np.array([[-pulse if lifted else pulse]]),
+            volts=np.array([[volts]]),
             driven_rows=(place[0],),
             sensed_columns=(place[1],),
             read_voltage=pulse,
+            held=held,
         ),
         die=nominal_die(layout),
         periphery=VirtualGround(reference=pulse if lifted else 0.0),

@@ -34,7 +34,9 @@ def driver_elements(experiment: Experiment) -> Iterator[Element]:
 
 def held_volts(experiment: Experiment) -> float | None:
     """The voltage that holds unselected lines, V; None where nothing does."""
-    reference = experiment.periphery.reference
+    reference, held = experiment.periphery.reference, experiment.stimulus.held
+    if held is not None:
+        return reference + held
     match experiment.crossbar.unselected:
         case "grounded":
             return reference

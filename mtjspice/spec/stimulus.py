@@ -1,10 +1,10 @@
 """What is applied to an array, and where it is read."""
 
-from typing import Self
+from typing import Any, Self
 
-from pydantic import model_validator
+from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from mtjspice.spec.base import Index, PositiveVoltage, Spec, VoltageMatrix
+from mtjspice.spec.base import Index, PositiveVoltage, Spec, Voltage, VoltageMatrix
 
 
 class Stimulus(Spec):
@@ -16,12 +16,23 @@ class Stimulus(Spec):
         sensed_columns: the columns that are read; all columns in order if left out.
         read_voltage: the voltage that an input of 1 stands for, V; half of it holds unselected
             lines where the crossbar asks for ``half``.
+        held: potential of unselected lines, V above the reference, in the place of what the
+            crossbar asks for: an inhibited line of a write follows the one that drives it.
     """
 
     volts: VoltageMatrix
     driven_rows: tuple[Index, ...] | None = None
     sensed_columns: tuple[Index, ...] | None = None
     read_voltage: PositiveVoltage = 0.1
+    held: Voltage | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_held(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A stimulus that holds nothing by itself has the key that it had before it could."""
+        fields: dict[str, Any] = dump(self)
+        if self.held is None:
+            fields.pop("held", None)
+        return fields
 
     @model_validator(mode="after")
     def _check_lines(self) -> Self:

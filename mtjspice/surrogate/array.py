@@ -198,7 +198,8 @@ def _check_alike(experiments: Sequence[Experiment]) -> None:
         for name in ("crossbar", "periphery", "technology"):
             if getattr(e, name) != getattr(first, name):
                 raise InputError(source="experiments", key=name, allowed="must be the same for all")
-        if (e.driven_rows, e.sensed_columns) != (first.driven_rows, first.sensed_columns):
+        used = [(x.driven_rows, x.sensed_columns, x.stimulus.held) for x in (e, first)]
+        if used[0] != used[1]:
             raise InputError(
                 source="experiments", key="stimulus", allowed="must use the same lines for all"
             )
@@ -252,6 +253,7 @@ def _input_resistance(e: Experiment) -> float:
 def _at_rest(e: Experiment) -> tuple[torch.Tensor, torch.Tensor]:
     """Potentials of rows that are not driven and of columns, V above the reference."""
     held = e.stimulus.read_voltage / 2 if e.crossbar.unselected == "half" else 0.0
+    held = held if e.stimulus.held is None else e.stimulus.held
     rows, columns = torch.zeros(e.crossbar.rows).double(), torch.zeros(e.crossbar.columns).double()
     rows[sorted(set(range(len(rows))) - set(e.driven_rows))] = held
     columns[sorted(set(range(len(columns))) - set(e.sensed_columns))] = held
@@ -279,7 +281,7 @@ def _irregular(
         InputError: if a line has no path to anything that holds it.
     """
     loose: dict[Place, Ends] = {}
-    if e.crossbar.unselected == "floating":
+    if e.crossbar.unselected == "floating" and e.stimulus.held is None:
         loose |= {("row", r): "floating" for r in range(e.crossbar.rows) if r not in e.driven_rows}
         sensed = e.sensed_columns
         loose |= {("column", c): "floating" for c in range(e.crossbar.columns) if c not in sensed}

@@ -6,17 +6,27 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 from mtjspice import cli
 from mtjspice.layout import timing
 from mtjspice.layout.access import fit_conditions
-from mtjspice.layout.circuit import conditions_of, full_scale, nominal_condition, under
+from mtjspice.layout.circuit import (
+    conditions_of,
+    full_scale,
+    nominal_condition,
+    read_experiment,
+    under,
+)
+from mtjspice.layout.disturb import write_plan
 from mtjspice.layout.montecarlo import estimate_yield
 from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.read import measure, pattern_experiments, worst_patterns
 from mtjspice.layout.run import run_layout
 from mtjspice.layout.sense import margins, worst_reads
 from mtjspice.spec import Layout, parse_spec
+from mtjspice.surrogate import nodal
+from mtjspice.surrogate.array import array_of
 
 pytestmark = pytest.mark.ngspice
 
@@ -287,3 +297,29 @@ def test_two_layouts_are_compared_and_a_broken_limit_is_exit_code_1(tmp_path, mo
     assert json.loads((out / "comparison.json").read_text())
     assert (out / "comparison.html").is_file()
     assert without_times(out / "b")["verdict"] == "fail"
+
+
+def test_a_write_goes_through_its_own_cell_only(simulator):
+    layout = parse_spec(GATED, Layout)
+    plan = write_plan(layout)
+    assert {write.to for write in plan} == {0, 1}
+    for write, result in zip(plan, simulator.run([w.experiment for w in plan]), strict=True):
+        of_row = abs(float(result["input_current"][0, write.place[0]]))
+        of_cell = abs(float(result["current"][0, 0]))
+        assert of_cell > 50e-6
+        # The other columns follow the row: what flows into them is what wires leave between both.
+        assert of_row == pytest.approx(of_cell, rel=0.02)
+
+
+def test_held_lines_are_the_same_at_both_levels(simulator):
+    layout = parse_spec(PASSIVE, Layout)
+    states = named_patterns(layout.crossbar.shape)["checkerboard"]
+    read = read_experiment(layout, states, (1, 2))
+    held = read.replace(stimulus=read.stimulus.replace(held=0.03))
+    assert held.key() != read.key()
+    (result,) = simulator.run([held])
+    volts = torch.from_numpy(held.stimulus.volts.copy())
+    ours = nodal.read(array_of([held]), volts)[0].numpy()
+    assert ours == pytest.approx(result["current"].to_numpy(), rel=1e-6)
+    before = nodal.read(array_of([read]), volts)[0].numpy()
+    assert np.abs(ours - before).min() > 1e-7

@@ -4,7 +4,6 @@ Every message names the file, the key, the value and what is allowed; the exit c
 input and 3 for a missing simulator; nothing is written.
 """
 
-import dataclasses
 import shutil
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from unit.builders import DESIGN, EXPERIMENT, STUDY
+from unit.commands import assert_refused, caller
 
 from mtjspice import cli
 
@@ -34,13 +34,6 @@ g_norm = [1.0]
 """
 
 
-@dataclasses.dataclass(frozen=True)
-class Answer:
-    code: int
-    out: str
-    err: str
-
-
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
     """The folder that commands run in; their output folder would be ``out`` in it."""
@@ -51,15 +44,7 @@ def folder(tmp_path, monkeypatch) -> Path:
 @pytest.fixture
 def mtjspice(folder, monkeypatch, capsys):
     """The command line, in this process."""
-
-    def call(*arguments: object) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["mtjspice", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        said = capsys.readouterr()
-        return Answer(left.value.code, said.out, said.err)
-
-    return call
+    return caller(monkeypatch, capsys)
 
 
 @pytest.fixture
@@ -73,19 +58,6 @@ def published(shared_data, folder) -> Path:
     for path in [copy, *copy.rglob("*")]:
         path.chmod(0o755)
     return copy
-
-
-def assert_refused(answer: Answer, folder: Path, *words: object) -> None:
-    """Exit code 2, one message with these words on stderr, no output at all."""
-    assert answer.code == 2, answer.err
-    assert answer.out == ""
-    message = answer.err.strip()
-    assert message.startswith("mtjspice: ")
-    assert "Traceback" not in message
-    assert "pydantic" not in message
-    for word in words:
-        assert str(word) in message
-    assert not (folder / "out").exists()
 
 
 @pytest.mark.parametrize(

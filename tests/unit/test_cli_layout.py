@@ -1,21 +1,11 @@
 """What a user gives wrongly to `mtjspice layout`, through the real command line."""
 
-import dataclasses
-import sys
 from pathlib import Path
 
 import pytest
+from unit.commands import Answer, assert_refused, caller
 
-from mtjspice import cli
 from mtjspice.data.layout import QUANTITIES
-
-
-@dataclasses.dataclass(frozen=True)
-class Answer:
-    code: int
-    out: str
-    err: str
-
 
 LAYOUT = """\
 name = "small"
@@ -41,28 +31,12 @@ def folder(tmp_path, monkeypatch) -> Path:
 @pytest.fixture
 def mtjspice(folder, monkeypatch, capsys):
     """The command line, in this process."""
-
-    def call(*arguments: object) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["mtjspice", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        said = capsys.readouterr()
-        return Answer(left.value.code, said.out, said.err)
-
-    return call
+    return caller(monkeypatch, capsys)
 
 
-def assert_refused(answer: Answer, folder: Path, *words: object) -> None:
-    """Exit code 2, one message with these words on stderr, no output at all."""
-    assert answer.code == 2, answer.err
-    assert answer.out == ""
-    message = answer.err.strip()
-    assert message.startswith("mtjspice: ")
-    assert "Traceback" not in message
-    assert "pydantic" not in message
-    for word in words:
-        assert str(word) in message
-    assert not (folder / "out").exists()
+def assert_nothing_done(answer: Answer, folder: Path, *words: object) -> None:
+    """Refused, and nothing beside the specs is in the folder."""
+    assert_refused(answer, folder, *words)
     assert {path.suffix for path in folder.iterdir()} <= {".toml"}
 
 
@@ -199,14 +173,14 @@ def assert_refused(answer: Answer, folder: Path, *words: object) -> None:
 def test_a_wrong_layout_is_refused_by_file_key_and_value(mtjspice, folder, text, words):
     (folder / "wrong.toml").write_text(text)
     answer = mtjspice("layout", "wrong.toml", "--out", "out")
-    assert_refused(answer, folder, "wrong.toml", *words)
+    assert_nothing_done(answer, folder, "wrong.toml", *words)
 
 
 def test_a_wrong_layout_among_right_ones_is_refused_by_its_file(mtjspice, folder):
     (folder / "right.toml").write_text(LAYOUT)
     (folder / "wrong.toml").write_text(GATED.replace("small", "gated") + "[corners]\nprocess=['x']")
     answer = mtjspice("layout", "right.toml", "wrong.toml", "--out", "out")
-    assert_refused(answer, folder, "wrong.toml", "corner = 'x'", "the card has")
+    assert_nothing_done(answer, folder, "wrong.toml", "corner = 'x'", "the card has")
 
 
 def test_a_supply_that_is_too_low_in_a_corner_is_refused(mtjspice, folder):
@@ -214,7 +188,7 @@ def test_a_supply_that_is_too_low_in_a_corner_is_refused(mtjspice, folder):
     text = LAYOUT + "reference = 1.0\nzero = 1.0\n[supply]\nvolts = 1.15\n"
     (folder / "wrong.toml").write_text(text)
     answer = mtjspice("layout", "wrong.toml", "--out", "out", "--jobs", 1)
-    assert_refused(answer, folder, "wrong.toml", "supply")
+    assert_nothing_done(answer, folder, "wrong.toml", "supply")
 
 
 def test_two_layouts_of_the_same_name_are_refused(mtjspice, folder):
@@ -222,19 +196,19 @@ def test_two_layouts_of_the_same_name_are_refused(mtjspice, folder):
         (folder / name).write_text(LAYOUT)
     answer = mtjspice("layout", "one.toml", "two.toml", "--out", "out")
     words = ("one.toml, two.toml", "name = ['small', 'small']", "must have different names")
-    assert_refused(answer, folder, *words)
+    assert_nothing_done(answer, folder, *words)
 
 
 @pytest.mark.parametrize("name", ["missing.toml", "."])
 def test_a_layout_that_cannot_be_read_is_refused(mtjspice, folder, name):
     answer = mtjspice("layout", folder / name, "--out", "out")
-    assert_refused(answer, folder, folder / name, "cannot be read")
+    assert_nothing_done(answer, folder, folder / name, "cannot be read")
 
 
 def test_a_missing_layout_among_others_is_refused_before_any_is_run(mtjspice, folder):
     (folder / "one.toml").write_text(LAYOUT)
     answer = mtjspice("layout", "one.toml", "missing.toml", "--out", "out")
-    assert_refused(answer, folder, "missing.toml", "cannot be read")
+    assert_nothing_done(answer, folder, "missing.toml", "cannot be read")
 
 
 def test_a_layout_must_be_named(mtjspice, folder):
@@ -262,7 +236,7 @@ def test_a_design_whose_gates_do_not_open_has_no_path(mtjspice, folder, cell, op
     (folder / "closed.toml").write_text(text)
     answer = mtjspice("layout", "closed.toml", "--out", "out", "--jobs", 1, *options)
     words = ("closed.toml: crossbar.cell: gate_volts = 0.3", "no path", "corner tt at 27 °C")
-    assert_refused(answer, folder, *words)
+    assert_nothing_done(answer, folder, *words)
 
 
 @pytest.mark.ngspice
@@ -271,7 +245,7 @@ def test_a_design_without_a_path_is_refused_by_its_file_in_a_comparison(mtjspice
     (folder / "closed.toml").write_text(closed)
     (folder / "open.toml").write_text(LAYOUT)
     answer = mtjspice("layout", "closed.toml", "open.toml", "--out", "out", "--jobs", 1)
-    assert_refused(answer, folder, "closed.toml", "gate_volts = 0.3", "no path")
+    assert_nothing_done(answer, folder, "closed.toml", "gate_volts = 0.3", "no path")
 
 
 @pytest.mark.ngspice
@@ -279,7 +253,7 @@ def test_an_output_folder_that_cannot_be_written_is_refused(mtjspice, folder):
     (folder / "one.toml").write_text(LAYOUT)
     (folder / "file.toml").write_text("precious")
     answer = mtjspice("layout", "one.toml", "--out", "file.toml/out", "--jobs", 1)
-    assert_refused(answer, folder, "file.toml/out", "folder that can be written")
+    assert_nothing_done(answer, folder, "file.toml/out", "folder that can be written")
     assert (folder / "file.toml").read_text() == "precious"
 
 

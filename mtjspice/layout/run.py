@@ -49,8 +49,8 @@ QUICK_SAMPLES = 500
 """Arrays that a quick run draws, unless the yield that is asked for needs more."""
 SPARE = 1.5
 """Samples of a quick run, in units of those that the yield needs if all of them are good."""
-QUICK_LARGEST = 64
-"""Most rows and columns that a quick run tries, unless the layout itself is larger."""
+QUICK_LARGEST, QUICK_GROWTH = 64, 1.5
+"""Most rows and columns that a quick run tries, or so many times those of the layout."""
 
 
 def run_layout(
@@ -101,7 +101,7 @@ def run_layout(
         known = scale.Known(
             fits[bench.nominal], Hardest(read.patterns, sense.sides), timed.capacitance
         )
-        most = max(QUICK_LARGEST, *layout.crossbar.shape) if quick else layout.largest
+        most = quick_largest(layout) if quick else layout.largest
         sizes = _clocked(times, "sizes", lambda: scale.scaling(
             judged_layout, known, simulator, most, bench.spread, partial(tell, "sizes")
         ))  # fmt: skip
@@ -258,6 +258,12 @@ def quickened(layout: Layout) -> Layout:
     )
 
 
+def quick_largest(layout: Layout) -> int:
+    """Most rows and columns of the search over sizes."""
+    own = max(layout.crossbar.shape)
+    return max(own, min(layout.largest, max(QUICK_LARGEST, round(QUICK_GROWTH * own))))
+
+
 def quick_conditions(conditions: Sequence[Condition]) -> tuple[Condition, ...]:
     """The nominal condition, and the ends of supply and temperature of every other process.
 
@@ -327,7 +333,7 @@ def notes(layout: Layout, bench: Bench) -> tuple[str, ...]:
         said.append(
             f"Quick: {len(bench.conditions)} of {len(conditions_of(layout))} conditions, "
             f"{bench.layout.monte_carlo.samples} of {layout.monte_carlo.samples} samples, sizes up "
-            f"to {max(QUICK_LARGEST, *layout.crossbar.shape)}."
+            f"to {quick_largest(layout)}."
         )
     if not has_transistors(layout):
         said.append("Without transistors there is one process.")

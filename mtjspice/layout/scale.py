@@ -111,7 +111,7 @@ def scaling(
         low, high = _narrowed(low, high, lambda size: not judge(size).broken)
     elif not low:
         high = ladder[0]
-    for size in (ladder[0], ladder[-1] if ladder[-1] <= 2 * rows else 2 * rows):
+    for size in (ladder[0], max(least, rows // 2), min(ladder[-1], 2 * rows)):
         judge(size)  # so that the picture shows both sides
     sizes = tuple(tried[k] for k in sorted(tried))
     return Scaling(

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.ngspice
 PASSIVE = """\
 name = "small passive"
 seed = 3
-largest = 12
+largest = 8
 
 [crossbar]
 rows = 5
@@ -85,6 +85,15 @@ ir_drop = 0.9
 margin = "1mV"
 settling = "1ns"
 """
+TINY = (
+    PASSIVE.replace("rows = 5", "rows = 3")
+    .replace("columns = 4", "columns = 2")
+    .replace("largest = 8", "largest = 3")
+    .replace("samples = 100", "samples = 20")
+    .replace("tail = 200", "tail = 20")
+    .replace('[writing]\nlength = "20ns"\n', "")
+)
+"""As small as can be, where a whole run is only there to be done again."""
 GATED = """\
 name = "small gated"
 seed = 4
@@ -213,14 +222,15 @@ def test_the_netlist_of_the_worst_read_gives_its_margin_again(passive, simulator
     assert distance == pytest.approx(line.worst.value, abs=1e-6)
 
 
-def test_a_second_run_finds_every_simulation_and_says_the_same(passive):
-    story, folder = passive
-    before = without_times(folder)
-    again = run_layout(parse_spec(PASSIVE, Layout), folder, jobs=1)
+def test_a_second_run_finds_every_simulation_and_says_the_same(tmp_path):
+    layout = parse_spec(TINY, Layout)
+    first = run_layout(layout, tmp_path, jobs=2)
+    before = without_times(tmp_path)
+    again = run_layout(layout, tmp_path, jobs=1)
     assert again.simulations["run"] == 0
     assert again.simulations["found"] > 0
-    assert without_times(folder) == before
-    assert again.findings == story.findings
+    assert without_times(tmp_path) == before
+    assert again.findings == first.findings
 
 
 def test_a_gated_layout_decides_in_every_condition(gated):
@@ -280,7 +290,7 @@ def test_settling_is_that_of_the_linear_network(pattern, simulator):
 
 
 def test_two_layouts_are_compared_and_a_broken_limit_is_exit_code_1(tmp_path, monkeypatch, capsys):
-    better, worse = PASSIVE, PASSIVE.replace("ir_drop = 0.9", "ir_drop = 0.01")
+    better, worse = TINY, TINY.replace("ir_drop = 0.9", "ir_drop = 0.01")
     for name, text in (("a", better), ("b", worse)):
         (tmp_path / f"{name}.toml").write_text(text.replace("small passive", name))
     out = tmp_path / "out"

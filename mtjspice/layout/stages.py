@@ -1,7 +1,7 @@
 """The analyses of a layout, one after the other, each under every condition that it asks for."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -163,7 +163,10 @@ class SensePart:
 
 
 def sense_stage(bench: Bench) -> SensePart:
-    """Margins of all lines under all conditions; yield and rare failures where they are worst."""
+    """Margins, yield and rare failures under all conditions.
+
+    A quick run draws arrays under nominal conditions and under those with the smallest margin only.
+    """
     layout, fitted = bench.at(bench.nominal)
     if isinstance(layout.periphery, VirtualGround):
         return SensePart()
@@ -185,39 +188,43 @@ def sense_stage(bench: Bench) -> SensePart:
         threshold=of_condition[bench.nominal].threshold,
         offset=layout.sense.offset,
     )
-    yields, tails, figures = [], [], []
-    for condition in dict.fromkeys((bench.nominal, worst)):
+    drawn = tuple(dict.fromkeys((bench.nominal, worst))) if bench.quick else bench.conditions
+    yields = []
+    for k, condition in enumerate(drawn):
         changed, own = bench.at(condition)
+        threshold = of_condition[condition].threshold
         found, finding = estimate_yield(
-            changed, condition, own, of_condition[condition].threshold, bench.simulator,
-            partial(bench.tell, "samples"), bench.spread,
-        )  # fmt: skip
-        tail, rare = estimate_tail(changed, condition, own, sides, of_condition[condition])
+            changed, condition, own, threshold, bench.simulator, spread=bench.spread
+        )
         yields.append(found)
-        tails.append(tail)
-        findings += [finding, rare]
-        figures += yield_figures(found)
+        findings.append(finding)
+        bench.tell("samples", k + 1, len(drawn))
+    reads = [(under(layout, c), c, bench.fits[c], sides, of_condition[c]) for c in drawn]
+    tails = bench.spread(estimate_tail, reads, partial(bench.tell, "tails"))
     return SensePart(
-        tuple(findings),
+        (*findings, *(rare for _, rare in tails)),
         sides,
         of_condition,
         of_lines,
         tuple(yields),
-        max(tails, key=lambda one: one.probability),
-        tuple(figures),
+        max((tail for tail, _ in tails), key=lambda one: one.probability),
+        yield_figures(yields),
     )
 
 
-def yield_figures(found: Yield) -> list[Figure]:
-    """How well both levels agree on the samples that ngspice saw, too."""
-    ours, theirs = found.audited_good
-    how = f"{found.audited} of {found.samples} arrays, two reads each; {found.condition}"
-    return [
-        at_most("samples: largest current error, nodal − ngspice", found.audit_current,
-                found.bound, "of full scale", how + "; bound: fit of the access device"),
-        at_most("samples: arrays that nodal and ngspice judge differently", abs(ours - theirs), 0,
-                "", f"{how}; good in nodal {ours}, in ngspice {theirs}"),
-    ]  # fmt: skip
+def yield_figures(yields: Sequence[Yield]) -> tuple[Figure, ...]:
+    """How well both levels agree on the samples that ngspice saw, too; worst over conditions."""
+    far = max(yields, key=lambda one: one.audit_current / one.bound)
+    apart = [abs(one.audited_good[0] - one.audited_good[1]) for one in yields]
+    arrays, drawn = (sum(getattr(one, x) for one in yields) for x in ("audited", "samples"))
+    how = f"{arrays} of {drawn} arrays, two reads each, {len(yields)} conditions"
+    good = [sum(one.audited_good[level] for one in yields) for level in (0, 1)]
+    return (
+        at_most("samples: largest current error, nodal − ngspice", far.audit_current, far.bound,
+                "of full scale", f"{how}; {far.condition}; bound: fit of the access device"),
+        at_most("samples: arrays that nodal and ngspice judge differently", sum(apart), 0, "",
+                f"{how}; good in nodal {good[0]}, in ngspice {good[1]}"),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 
 from mtjspice.data.files import write_text
-from mtjspice.data.layout import LayoutStory
+from mtjspice.data.layout import LayoutStory, Yield
 from mtjspice.report import layout_comparison as comparison
 from mtjspice.report import layout_front as fronts
 from mtjspice.report import layout_plots as plots
@@ -29,6 +30,12 @@ def write_layout(story: LayoutStory, out: Path) -> Path:
     write_text(out / "manifest.json", as_json(manifest(story)))
     write_text(out / "report.html", _page(story))
     return out / "report.html"
+
+
+def extremes(yields: Sequence[Yield]) -> list[Yield]:
+    """The first, which is nominal, and the one with the smallest margins, if that is another."""
+    lowest = min(yields, key=lambda one: float(np.median(one.margins)))
+    return [one for k, one in enumerate(yields) if k == 0 or one is lowest]
 
 
 def write_comparison(stories: Sequence[LayoutStory], folders: Sequence[str], out: Path) -> Path:
@@ -117,7 +124,7 @@ def _pictures(story: LayoutStory) -> dict[str, Markup]:
     if story.margins is not None:
         drawn["margins"] = plots.margins_plot(story.margins, asked, size=(9.5, 3.6))
     if any(estimate.margins.size for estimate in story.yields):
-        drawn["samples"] = plots.samples_plot(story.yields)
+        drawn["samples"] = plots.samples_plot(extremes(story.yields))
     if judged := [line for line in limited if line.limit]:
         drawn["headroom"] = strips.headroom_plot(judged, story.findings, story.nominal)
     if others := [j for j in story.judged if j.limit is None and strips.comparable(j)]:

@@ -223,7 +223,7 @@ def yield_figures(found: Yield) -> list[Figure]:
     return [
         Figure("yield, nodal", share, "share", "", None, how),
         at_least("yield, nodal: inside of ngspice's interval", inside, 1.0, "", how),
-        at_most("arrays judged differently by nodal and ngspice", abs(ours - theirs), 0, "", how),
+        at_most("arrays judged differently by nodal and ngspice", found.audited_apart, 0, "", how),
     ]
 
 

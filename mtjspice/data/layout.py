@@ -235,6 +235,7 @@ class Yield:
         margins: float64 [sample], smallest margin of each array, its offsets included, V.
         audited: samples that ngspice simulated, too.
         audited_good: of these, good in the nodal solver and in ngspice.
+        audited_apart: of these, good in one of both only.
         audit_margin: largest difference of a line's margin between both, V.
         audit_current: the same of an output current, of full scale.
         bound: largest difference that the fit of the access device allows, of full scale.
@@ -251,6 +252,7 @@ class Yield:
     margins: Floats
     audited: int
     audited_good: tuple[int, int]
+    audited_apart: int
     audit_margin: float
     audit_current: float
     bound: float
@@ -355,8 +357,8 @@ class Sensitivity:
     Attributes:
         parameter: dotted key of the layout.
         value: in words.
-        slopes: by quantity, d ln(quantity)/d ln(parameter), from ±10 %: the change of the quantity
-            in percent for a percent of the parameter.
+        slopes: by quantity, d ln(quantity)/d ln(parameter), from ±10 %, in a quick run
+            from one of both: the change of the quantity in percent for a percent of the parameter.
         gain: by limited quantity, by how much its headroom grows for 10 % more of the parameter;
             negative where it shrinks.
     """

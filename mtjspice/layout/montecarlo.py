@@ -160,6 +160,7 @@ def estimate_yield(
         margins=margins.min(1),
         audited=len(audited),
         audited_good=(int(good[audited].sum()), int(spice_good.sum())),
+        audited_apart=int((good[audited] != spice_good).sum()),
         audit_margin=float(np.abs(margins[audited] - spice).max()),
         audit_current=float(np.abs(ours - theirs).max()) / full_scale(layout),
         bound=fitted.bound,

@@ -115,8 +115,7 @@ def run_layout(
     story = LayoutStory(
         layout=judged_layout,
         quick=quick,
-        passed=all(line.holds is not False for line in judged)
-        and all(figure.holds is not False for figure in figures),
+        passed=passes(judged, figures),
         nominal=bench.nominal,
         conditions=conditions,
         judged=write_netlists(judged, out),
@@ -296,6 +295,12 @@ def judge(layout: Layout, nominal: Condition, findings: Sequence[Finding]) -> tu
         holds = None if limit is None else quantity.holds(worst.value, limit)
         lines.append(Judged(quantity, worst, at_nominal, limit, holds, ""))
     return tuple(lines)
+
+
+def passes(judged: Sequence[Judged], figures: Sequence[Figure]) -> bool:
+    """Whether every limit holds; and whether levels agree, since the limits rest on them."""
+    holding = [*(line.holds for line in judged), *(figure.holds for figure in figures)]
+    return False not in holding
 
 
 def write_netlists(judged: Sequence[Judged], out: Path) -> tuple[Judged, ...]:

@@ -215,14 +215,14 @@ def sense_stage(bench: Bench) -> SensePart:
 def yield_figures(yields: Sequence[Yield]) -> tuple[Figure, ...]:
     """How well both levels agree on the samples that ngspice saw, too; worst over conditions."""
     far = max(yields, key=lambda one: one.audit_current / one.bound)
-    apart = [abs(one.audited_good[0] - one.audited_good[1]) for one in yields]
+    apart = sum(one.audited_apart for one in yields)
     arrays, drawn = (sum(getattr(one, x) for one in yields) for x in ("audited", "samples"))
     how = f"{arrays} of {drawn} arrays, two reads each, {len(yields)} conditions"
     good = [sum(one.audited_good[level] for one in yields) for level in (0, 1)]
     return (
         at_most("samples: largest current error, nodal − ngspice", far.audit_current, far.bound,
                 "of full scale", f"{how}; {far.condition}; bound: fit of the access device"),
-        at_most("samples: arrays that nodal and ngspice judge differently", sum(apart), 0, "",
+        at_most("samples: arrays that nodal and ngspice judge differently", apart, 0, "",
                 f"{how}; good in nodal {good[0]}, in ngspice {good[1]}"),
     )  # fmt: skip
 

@@ -135,7 +135,7 @@ def step_of(layout: Layout, fitted: Fitted, states: States) -> Step:
 def rc_response(
     layout: Layout, fitted: Fitted, states: States, capacitance: tuple[float, float] = (0.0, 0.0)
 ) -> Response:
-    """The array as a linear network of resistors and capacitors, at its conductances at rest."""
+    """The array as a linear network of resistors and capacitors, as it conducts in a read."""
     driven = blocks(layout)[0]
     reads = Reads.of(layout, fitted.access, driven)
     with torch.no_grad():

@@ -209,7 +209,7 @@ class LayoutLimits(Spec):
         settling: time until all outputs have settled, s, ≤.
         decision_time: of the latch, s, ≤.
         read_period: settling, decision and return to rest, s, ≤.
-        energy: of one read of all lines, J, ≥ 0, ≤.
+        energy: of one read of all lines, J, ≤.
         operations_per_joule: two for each cell that is read, op/J, ≥.
         read_disturb: probability that a read switches a cell, ≤.
         life_disturb: the same over all reads of its life, ≤.

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from mtjspice import cli
+from mtjspice.data.figures import at_most
 from mtjspice.layout import timing
 from mtjspice.layout.access import fit_conditions
 from mtjspice.layout.circuit import (
@@ -22,7 +23,7 @@ from mtjspice.layout.disturb import write_plan
 from mtjspice.layout.montecarlo import estimate_yield
 from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.read import measure, pattern_experiments, worst_patterns
-from mtjspice.layout.run import run_layout
+from mtjspice.layout.run import passes, run_layout
 from mtjspice.layout.sense import margins, worst_reads
 from mtjspice.spec import Layout, parse_spec
 from mtjspice.surrogate import nodal
@@ -244,11 +245,18 @@ def test_a_gated_layout_decides_in_every_condition(gated):
     assert set(story.energy) == {"array", "drivers", "amplifiers", "latches"}
 
 
-def test_levels_that_disagree_are_no_pass(passive, gated):
+def test_the_levels_agree(passive, gated):
     for story, _ in (passive, gated):
         stated = [figure for figure in story.figures if figure.holds is not None]
         assert len(stated) >= 3
         assert all(figure.holds for figure in stated)
+
+
+def test_levels_that_disagree_are_no_pass(passive):
+    story, _ = passive
+    apart = at_most("nodal − ngspice", 2e-3, 1e-3, "of full scale", "made up")
+    assert passes(story.judged, story.figures)
+    assert not passes(story.judged, (*story.figures, apart))
 
 
 @pytest.mark.parametrize("text", [PASSIVE, GATED], ids=["passive", "gated"])
@@ -273,6 +281,7 @@ def test_the_yield_of_both_levels_agrees(simulator):
     found, _ = estimate_yield(layout, condition, fitted, threshold, simulator)
     assert found.audited == found.samples == 60
     assert found.audited_good[0] == found.audited_good[1] == found.good < 60
+    assert found.audited_apart == 0
     assert found.audit_current <= found.bound
 
 

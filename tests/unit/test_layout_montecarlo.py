@@ -303,6 +303,7 @@ def test_a_share_of_the_samples_is_looked_at_twice_and_must_agree():
     assert found.audited == 6
     assert len(simulator.seen) == 12
     assert found.audited_good[0] == found.audited_good[1]
+    assert found.audited_apart == 0
     assert found.audit_margin < 1e-8
     assert found.audit_current < 1e-6
     assert found.lines == 30 * 4

@@ -174,6 +174,7 @@ def make_sense(rows: int, columns: int, shift: float, every: tuple[Condition, ..
             margins=chance.normal(7e-3 + shift, 1.8e-3, 2000),
             audited=40,
             audited_good=(40, 40),
+            audited_apart=0,
             audit_margin=3e-6,
             audit_current=4e-7,
             bound=2e-5,

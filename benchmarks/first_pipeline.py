@@ -18,7 +18,7 @@ from mtjspice.collect import Simulator, WorkerPool
 from mtjspice.data import nist
 from mtjspice.data.figures import Figure, at_least, at_most
 from mtjspice.netlist import build_deck
-from mtjspice.run import run_study
+from mtjspice.run.study import run_study
 from mtjspice.signoff.levels import ideal_outputs
 from mtjspice.signoff.metrics import accuracy
 from mtjspice.spec import Experiment, Study, read_spec

@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,25 @@ class Measured:
 
     figures: Sequence[Figure]
     picture: str
+
+
+def in_parts(
+    title: str, parts: Mapping[str, Callable[[bool], Sequence[Figure]]], quick: Sequence[str]
+) -> None:
+    """As `main`, for a benchmark of several parts; ``--only`` names those that are wanted.
+
+    Args:
+        title: of the table.
+        parts: by name; each is told whether it is to be quick.
+        quick: the parts that ``--quick`` runs.
+    """
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", nargs="+", choices=list(parts))
+    given, rest = parser.parse_known_args()
+    sys.argv[1:] = rest
+    wanted = given.only or (quick if given.quick else list(parts))
+    main(title, lambda: [figure for name in wanted for figure in parts[name](given.quick)])
 
 
 def main(title: str, measure: Callable[[], Sequence[Figure] | Measured]) -> None:

@@ -16,7 +16,7 @@ from mtjspice.report.layout_front import front
 from mtjspice.report.plots import accuracy_plot, delivered_plot
 from mtjspice.reproduce.borders import shipped_spec
 from mtjspice.reproduce.borders_runs import explore
-from mtjspice.run import run_study
+from mtjspice.run.study import run_study
 from mtjspice.spec import Layout, Study, read_spec
 
 HERE = Path(__file__).parent

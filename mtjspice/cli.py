@@ -8,9 +8,9 @@ import functools
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -18,10 +18,13 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from mtjspice import tables
 from mtjspice.device.trial import tile_experiment
@@ -31,6 +34,7 @@ from mtjspice.spec import (
     DieDesign,
     Experiment,
     Layout,
+    SignOff,
     Study,
     TrainingStudy,
     changed,
@@ -58,6 +62,12 @@ Digits = Annotated[
     bool, typer.Option("--digits", help="Use the small digits that scikit-learn ships.")
 ]
 Seed = Annotated[int | None, typer.Option(min=0, help="Replaces the seed of the spec.")]
+SignOffToo = Annotated[
+    bool, typer.Option("--signoff", help="Sign the trained weights off in SPICE, and no more.")
+]
+Scheduler = Annotated[
+    str | None, typer.Option(help="Address of a Dask scheduler, in the place of local workers.")
+]
 
 
 @app.command()
@@ -75,7 +85,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Train or read networks, simulate every sample in ngspice, judge, write the report."""
-    from mtjspice.run import run_study  # noqa: PLC0415, keeps the other commands quick
+    from mtjspice.run.study import run_study  # noqa: PLC0415, keeps the other commands quick
 
     study = read_spec(spec, Study)
     if seed is not None:
@@ -245,12 +255,51 @@ def train(
         tables.print_figures(outcome.title, outcome, folder / "report.json", outcome.warnings)
 
 
+@app.command()
+def signoff(
+    weights: Annotated[Path, typer.Argument(metavar="WEIGHTS", show_default=False)],
+    dies: Annotated[Path, typer.Option(help="Folder of dies, or one die's defect map (CSV).")],
+    spec: Annotated[
+        Path | None, typer.Option(help="TOML: confidence, conditions, limits of the verdict.")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Simulate every image.")] = False,
+    images: Annotated[int | None, typer.Option(min=1, help="Only so many test images.")] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse another ngspice than that of the card.")
+    ] = False,
+    scheduler: Scheduler = None,
+    mnist: Mnist = None,
+    digits: Digits = False,
+    out: OutFolder = None,
+    seed: Seed = None,
+    jobs: Jobs = None,
+    as_json: AsJson = False,
+) -> None:
+    """Do trained weights still classify when the whole circuit is simulated, on every die?"""
+    from mtjspice.run.signoff import run_signoff  # noqa: PLC0415, imports torch
+    from mtjspice.run.subjects import subject_of  # noqa: PLC0415, imports torch
+
+    asked = SignOff() if spec is None else read_spec(spec, SignOff)
+    if seed is not None:
+        asked = changed(asked, "--seed", seed=seed)
+    subject, notes = subject_of(weights, dies, mnist=mnist, digits=digits, first=images)
+    folder = out or Path("out") / "signoff"
+    with nullcontext() if spec is None else _about(spec), _progress() as tell:
+        story = run_signoff(
+            subject, asked, folder, full=full, strict=strict, jobs=jobs, scheduler=scheduler,
+            progress=tell, notes=notes,
+        )  # fmt: skip
+    _signed_off(story, folder, as_json=as_json)
+
+
 @reproduce.command()
 def goodwill2022(
     quick: Annotated[bool, typer.Option("--quick", help="Only the first 30 networks.")] = False,
     solutions: Annotated[
         Path | None, typer.Option(help="Folder of NIST's networks and split; none are trained.")
     ] = None,
+    sign: SignOffToo = False,
+    scheduler: Scheduler = None,
     out: OutFolder = None,
     seed: Seed = None,
     jobs: Jobs = None,
@@ -260,6 +309,12 @@ def goodwill2022(
     from mtjspice.reproduce import goodwill  # noqa: PLC0415, imports torch
 
     folder = out or Path("out") / "goodwill2022"
+    if sign:
+        _sign_goodwill(
+            folder, quick=quick, solutions=solutions, seed=seed, jobs=jobs,
+            scheduler=scheduler, as_json=as_json,
+        )  # fmt: skip
+    _needs_signoff(scheduler)
     with _about(Path(goodwill.SPEC)), _progress() as tell:
         story = goodwill.reproduce_goodwill(
             goodwill.shipped_spec(), folder, quick=quick, solutions=solutions, seed=seed,
@@ -277,6 +332,8 @@ def borders2024(
     quick: Annotated[bool, typer.Option("--quick", help="Short trainings, few dies.")] = False,
     mnist: Mnist = None,
     digits: Digits = False,
+    sign: SignOffToo = False,
+    scheduler: Scheduler = None,
     out: OutFolder = None,
     seed: Seed = None,
     jobs: Jobs = None,
@@ -286,6 +343,12 @@ def borders2024(
     from mtjspice.reproduce import borders  # noqa: PLC0415, imports torch
 
     folder = out or Path("out") / "borders2024"
+    if sign:
+        _sign_borders(
+            folder, quick=quick, mnist=mnist, digits=digits, seed=seed, jobs=jobs,
+            scheduler=scheduler, as_json=as_json,
+        )  # fmt: skip
+    _needs_signoff(scheduler)
     with _about(Path(borders.SPEC)), _progress() as tell:
         story = borders.reproduce_borders(
             folder, quick=quick, mnist=mnist, digits=digits, seed=seed, jobs=jobs, progress=tell
@@ -310,6 +373,55 @@ def doctor(as_json: AsJson = False) -> None:
     raise typer.Exit(0 if all(finding.usable for finding in findings) else 3)
 
 
+def _sign_goodwill(
+    folder: Path, *, jobs: int | None, scheduler: str | None, as_json: bool, **options: Any
+) -> NoReturn:
+    """Every network with every sample."""
+    from mtjspice.reproduce.subjects import goodwill_subject, shipped_signoff  # noqa: PLC0415
+    from mtjspice.run.signoff import run_signoff  # noqa: PLC0415
+
+    with _progress() as tell:
+        subject = goodwill_subject(folder, **options, progress=tell)
+        story = run_signoff(
+            subject, shipped_signoff("goodwill2022"), folder / "signoff", full=True,
+            jobs=jobs, scheduler=scheduler, progress=tell,
+        )  # fmt: skip
+    _signed_off(story, folder / "signoff", as_json=as_json)
+
+
+def _sign_borders(
+    folder: Path, *, jobs: int | None, scheduler: str | None, as_json: bool, **options: Any
+) -> NoReturn:
+    """One set of weights on every die, where margins ask for it."""
+    from mtjspice.reproduce.subjects import borders_subject, shipped_signoff  # noqa: PLC0415
+    from mtjspice.run.signoff import run_signoff  # noqa: PLC0415
+
+    with _progress() as tell:
+        subject, notes = borders_subject(folder, **options, progress=tell)
+        story = run_signoff(
+            subject, shipped_signoff("borders2024"), folder / "signoff",
+            jobs=jobs, scheduler=scheduler, progress=tell, notes=notes,
+        )  # fmt: skip
+    _signed_off(story, folder / "signoff", as_json=as_json)
+
+
+def _needs_signoff(scheduler: str | None) -> None:
+    if scheduler is not None:
+        raise InputError(
+            source="--scheduler", value=scheduler, allowed="only a sign-off runs on a cluster: "
+            "add --signoff",
+        )  # fmt: skip
+
+
+def _signed_off(story: Any, folder: Path, *, as_json: bool) -> NoReturn:
+    """Print a sign-off; its verdict is the exit code."""
+    if as_json:
+        tables.print_json(json.loads((folder / "report.json").read_text()))
+    else:
+        tables.print_signoff(story, folder / "report.html")
+    raise typer.Exit(0 if story.passed else 1)
+
+
 def main() -> None:
     """Entry point: errors on purpose become one message and their exit code."""
     try:
@@ -330,6 +442,14 @@ def _about(spec: Path) -> Iterator[None]:
         raise error.within(spec) from None
 
 
+class _Rate(ProgressColumn):
+    """Steps a second, of late."""
+
+    def render(self, task: Task) -> Text:
+        """Nothing where it is not known yet."""
+        return Text("" if task.speed is None else f"{task.speed:.3g}/s")
+
+
 @contextmanager
 def _progress() -> Iterator[Callable[[str, int, int], None]]:
     """Bars on stderr, one for each kind of step."""
@@ -337,6 +457,7 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
         TextColumn("{task.description:>10}"),
         BarColumn(),
         MofNCompleteColumn(),
+        _Rate(),
         TimeRemainingColumn(),
     )
     bars: dict[str, TaskID] = {}

@@ -1,7 +1,7 @@
 """The errors that users see, each with the exit code of the command line.
 
-Every message says what is wrong, where, and what to do. Bad input is exit code 2, a simulator that
-is missing or fails is 3.
+Every message says what is wrong, where, and what to do. Bad input is exit code 2; a simulator that
+is missing or fails, and a disk that takes no more, is 3.
 """
 
 from pathlib import Path
@@ -82,6 +82,33 @@ class SimulationError(SimulatorError):
 
 class WorkerError(SimulatorError):
     """A worker process crashed or hung, also on the second try."""
+
+
+class ClusterError(WorkerError):
+    """A cluster is gone or cannot be used: no call of its own fault, and further ones fail, too."""
+
+
+class StorageError(MtjspiceError):
+    """A file could not be written because the disk is full or does not work.
+
+    Attributes:
+        path: the file.
+        reason: what the operating system says.
+    """
+
+    exit_code = 3
+
+    def __init__(self, path: Path, reason: str):
+        self.path = path
+        self.reason = reason
+        super().__init__(
+            f"{path} could not be written: {reason}. What was finished is kept; "
+            "make room, and the same command goes on from there"
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle with the arguments: errors travel from worker processes."""
+        return type(self), (self.path, self.reason)
 
 
 def _rebuild_input_error(

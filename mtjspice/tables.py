@@ -11,8 +11,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from mtjspice.data.layout import LayoutStory
+from mtjspice.data.signoff import SignOffStory
+from mtjspice.report.signoff_numbers import noticed
+from mtjspice.report.signoff_words import value_and_limit
 from mtjspice.spec.study import Study
 from mtjspice.units import si
+
+FLIPS_SHOWN = 10
+"""Most flips of classes that are listed."""
 
 
 def print_outcome(study: Study, outcome: Any) -> None:
@@ -83,6 +89,52 @@ def print_figures(title: str, story: Any, report: Path, notes: Sequence[str] = (
     console.print(f"report: {report}", soft_wrap=True, markup=False)
     if any(figure.limit for figure in story.figures):
         console.print(f"verdict: {'PASS' if story.passed else 'FAIL'}")
+
+
+def print_signoff(story: SignOffStory, page: Path) -> None:
+    """Every figure of a sign-off, what was simulated, the first flips of classes, the verdict."""
+    console = Console()
+    table = Table(title=escape(story.title))
+    for heading in ("figure", "value", "limit", ""):
+        table.add_column(heading, justify="right" if heading == "value" else "left")
+    for figure in story.figures:
+        holds = {None: "", True: "holds", False: "BROKEN"}[figure.holds]
+        table.add_row(escape(figure.name), *map(escape, value_and_limit(figure)), holds)
+    console.print(table)
+    for judged in story.judged:
+        s = judged.statement
+        rest = (
+            f"; at {100 * s.confidence:g} % confidence what was not can change the mean accuracy "
+            f"by {100 * s.accuracy:.3g} points"
+            if s.simulated < s.images
+            else ""
+        )
+        why = "" if story.full else f" ({s.unsafe:,} not safe, {s.audited:,} for the audit)"
+        console.print(f"{judged.condition}: {s.simulated:,} of {s.images:,} simulated{why}{rest}",
+                      soft_wrap=True, markup=False, highlight=False)  # fmt: skip
+        for note in s.notes:
+            console.print(f"note: {judged.condition}, {note}", soft_wrap=True, markup=False)
+    _print_flips(console, story)
+    for warning in story.warnings:
+        console.print(f"warning: {warning}", soft_wrap=True, markup=False)
+    console.print(f"report: {page}", soft_wrap=True, markup=False)
+    console.print(f"verdict: {'PASS' if story.passed else 'FAIL'}")
+
+
+def _print_flips(console: Console, story: SignOffStory) -> None:
+    """The first flips of classes, what needs looking at first."""
+    flips = noticed(story)
+    for flip in flips[:FLIPS_SHOWN]:
+        label = story.classes[int(story.labels[flip.image])]
+        one, other = story.classes[flip.surrogate], story.classes[flip.ngspice]
+        allowed = "" if flip.possible else ", not allowed by the bound"
+        console.print(
+            f"flip: {flip.condition}, {flip.die}, image {flip.image}, label {label}: "
+            f"{one} in the surrogate, {other} in SPICE{allowed}",
+            soft_wrap=True, markup=False, highlight=False,
+        )  # fmt: skip
+    if len(flips) > FLIPS_SHOWN:
+        console.print(f"and {len(flips) - FLIPS_SHOWN:,} more flips, in flips.csv")
 
 
 def print_layouts(stories: Sequence[LayoutStory], page: Path) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,22 +58,35 @@ class Calibrated:
 
 
 def run_calibration(
-    spec: Calibration, out: Path, *, jobs: int | None = None, progress: Progress | None = None
+    spec: Calibration,
+    out: Path,
+    *,
+    jobs: int | None = None,
+    pool: Executor | None = None,
+    progress: Progress | None = None,
 ) -> Calibrated:
     """Run the plan in ngspice, fit the card, hold it against what it was not fitted to.
 
     Simulations that are in `out` already are not run again, so that a run that was cut off goes on
     where it was.
 
+    Args:
+        spec: circuit, plan and limits.
+        out: folder of the card, the report and the simulations; made if it is missing.
+        jobs: local worker processes; all processors if left out.
+        pool: where simulations run, in the place of local workers.
+        progress: told of each step.
+
     Raises:
-        InputError: if a circuit cannot be built; nothing is written then.
+        InputError: if a card of transistors does not fit, before anything is written, or if a
+            circuit cannot be built.
         SimulatorError: if ngspice is missing, or if too many simulations fail.
     """
     tell = progress or (lambda what, done, total: None)
     plan = make_plan(spec)
     make_folder(out)
     start = time.perf_counter()
-    with Simulator(jobs=jobs, store=out / "simulations") as simulator:
+    with Simulator(jobs=jobs, store=out / "simulations", pool=pool) as simulator:
         found = simulator.attempt(
             [run.experiment for run in plan], lambda done, total: tell("ngspice", done, total)
         )

@@ -1,7 +1,16 @@
 """Many simulations: planned, run in parallel, checked, stored, resumed by key."""
 
+from mtjspice.collect.cluster import Cluster, open_pool
 from mtjspice.collect.pool import WorkerPool
 from mtjspice.collect.simulator import Simulator, simulate
 from mtjspice.collect.sweeps import over_corners, over_mismatch
 
-__all__ = ["Simulator", "WorkerPool", "over_corners", "over_mismatch", "simulate"]
+__all__ = [
+    "Cluster",
+    "Simulator",
+    "WorkerPool",
+    "open_pool",
+    "over_corners",
+    "over_mismatch",
+    "simulate",
+]

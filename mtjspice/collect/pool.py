@@ -16,6 +16,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import IO, Any, ParamSpec, TypeVar
 
@@ -24,6 +25,7 @@ from mtjspice.errors import SimulatorError, WorkerError
 P = ParamSpec("P")
 T = TypeVar("T")
 
+WORKER = "mtjspice.collect.worker"
 TRIES = 2
 """How often a call is started before its worker's death is reported."""
 
@@ -32,15 +34,20 @@ class WorkerPool(Executor):
     """Runs importable functions with picklable arguments in worker processes.
 
     Args:
-        jobs: number of processes; each is started when it first has work.
+        jobs: number of processes, each started when it first has work; as many as this process may
+            use processors if left out.
         timeout_s: a call that takes longer is taken for hung.
+
+    Attributes:
+        jobs: number of calls that can run at once.
     """
 
-    def __init__(self, jobs: int, *, timeout_s: float = 3600.0):
+    def __init__(self, jobs: int | None = None, *, timeout_s: float = 3600.0):
+        self.jobs = jobs or len(os.sched_getaffinity(0))
         self.timeout_s = timeout_s
         self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
         self._open = True
-        self._workers = [_Worker(timeout_s) for _ in range(jobs)]
+        self._workers = [_Worker() for _ in range(self.jobs)]
         self._threads = [
             threading.Thread(target=self._work, args=(worker,), daemon=True)
             for worker in self._workers
@@ -52,10 +59,14 @@ class WorkerPool(Executor):
         """Queue a call; its future gives the result, the function's own error, or `WorkerError`."""
         if kwargs:
             raise TypeError("a call in a worker takes positional arguments only")
+        return self.submit_within(self.timeout_s, fn, *args)
+
+    def submit_within(self, timeout_s: float, fn: Callable[..., T], /, *args: Any) -> Future[T]:
+        """As `submit`, with a time of its own after which the call is taken for hung, s."""
         if not self._open:
             raise RuntimeError("the pool is shut down")
         future: Future[T] = Future()
-        self._calls.put(_Call(future, fn, args))
+        self._calls.put(_Call(future, fn, args, timeout_s))
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -86,16 +97,19 @@ class WorkerPool(Executor):
         worker.stop()
 
 
+@dataclass(frozen=True)
 class _Call:
-    def __init__(self, future: Future[Any], function: Callable[..., Any], args: tuple[Any, ...]):
-        self.future, self.function, self.args = future, function, args
+    future: Future[Any]
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    timeout_s: float
 
 
 def _run(worker: "_Worker", call: _Call, keep_trying: Callable[[], bool]) -> None:
     deaths: list[str] = []
     while len(deaths) < TRIES and (not deaths or keep_trying()):
         try:
-            ok, answer = worker.ask(call.function, call.args)
+            ok, answer = worker.ask(call)
         except _WorkerDeathError as death:
             deaths.append(str(death))
             continue
@@ -120,21 +134,20 @@ class _WorkerDeathError(Exception):
 class _Worker:
     """One process and the connection to it."""
 
-    def __init__(self, timeout_s: float):
-        self.timeout_s = timeout_s
+    def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection | None = None
         self._said: IO[bytes] | None = None
         self._starting = threading.Lock()
         self._ended = False
 
-    def ask(self, function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[bool, Any]:
+    def ask(self, call: _Call) -> tuple[bool, Any]:
         """Have the process run a call; (whether it succeeded, result or error)."""
         try:
             connection = self._ready()
-            connection.send((function, args))
-            if not connection.poll(self.timeout_s):
-                raise _WorkerDeathError(f"no answer within {self.timeout_s:g} s")
+            connection.send((call.function, call.args))
+            if not connection.poll(call.timeout_s):
+                raise _WorkerDeathError(f"no answer within {call.timeout_s:g} s")
             answer: tuple[bool, Any] = connection.recv()
         except (EOFError, BrokenPipeError, ConnectionResetError):
             raise _WorkerDeathError(self._obituary()) from None
@@ -179,7 +192,7 @@ class _Worker:
         ours, theirs = socket.socketpair()
         self._said = tempfile.TemporaryFile()  # noqa: SIM115, lives as long as the process
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "mtjspice.collect.worker", str(theirs.fileno())],
+            [sys.executable, "-m", WORKER, str(theirs.fileno()), str(os.getpid())],
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,
             stdout=self._said,

@@ -1,10 +1,10 @@
 """Experiments in, results out: in parallel, each simulated once and found again by its key."""
 
-import hashlib
-import os
+import contextlib
 import tempfile
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, as_completed
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, as_completed
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,13 +15,15 @@ import xarray as xr
 
 from mtjspice.collect.label import label
 from mtjspice.collect.pool import WorkerPool
-from mtjspice.data.files import make_folder, write_text
+from mtjspice.collect.simulation import simulate_as
+from mtjspice.data.files import make_folder, remove_stale_parts, storing, write_text
 from mtjspice.data.results import load_result, save_result
-from mtjspice.errors import SimulationError, SimulatorError, WorkerError
-from mtjspice.netlist.deck import Deck, build_deck
+from mtjspice.errors import ClusterError, SimulationError, SimulatorError, WorkerError
+from mtjspice.netlist.deck import build_deck
+from mtjspice.netlist.identity import inputs_digest, simulation_key
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spice.probe import NgspiceInfo, probe
-from mtjspice.spice.simulate import Vectors, run_deck, run_samples, with_solver
+from mtjspice.spice.simulate import run_samples, with_solver
 
 Progress = Callable[[int, int], None]
 """Called with (simulations done, simulations asked for)."""
@@ -30,18 +32,24 @@ Progress = Callable[[int, int], None]
 class Simulator:
     """ngspice in worker processes, with a store of what it has computed.
 
+    Its methods may be called from several threads at once.
+
     Args:
         jobs: worker processes; as many as this process may use processors if left out.
         store: folder of results, one NetCDF file a simulation, named by its key; a simulation that
             is there is not run again. Nothing is kept if left out.
         timeout_s: a simulation that takes longer is taken for hung.
+        pool: where simulations run, in the place of worker processes of its own; how many there are
+            and when they are hung is then the pool's business, and whoever made it ends it.
 
     Attributes:
         info: the ngspice that is used.
+        pool: where simulations run.
+        store: folder of results.
         ran: number of simulations run so far.
         found: number of simulations found in the store so far.
         keys: of all simulations asked for so far, each once, in their order.
-        seconds: wall time that ngspice took, summed over workers.
+        seconds: wall time that ngspice took, summed over the simulations that were run.
 
     Raises:
         SimulatorMissingError: if there is no usable ngspice.
@@ -49,15 +57,23 @@ class Simulator:
     """
 
     def __init__(
-        self, *, jobs: int | None = None, store: Path | None = None, timeout_s: float = 3600.0
+        self,
+        *,
+        jobs: int | None = None,
+        store: Path | None = None,
+        timeout_s: float = 3600.0,
+        pool: Executor | None = None,
     ):
         self.info: NgspiceInfo = probe()
-        self.jobs = jobs or len(os.sched_getaffinity(0))
         self.store = make_folder(store) if store is not None else None
+        if self.store is not None:
+            remove_stale_parts(self.store)
         self.ran = self.found = 0
         self.keys: dict[str, None] = {}
         self.seconds = 0.0
-        self._pool = WorkerPool(self.jobs, timeout_s=timeout_s)
+        self._counting = threading.Lock()
+        self._owns_pool = pool is None
+        self.pool = WorkerPool(jobs, timeout_s=timeout_s) if pool is None else pool
 
     def __enter__(self) -> Self:
         return self
@@ -65,12 +81,21 @@ class Simulator:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        self._pool.shutdown(cancel_futures=kind is not None)
+        if self._owns_pool:
+            self.pool.shutdown(cancel_futures=kind is not None)
 
-    def key(self, deck: Deck) -> str:
-        """SHA-256 of all that determines a result: the netlist and the ngspice that runs it."""
-        text = f"{self.info}\n{with_solver(deck.text, klu=self.info.klu)}"
-        return hashlib.sha256(text.encode()).hexdigest()
+    @property
+    def jobs(self) -> int:
+        """Number of simulations that can run at once; a cluster's may change."""
+        return max(1, int(getattr(self.pool, "jobs", 1)))
+
+    def key(self, experiment: Experiment) -> str:
+        """SHA-256 of all that determines a result, told without building the netlist.
+
+        Raises:
+            InputError: if a transistor card cannot be read, or lacks what is asked of it.
+        """
+        return simulation_key(experiment, str(self.info))
 
     def run(
         self, experiments: Sequence[Experiment], progress: Progress | None = None
@@ -78,7 +103,7 @@ class Simulator:
         """Simulate experiments; results in their order, in the form of `mtjspice.data.results`.
 
         Raises:
-            InputError: if a circuit has a node without a path to ground.
+            InputError, SimulatorError, StorageError: as `attempt`.
             SimulationError: if one fails, or its worker dies twice, with the folder that keeps its
                 netlist and log. The others are finished first and stay in the store.
         """
@@ -95,29 +120,33 @@ class Simulator:
     ) -> list[xr.Dataset | SimulationError]:
         """As `run`, with the error of each simulation that failed in the place of its result.
 
+        An error that is raised ends the whole: what has not been started is cancelled.
+
         Raises:
-            InputError: if a circuit has a node without a path to ground.
+            InputError: if a transistor card cannot be read or lacks what is asked of it, before
+                anything is run; if a circuit has a node without a path to ground.
+            SimulatorError: if a worker has another ngspice or another program than this process.
+            ClusterError: if the workers are gone.
+            StorageError: if the disk is full.
         """
-        decks = [build_deck(experiment) for experiment in experiments]
-        self.keys |= {self.key(deck): None for deck in decks}
-        results: list[xr.Dataset | SimulationError | None] = [self._load(deck) for deck in decks]
-        waiting: dict[Future[Vectors], int] = {}
-        for i, deck in enumerate(decks):
-            if results[i] is None:
-                waiting[self._pool.submit(run_deck, deck)] = i
-        done = len(decks) - len(waiting)
-        self.found += done
-        if progress:
-            progress(done, len(decks))
-        for future in as_completed(waiting):
-            i = waiting[future]
-            try:
-                results[i] = self._finish(experiments[i], decks[i], future)
-            except SimulationError as error:
-                results[i] = error
-            done += 1
-            if progress:
-                progress(done, len(decks))
+        tell = progress or (lambda done, total: None)
+        keys = [self.key(experiment) for experiment in experiments]
+        results: list[xr.Dataset | SimulationError | None] = [self._load(key) for key in keys]
+        missing = [i for i, result in enumerate(results) if result is None]
+        done = len(keys) - len(missing)
+        with self._counting:
+            self.keys |= dict.fromkeys(keys)
+            self.found += done
+        tell(done, len(keys))
+        waiting: dict[Future[xr.Dataset], int] = {}
+        with _cancelled_if_left(waiting):
+            for i in missing:
+                waiting[self._submit(experiments[i], keys[i])] = i
+            for future in as_completed(list(waiting)):
+                i = waiting.pop(future)
+                results[i] = self._finish(experiments[i], keys[i], future)
+                done += 1
+                tell(done, len(keys))
         return [result for result in results if result is not None]
 
     def run_samples(
@@ -132,53 +161,72 @@ class Simulator:
         Raises:
             InputError, SimulationError: as `run`. Nothing is kept in the store.
         """
-        deck = build_deck(experiment)
+        deck, key = build_deck(experiment), self.key(experiment)
         chunks = np.array_split(shifts, min(self.jobs, len(shifts)))
-        futures = [self._pool.submit(run_samples, deck, chunk) for chunk in chunks]
+        futures = [self.pool.submit(run_samples, deck, chunk) for chunk in chunks]
         try:
-            results = [vectors for future in futures for vectors in future.result()]
+            samples = [vectors for future in futures for vectors in future.result()]
+        except ClusterError:
+            raise
         except (SimulationError, WorkerError) as error:
-            raise self._keep(deck, error) from None
-        self.ran += len(results)
-        self.seconds += sum(vectors.seconds for vectors in results)
-        return [self._named(experiment, deck, vectors) for vectors in results]
+            raise self._keep(experiment, key, error) from None
+        results = [label(experiment, deck, vectors) for vectors in samples]
+        for result, vectors in zip(results, samples, strict=True):
+            result.attrs |= {"simulator": str(self.info), "key": key, "seconds": vectors.seconds}
+        self._count(results)
+        return results
 
-    def _named(self, experiment: Experiment, deck: Deck, vectors: Vectors) -> xr.Dataset:
-        result = label(experiment, deck, vectors)
-        result.attrs |= {"simulator": str(self.info), "key": self.key(deck)}
-        return result
+    def _submit(self, experiment: Experiment, key: str) -> Future[xr.Dataset]:
+        inputs = inputs_digest(experiment)
+        return self.pool.submit(simulate_as, experiment, str(self.info), inputs, key)
 
-    def _load(self, deck: Deck) -> xr.Dataset | None:
-        return None if self.store is None else load_result(self._path(deck, ".nc"))
+    def _load(self, key: str) -> xr.Dataset | None:
+        return None if self.store is None else load_result(self.store / f"{key}.nc")
 
-    def _path(self, deck: Deck, suffix: str) -> Path:
-        assert self.store is not None
-        return self.store / f"{self.key(deck)}{suffix}"
-
-    def _finish(self, experiment: Experiment, deck: Deck, future: Future[Vectors]) -> xr.Dataset:
+    def _finish(
+        self, experiment: Experiment, key: str, future: Future[xr.Dataset]
+    ) -> xr.Dataset | SimulationError:
         try:
-            vectors = future.result()
+            result = future.result()
+        except ClusterError:
+            raise
         except (SimulationError, WorkerError) as error:
-            raise self._keep(deck, error) from None
-        result = self._named(experiment, deck, vectors)
+            return self._keep(experiment, key, error)
         if self.store is not None:
-            save_result(result, self._path(deck, ".nc"))
-        self.ran += 1
-        self.seconds += vectors.seconds
+            save_result(result, self.store / f"{key}.nc")
+        self._count([result])
         return result
 
-    def _keep(self, deck: Deck, error: SimulatorError) -> SimulationError:
+    def _count(self, results: Sequence[xr.Dataset]) -> None:
+        with self._counting:
+            self.ran += len(results)
+            self.seconds += sum(result.attrs["seconds"] for result in results)
+
+    def _keep(self, experiment: Experiment, key: str, error: SimulatorError) -> SimulationError:
         """Keep netlist and log of a failed simulation; the error that names the folder."""
         if self.store is not None:
-            folder = self._path(deck, ".failed")
+            folder = self.store / f"{key}.failed"
         else:
             folder = Path(tempfile.mkdtemp(prefix="mtjspice-failed-"))
-        folder.mkdir(exist_ok=True)
+        with storing(folder):
+            folder.mkdir(exist_ok=True)
         reason = error.reason if isinstance(error, SimulationError) else str(error)
         log = error.log if isinstance(error, SimulationError) else ""
-        write_text(folder / "deck.cir", with_solver(deck.text, klu=self.info.klu))
+        netlist = with_solver(build_deck(experiment).text, klu=self.info.klu)
+        write_text(folder / "deck.cir", netlist)
         write_text(folder / "ngspice.log", f"{self.info}\n{reason}\n\n{log}\n")
         return SimulationError(reason, run_dir=folder, log=log)
+
+
+@contextlib.contextmanager
+def _cancelled_if_left(waiting: Mapping[Future[xr.Dataset], int]) -> Iterator[None]:
+    """Cancel what waits if an error passes through."""
+    try:
+        yield
+    except BaseException:
+        for future in waiting:
+            future.cancel()
+        raise
 
 
 def simulate(experiment: Experiment) -> xr.Dataset:

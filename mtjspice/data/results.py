@@ -17,24 +17,46 @@ After a transient ``time`` (s, from the start of a period) follows ``vector`` ev
 - ``cell_voltage`` (vector, row, column), V: word line minus bit line, if cells are observed.
 
 With amplifiers the attribute ``clipped_share`` is the share of their outputs at a limit. The other
-attributes name the level that computed it, the simulator and the key.
+attributes name the level that computed it, the simulator, the key, and the wall time that the
+simulator took for it (``seconds``).
 """
 
+import threading
 from pathlib import Path
 
 import xarray as xr
 
 from mtjspice.data.files import written_whole
 
+_ONE_AT_A_TIME = threading.Lock()
+"""The NetCDF library may not be called from two threads at once."""
+_SIZE_AT, _SIZE_BYTES = 28, 8
+"""Where the header of an HDF5 file says how long it is, bytes."""
+
 
 def save_result(result: xr.Dataset, path: Path) -> None:
-    """Write a result as NetCDF with checksums, whole or not at all."""
+    """Write a result as NetCDF with checksums, whole or not at all.
+
+    It is made in memory first: where a disk is full, the NetCDF library says "HDF error", keeps the
+    file open and writes no other one any more.
+
+    Raises:
+        StorageError: if the disk is full.
+    """
+    encoding = {name: {"fletcher32": True} for name in result.data_vars}
+    with _ONE_AT_A_TIME:
+        made = result.to_netcdf(engine="netcdf4", encoding=encoding)
     with written_whole(path) as temporary:
-        result.to_netcdf(
-            temporary,
-            engine="netcdf4",
-            encoding={name: {"fletcher32": True} for name in result.data_vars},
-        )
+        temporary.write_bytes(made[: _used(made)])
+
+
+def _used(made: memoryview) -> int:
+    """Length of the file in a buffer that the library has rounded up to 64 KiB."""
+    header = bytes(made[: _SIZE_AT + _SIZE_BYTES])
+    # The second version of the header, with addresses of eight bytes, is what NetCDF writes.
+    if header[:8] != b"\x89HDF\r\n\x1a\n" or header[8] not in (2, 3) or header[9] != _SIZE_BYTES:
+        return len(made)
+    return int.from_bytes(header[_SIZE_AT:], "little")
 
 
 def load_result(path: Path) -> xr.Dataset | None:
@@ -45,7 +67,7 @@ def load_result(path: Path) -> xr.Dataset | None:
     if not path.is_file():
         return None
     try:
-        with xr.open_dataset(path, engine="netcdf4") as opened:
+        with _ONE_AT_A_TIME, xr.open_dataset(path, engine="netcdf4") as opened:
             return opened.load()
     except (OSError, RuntimeError, ValueError, KeyError):
         return None

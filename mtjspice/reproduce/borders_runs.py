@@ -72,7 +72,7 @@ def explore(spec: Borders, out: Path, data: Path | None, jobs: int, progress: Pr
     """
     samples = read_digits(data)
     surrogate = Surrogate(load_card(spec.hardware.card), "full")
-    for study in (_study(spec, spec.baseline), _study(spec, spec.robust), _deep(spec, "ideal")):
+    for study in (study_of(spec, spec.baseline), study_of(spec, spec.robust), _deep(spec, "ideal")):
         placed(study, samples, surrogate)  # before anything is trained
     make_folder(out)
     with WorkerPool(jobs, timeout_s=4 * 3600.0) as pool:
@@ -270,10 +270,10 @@ class _Exploration:
         )
 
     def _baseline(self, k: int) -> Order:
-        return Order(_study(self.spec, self.spec.baseline, k), self._folder(f"baseline-{k}"))
+        return Order(study_of(self.spec, self.spec.baseline, k), self._folder(f"baseline-{k}"))
 
     def _robust(self, k: int, short: float | None = None) -> Order:
-        study = _study(self.spec, self.spec.robust, k)
+        study = study_of(self.spec, self.spec.robust, k)
         name = f"robust-{k}"
         if short is not None:
             rates = study.hardware.rates.replace(short=short)
@@ -284,12 +284,12 @@ class _Exploration:
     def _own(self, k: int, dies: Dies, factor: float = 1.0) -> Order:
         recipe = Recipe(network=self.spec.baseline.network, training=self.spec.own.training)
         folder = self._folder(_own_name(k, factor))
-        return Order(_study(self.spec, recipe), folder, dies, self._folder("baseline-0"))
+        return Order(study_of(self.spec, recipe), folder, dies, self._folder("baseline-0"))
 
     def _crossed(self, name: str, network: TiledNetwork, training: Training) -> Order:
         """The network of one kind of weights with the training of the other."""
         return Order(
-            _study(self.spec, Recipe(network=network, training=training)), self._folder(name)
+            study_of(self.spec, Recipe(network=network, training=training)), self._folder(name)
         )
 
     def _seeds_at(self, rate: float) -> range:
@@ -325,7 +325,8 @@ class _Exploration:
         self.found.times[what] = time.perf_counter() - start
 
 
-def _study(spec: Borders, recipe: Recipe, k: int = 0) -> TrainingStudy:
+def study_of(spec: Borders, recipe: Recipe, k: int = 0) -> TrainingStudy:
+    """What is trained by a recipe, with the k-th seed."""
     return TrainingStudy(
         name=spec.name,
         seed=spec.seed + k,
@@ -338,7 +339,7 @@ def _study(spec: Borders, recipe: Recipe, k: int = 0) -> TrainingStudy:
 def _deep(spec: Borders, method: str) -> TrainingStudy:
     """The network of several layers, trained ideal or statistics-aware."""
     training: Training = spec.deep.training.replace(method=method)
-    study = _study(spec, spec.deep.replace(training=training))
+    study = study_of(spec, spec.deep.replace(training=training))
     return study.replace(hardware=spec.hardware.replace(dies=spec.deep_dies))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from mtjspice.data.figures import Figure, at_least, at_most
 from mtjspice.report.goodwill import GoodwillStory, write_goodwill
-from mtjspice.run import Simulated, simulate_study
+from mtjspice.run.study import Simulated, simulate_study
 from mtjspice.signoff.correlation import Correlations, rank_correlations
 from mtjspice.signoff.levels import ideal_outputs
 from mtjspice.signoff.predictors import FIDELITY, Predictor, predictors, read_devices

@@ -24,6 +24,7 @@ from mtjspice.spec.periphery import (
     VirtualGround,
 )
 from mtjspice.spec.rates import DefectRates
+from mtjspice.spec.signoff import SignOff, SignOffLimits
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.study import (
     Limits,
@@ -68,6 +69,8 @@ __all__ = [
     "ProgrammedTile",
     "Readout",
     "SenseAmplifier",
+    "SignOff",
+    "SignOffLimits",
     "SolutionsNetwork",
     "Stimulus",
     "Study",

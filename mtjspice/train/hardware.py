@@ -44,15 +44,24 @@ class OnDies:
     circuit: Calibration
     read: Reader
 
-    def outputs(self, inputs: Tensor) -> Tensor:
-        """Outputs [sample, class] before the last activation, for inputs [sample, feature]."""
-        return torch.cat([self._through(some) for some in torch.split(inputs, CHUNK)])
+    def outputs(self, inputs: Tensor, at_once: int = CHUNK) -> Tensor:
+        """Outputs [sample, class] before the last activation, for inputs [sample, feature].
+
+        Args:
+            inputs: of the network.
+            at_once: so many samples are read side by side.
+        """
+        return torch.cat([self._through(some) for some in torch.split(inputs, at_once)])
 
     def sums(self, k: int, x: Tensor) -> Tensor:
         """What the digital part adds up in layer k for x [sample, input], [sample, output]."""
+        placement = placement_of(self.weights.layers[k])
+        return self.added(k, self.read(k, placement.volts(given_by(self.circuit, x))))
+
+    def added(self, k: int, currents: Tensor) -> Tensor:
+        """`sums` of layer k from what its tiles' amplifiers report, [tile, sample, column], A."""
         layer, circuit = self.weights.layers[k], self.circuit
         placement = placement_of(layer)
-        currents = self.read(k, placement.volts(given_by(circuit, x)))
         partial = placement.partial_sums(converted(circuit, currents))
         counted = weighed(partial * (1 / (layer.unit * circuit.read_voltage)), layer.outlier)
         return placement.summed(counted)

@@ -128,6 +128,15 @@ class Placement:
     def partial_sums(self, currents: Tensor) -> Tensor:
         """Pair differences, [group, sample, line], of currents [tile, sample, column]."""
         pairs = currents[..., 0 : 2 * self.pairs : 2] - currents[..., 1 : 2 * self.pairs : 2]
+        return self._by_group(pairs)
+
+    def summed_pairs(self, reads: Tensor) -> Tensor:
+        """As `partial_sums`, with the two of a pair added: of what adds up, such as variances."""
+        pairs = reads[..., 0 : 2 * self.pairs : 2] + reads[..., 1 : 2 * self.pairs : 2]
+        return self._by_group(pairs)
+
+    def _by_group(self, pairs: Tensor) -> Tensor:
+        """[group, sample, line] of [tile, sample, pair]."""
         whole = pairs.reshape(self.groups, self.blocks, *pairs.shape[1:]).transpose(1, 2)
         return whole.flatten(2)[..., : self.lines]
 

@@ -149,3 +149,13 @@ def test_the_tutorial_of_a_passive_array_that_cannot_be_written(capsys, reposito
 def test_the_tutorial_of_a_large_gated_array(capsys, repository):
     runpy.run_path(str(repository / "examples" / "gated64" / "how_large.py"))
     assert "rows narrow, one end, 64 x 64: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["slurm", "lsf"])
+def test_the_workers_of_a_cluster_can_be_tried_on_this_machine(repository, name):
+    script = repository / "examples" / "cluster" / f"{name}.py"
+    command = [sys.executable, str(script), "--local"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    told = r"mtjspice signoff WEIGHTS --dies DIES --scheduler tcp://[0-9.]+:[0-9]+\n"
+    assert re.fullmatch(told, done.stdout)
+    assert done.stderr == ""

@@ -8,7 +8,7 @@ from unit.builders import STUDY
 
 from mtjspice.data.network import load_networks
 from mtjspice.reproduce.goodwill import TIME, reproduce_goodwill, shipped_spec
-from mtjspice.run import run_study
+from mtjspice.run.study import run_study
 from mtjspice.spec import Study, parse_spec
 
 pytestmark = pytest.mark.ngspice

@@ -7,6 +7,7 @@ import time
 from concurrent.futures import CancelledError
 
 import pytest
+from unit.processes import gone_within, lives
 
 from mtjspice.collect import WorkerPool
 from mtjspice.errors import InputError, SimulationError, WorkerError
@@ -245,3 +246,34 @@ def test_no_process_is_left_after_the_pool():
         process = pool.submit(os.getpid).result()
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
+
+
+def test_a_pool_without_a_number_has_a_worker_for_each_processor():
+    with WorkerPool() as pool:
+        assert pool.jobs == len(os.sched_getaffinity(0))
+
+
+def test_a_call_may_have_a_time_of_its_own(pool):
+    late = pool.submit_within(0.3, time.sleep, 20.0)
+    with pytest.raises(WorkerError, match=r"no answer within 0\.3 s"):
+        late.result()
+    assert pool.submit(operator.add, 2, 3).result() == 5
+
+
+PARENT = """\
+import os, time
+from mtjspice.collect import WorkerPool
+
+pool = WorkerPool(1)
+print(pool.submit(os.getpid).result(), flush=True)
+pool.submit(time.sleep, 60.0).result()
+"""
+
+
+def test_a_worker_ends_with_its_parent_in_the_middle_of_a_call():
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE) as parent:
+        worker = int(parent.stdout.readline())
+        time.sleep(0.3)  # the call has begun
+        assert lives(worker)
+        parent.kill()
+    assert gone_within(worker, 2.0)

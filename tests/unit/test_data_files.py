@@ -1,7 +1,45 @@
+import errno
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
 import pytest
 
-from mtjspice.data.files import make_folder, write_text, written_whole
-from mtjspice.errors import InputError
+from mtjspice.data.files import make_folder, remove_stale_parts, storing, write_text, written_whole
+from mtjspice.errors import InputError, StorageError
+
+LIMITED = """\
+import resource, sys
+from pathlib import Path
+import numpy as np, xarray as xr
+from mtjspice.data.files import write_text
+from mtjspice.data.results import load_result, save_result
+from mtjspice.errors import StorageError
+
+def text(path, size):
+    write_text(path, "x" * size)
+
+def result(path, size):
+    save_result(xr.Dataset({"current": ("vector", np.random.rand(size // 8))}), path)
+
+write, path = {"text": text, "result": result}[sys.argv[1]], Path(sys.argv[2])
+hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+for _ in range(2):
+    try:
+        write(path, 1_000_000)
+    except StorageError as error:
+        print(error)
+write(path.with_suffix(".small"), 8000)
+resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+write(path.with_suffix(".large"), 1_000_000)
+assert sys.argv[1] == "text" or load_result(path.with_suffix(".large")).sizes["vector"] == 125_000
+"""
+"""Writes more than a file may have, and again when it may."""
 
 
 def test_a_file_appears_when_the_block_ends(tmp_path):
@@ -47,3 +85,63 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path, below):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="is not a folder that can be written"):
         make_folder(tmp_path / "file" / below)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO])
+def test_a_disk_that_takes_no_more_is_said_to_be_full(tmp_path, code):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def write():
+        with written_whole(path) as temporary:
+            temporary.write_text("half")
+            raise OSError(code, "own words", str(temporary))
+
+    with pytest.raises(StorageError, match="What was finished is kept") as caught:
+        write()
+    assert str(path) in str(caught.value)
+    assert os.strerror(code) in str(caught.value)
+    assert (caught.value.path, caught.value.exit_code) == (path, 3)
+    assert [p.read_text() for p in tmp_path.iterdir()] == ["old"]
+
+
+def test_a_disk_on_which_no_file_can_be_begun_is_full(tmp_path, monkeypatch):
+    def full(**_):
+        raise OSError(errno.ENOSPC, "own words")
+
+    monkeypatch.setattr(tempfile, "mkstemp", full)
+    with pytest.raises(StorageError, match="No space left"):
+        write_text(tmp_path / "a.txt", "x")
+
+
+def test_other_errors_of_the_operating_system_are_not_the_disks():
+    with pytest.raises(FileNotFoundError), storing(Path("a.txt")):
+        Path("/none/such").read_text()
+
+
+@pytest.mark.parametrize("kind", ["text", "result"])
+def test_a_file_that_cannot_grow_leaves_nothing_and_others_can_be_written_after_it(tmp_path, kind):
+    command = [sys.executable, "-c", LIMITED, kind, str(tmp_path / "a.nc")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    told = f"{tmp_path / 'a.nc'} could not be written: File too large."
+    assert [line[: len(told)] for line in done.stdout.splitlines()] == [told, told]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.large", "a.small"]
+
+
+def test_an_error_of_a_full_disk_travels_whole():
+    error = StorageError(Path("a.txt"), "No space left on device")
+    again = pickle.loads(pickle.dumps(error))
+    assert (str(again), again.path, again.reason) == (str(error), error.path, error.reason)
+
+
+def test_what_killed_runs_left_is_removed_and_what_may_be_in_work_stays(tmp_path):
+    (tmp_path / "below").mkdir()
+    names = [".a.nc.x1.part", ".b.nc.x2.part", "a.nc", "c.part", "below/.d.nc.x3.part"]
+    for name in names:
+        (tmp_path / name).write_text("")
+        os.utime(tmp_path / name, (time.time() - 90_000,) * 2)
+    os.utime(tmp_path / names[1])
+    assert remove_stale_parts(tmp_path) == 1
+    assert [name for name in names if not (tmp_path / name).exists()] == names[:1]
+    assert remove_stale_parts(tmp_path, older_than_s=-1.0) == 1

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -61,3 +63,21 @@ def test_a_file_with_overwritten_values_is_none(tmp_path, result):
 def test_a_file_of_something_else_is_none(tmp_path):
     (tmp_path / "r.nc").write_text("not a result")
     assert load_result(tmp_path / "r.nc") is None
+
+
+@pytest.mark.parametrize("vectors", [1, 3000, 30_000])
+def test_a_file_has_no_padding(tmp_path, vectors):
+    long = xr.Dataset({"current": ("vector", np.ones(vectors))})
+    save_result(long, tmp_path / "r.nc")
+    assert (tmp_path / "r.nc").stat().st_size < long.nbytes + 16_000
+    assert load_result(tmp_path / "r.nc").identical(long)
+
+
+def test_results_may_be_written_and_read_in_several_threads(tmp_path, result):
+    def there_and_back(k: int) -> bool:
+        path = tmp_path / f"{k % 5}.nc"
+        save_result(result, path)
+        return load_result(path).identical(result)
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(there_and_back, range(60)))

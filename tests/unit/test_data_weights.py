@@ -11,7 +11,7 @@ from unit.tiled import study, written
 
 from mtjspice.data import weights as module
 from mtjspice.data.weights import ABOUT, FORMAT, TENSORS, load_weights, save_weights
-from mtjspice.errors import InputError
+from mtjspice.errors import InputError, StorageError
 
 STUDY = study(network={"hidden": (14, 5), "copies": (2, 1, 1), "outlier": (3.0, 0.0, 1.5)},
               hardware={"tiles": 8})  # fmt: skip
@@ -236,7 +236,7 @@ def test_a_disk_that_fills_up_while_writing_leaves_the_old_weights(folder, monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(module.Path, "write_bytes", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(StorageError, match="No space"):
         save_weights(folder, written(STUDY, seed=9), VERSIONS)
     assert (folder / TENSORS).read_bytes() == before
     assert {p.name for p in folder.iterdir()} == {ABOUT, TENSORS}

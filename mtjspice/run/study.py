@@ -97,12 +97,10 @@ def simulate_study(
     Arguments and errors are those of `run_study`.
     """
     tell = progress or (lambda what, done, total: None)
-    samples = _read_samples(study, solutions)
-    ready = _read_networks(study, solutions)
-    check_fit(study, samples, ready)
+    samples, ready = read_study(study, solutions)
     with Simulator(jobs=jobs, store=out / "simulations") as simulator:
         times, start = {}, time.perf_counter()
-        networks = ready or _trained(study, samples, out, functools.partial(tell, "training"))
+        networks = ready or trained(study, samples, out, functools.partial(tell, "training"))
         chips = write_chips(study, networks)
         times["training"] = time.perf_counter() - start
         start = time.perf_counter()
@@ -120,6 +118,18 @@ def simulate_study(
         simulations={"run": simulator.ran, "found": simulator.found},
         keys=list(simulator.keys),
     )
+
+
+def read_study(study: Study, solutions: Path | None = None) -> tuple[Samples, list[Network]]:
+    """Samples, and the networks that are read; none where they are trained.
+
+    Raises:
+        InputError: if anything given is wrong, or a network does not fit the tiles.
+    """
+    samples = _read_samples(study, solutions)
+    ready = _read_networks(study, solutions)
+    check_fit(study, samples, ready)
+    return samples, ready
 
 
 def run_study(
@@ -204,7 +214,7 @@ def _solutions_folder(study: Study, solutions: Path | None) -> Path:
     return solutions
 
 
-def _trained(
+def trained(
     study: Study, samples: Samples, out: Path, progress: Callable[[int, int], None]
 ) -> list[Network]:
     """The networks of a study, trained unless the folder holds them already."""

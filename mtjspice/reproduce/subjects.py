@@ -1,0 +1,157 @@
+"""The published experiments as subjects of a sign-off: networks on dies, with their images."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from mtjspice.data.files import make_folder
+from mtjspice.data.mnist import find_mnist
+from mtjspice.data.network import Network
+from mtjspice.data.weights import ProgrammedLayer, ProgrammedNetwork
+from mtjspice.reproduce.borders import shipped_spec as borders_spec
+from mtjspice.reproduce.borders_runs import drawn, study_of
+from mtjspice.reproduce.goodwill import chosen_study
+from mtjspice.reproduce.goodwill import shipped_spec as goodwill_spec
+from mtjspice.run.signoff import Images, Subject
+from mtjspice.run.study import read_study, trained
+from mtjspice.run.subjects import images_of, on_dies_of
+from mtjspice.signoff.dies import Specimen
+from mtjspice.signoff.levels import Chip, write_chips
+from mtjspice.signoff.surrogate import surrogate_outputs
+from mtjspice.signoff.verdict import score
+from mtjspice.spec.signoff import SignOff
+from mtjspice.spec.study import Study
+from mtjspice.spec.toml import changed, parse_spec
+from mtjspice.spec.training import Hardware, TiledNetwork, TrainingStudy
+from mtjspice.surrogate.card import Card, load_card
+from mtjspice.train.orders import Order, fill, read_digits
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what is being done, steps done, steps in all)."""
+
+
+def shipped_signoff(name: str) -> SignOff:
+    """What is asked of an experiment's weights: the spec that ships beside this module."""
+    file = f"{name}_signoff.toml"
+    text = files(__package__).joinpath(file).read_text(encoding="utf-8")
+    return parse_spec(text, SignOff, source=file)
+
+
+def borders_subject(
+    out: Path,
+    *,
+    quick: bool = False,
+    mnist: Path | None = None,
+    digits: bool = False,
+    seed: int | None = None,
+    progress: Progress | None = None,
+) -> tuple[Subject, list[str]]:
+    """The statistics-aware weights of borders2024 on its dies; trained unless `out` holds them.
+
+    Arguments and errors are those of `reproduce_borders`. Returns the subject, and warnings.
+    """
+    tell = progress or (lambda what, done, total: None)
+    data, warnings = (None, []) if digits else find_mnist(mnist, out.parent / "mnist")
+    spec = borders_spec(quick=quick, digits=data is None)
+    if seed is not None:
+        spec = changed(spec, "--seed", seed=seed)
+    folder = make_folder(out / "weights") / "robust-0"
+    order = Order(study_of(spec, spec.robust), folder)
+    weights = fill(order, data, functools.partial(tell, "training"))
+    dies = drawn(spec, spec.dies)
+    subject = Subject(
+        title=f"{spec.name}, statistics-aware weights on {len(dies)} dies",
+        weights=f"{folder}, {weights.study.training.method}, key {weights.key}",
+        specimens=on_dies_of(weights, dies),
+        images=images_of(read_digits(data)),
+    )
+    return subject, warnings
+
+
+def goodwill_subject(
+    out: Path,
+    *,
+    quick: bool = False,
+    solutions: Path | None = None,
+    seed: int | None = None,
+    progress: Progress | None = None,
+) -> Subject:
+    """The networks of goodwill2022, each written into its own die, with all samples.
+
+    Each network has the G_norm at which its surrogate classifies the training samples best. In
+    software it has the weights that were to be written, and G_norm = G_P − G_AP.
+
+    Arguments and errors are those of `reproduce_goodwill`.
+    """
+    tell = progress or (lambda what, done, total: None)
+    spec = goodwill_spec()
+    study = chosen_study(spec, quick=quick, solutions=solutions, seed=seed)
+    samples, ready = read_study(study, solutions)
+    card = load_card(spec.card)
+    networks = ready or trained(
+        study, samples, make_folder(out), functools.partial(tell, "training")
+    )
+    chips = write_chips(study, networks)
+    fast = surrogate_outputs(study, card, chips, samples.inputs)
+    best = score("surrogate", list(fast), samples).best
+    g_norm = np.asarray(study.readout.g_norm)[best]
+    return Subject(
+        title=f"{study.name}: {len(chips)} networks",
+        weights=f"{len(chips)} networks, trained here or read, each written into its own die",
+        specimens=tuple(
+            _specimen(study, spec.card, card, chip, float(g))
+            for chip, g in zip(chips, g_norm, strict=True)
+        ),
+        images=Images(samples.inputs, samples.labels, samples.classes, samples.source),
+        one_network=False,
+    )
+
+
+def _specimen(study: Study, name: str, card: Card, chip: Chip, g_norm: float) -> Specimen:
+    """A chip with one G_norm for all layers, in units of G_P − G_AP."""
+    unit = study.crossbar.cell.mtj.delta_g
+    rows, columns = study.crossbar.shape
+    network: Network = chip.network
+    hidden = tuple(layer.bias.size for layer in network.layers[:-1])
+    described = TrainingStudy(
+        name=network.name,
+        seed=study.seed,
+        network=TiledNetwork(hidden=hidden),
+        hardware=Hardware(card=name, tiles=len(chip.tiles), spread=chip.die),
+    )
+    written = ProgrammedNetwork(
+        study=described,
+        features=tuple(range(network.layers[0].states.shape[0])),
+        classes=tuple(map(str, range(network.layers[-1].bias.size))),
+        data=study.data.kind,
+        card=card.key(),
+        key=network.name,
+        loss=(),
+        layers=tuple(
+            ProgrammedLayer(
+                inputs=layer.states.shape[0],
+                outputs=layer.bias.size,
+                groups=1,
+                copies=1,
+                first=k,
+                states=tile.states[None].copy(),
+                unit=unit,
+                g_norm=g_norm * unit,
+                outlier=0.0,
+                bias=layer.bias,
+            )
+            for k, (layer, tile) in enumerate(zip(network.layers, chip.tiles, strict=True))
+        ),
+    )
+    intended = []
+    for layer, as_trained in zip(written.layers, network.layers, strict=True):
+        states = np.ones((1, rows, columns), dtype=np.uint8)
+        states[0, : as_trained.states.shape[0], : as_trained.states.shape[1]] = as_trained.states
+        intended.append(replace(layer, states=states, g_norm=unit))
+    return Specimen(
+        network.name, written, (chip.die,), replace(written, layers=tuple(intended))
+    )  # fmt: skip

@@ -1,0 +1,306 @@
+"""The whole way of a sign-off: conditions, surrogate, ngspice, verdict. `mtjspice signoff`."""
+
+import functools
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from mtjspice.calibrate.run import run_calibration
+from mtjspice.collect.cluster import open_pool
+from mtjspice.collect.simulator import Simulator
+from mtjspice.data import versions
+from mtjspice.data.files import make_folder, write_text
+from mtjspice.data.signoff import Flip, Judged, SignOffStory
+from mtjspice.errors import InputError
+from mtjspice.netlist.cards import read_card
+from mtjspice.netlist.deck import build_deck
+from mtjspice.report.signoff import write_signoff
+from mtjspice.signoff.dies import FoundFlip, Specimen, check_specimen
+from mtjspice.signoff.figures import figures_of
+from mtjspice.signoff.guided import Read, read_guided
+from mtjspice.signoff.tiles import driven_tiles
+from mtjspice.spec.calibration import Calibration
+from mtjspice.spec.signoff import SignOff
+from mtjspice.spec.technology import Technology
+from mtjspice.spice.probe import probe
+from mtjspice.surrogate.card import Card, load_card
+from mtjspice.surrogate.model import Surrogate
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what is being done, steps done, steps in all)."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """What networks are shown.
+
+    Attributes:
+        inputs: float64 [image, feature].
+        labels: int64 [image].
+        classes: names.
+        source: in words.
+        shape: in pixels; None where inputs are no image.
+    """
+
+    inputs: npt.NDArray[np.float64]
+    labels: npt.NDArray[np.int64]
+    classes: tuple[str, ...]
+    source: str
+    shape: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is signed off.
+
+    Attributes:
+        title: of the report.
+        weights: where they come from, in words.
+        specimens: networks on their dies; all of one design.
+        images: that they are shown.
+        one_network: whether it is one network on many dies.
+    """
+
+    title: str
+    weights: str
+    specimens: tuple[Specimen, ...]
+    images: Images
+    one_network: bool = True
+
+
+def run_signoff(
+    subject: Subject,
+    spec: SignOff,
+    out: Path,
+    *,
+    full: bool = False,
+    strict: bool = False,
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    progress: Progress | None = None,
+    notes: Sequence[str] = (),
+) -> SignOffStory:
+    """Read networks on their dies in SPICE, under every condition; judge; write the report.
+
+    What has been computed in `out` before is found again by its key and not computed anew.
+
+    Args:
+        subject: networks, dies, images.
+        spec: what is asked.
+        out: folder of the report and of all simulations; made if it is missing.
+        full: simulate every image.
+        strict: refuse what is otherwise only warned of: another ngspice than the card's, a card
+            whose own limits are broken.
+        jobs: local worker processes; all processors if left out.
+        scheduler: address of a Dask cluster, in the place of local workers.
+        progress: told of each step.
+        notes: warnings from before, for the report.
+
+    Raises:
+        InputError: if anything given is wrong; nothing is written then.
+        SimulatorError: if ngspice is missing or fails.
+        StorageError: if the disk is full.
+    """
+    tell = progress or (lambda what, done, total: None)
+    start = time.perf_counter()
+    card = load_card(subject.specimens[0].weights.study.hardware.card)
+    check_subject(subject.specimens, card)
+    circuits = _conditions(spec, card.circuit)
+    warned = [*notes, *_doubts(card, str(probe()), strict=strict)]
+    with open_pool(jobs, scheduler) as pool:
+        simulator = Simulator(store=make_folder(out / "simulations"), pool=pool)
+        judged, times = [], dict[str, float]()
+        for number, circuit in enumerate(circuits):
+            label = _label(circuit)
+            of_condition = card
+            if circuit != card.circuit:
+                made = run_calibration(
+                    circuit, out / "cards" / circuit.name, pool=pool, progress=tell
+                )
+                of_condition = made.card
+                warned += _doubts(of_condition, str(simulator.info), strict=strict)
+            begun = time.perf_counter()
+            read = read_guided(
+                [_recarded(one, of_condition) for one in subject.specimens],
+                Surrogate(of_condition, "full"),
+                torch.from_numpy(subject.images.inputs),
+                spec,
+                simulator,
+                full=full,
+                number=number,
+                told=functools.partial(tell, label),
+            )
+            times |= {
+                f"{label}: wall": time.perf_counter() - begun,
+                f"{label}: ngspice, summed over workers and runs": read.seconds,
+                f"{label}: tile vectors": float(read.vectors),
+            }
+            flips = _flips(subject, spec, of_condition, label, read, out)
+            judged.append(Judged(label, of_condition.name, read.dies, read.statement, flips))
+        times |= {
+            "workers": float(simulator.jobs),
+            "simulations run": float(simulator.ran),
+            "simulations found": float(simulator.found),
+            "all": time.perf_counter() - start,
+        }
+        story = _story(subject, spec, card, full, judged, warned, simulator, times)
+    write_signoff(story, out)
+    return story
+
+
+def check_subject(specimens: Sequence[Specimen], card: Card) -> None:
+    """See that a card knows all networks and dies.
+
+    Raises:
+        InputError: naming the die, and what is not known of it.
+    """
+    for one in specimens:
+        try:
+            check_specimen(one, card)
+        except InputError as error:
+            raise error.within(one.name) from None
+
+
+def _story(
+    subject: Subject,
+    spec: SignOff,
+    card: Card,
+    full: bool,
+    judged: Sequence[Judged],
+    warned: Sequence[str],
+    simulator: Simulator,
+    times: dict[str, float],
+) -> SignOffStory:
+    first, images = subject.specimens[0].weights, subject.images
+    allowed = float(getattr(card.circuit.periphery, "clipped", 0.0))
+    edges = [layer.first for layer in first.layers]
+    return SignOffStory(
+        title=subject.title,
+        spec=spec,
+        weights=subject.weights,
+        data=images.source,
+        inputs=images.inputs,
+        shape=images.shape,
+        labels=images.labels,
+        classes=images.classes,
+        tile=card.circuit.crossbar.shape,
+        layers=(*edges, edges[-1] + len(first.layers[-1].states)),
+        full=full,
+        one_network=subject.one_network,
+        judged=tuple(judged),
+        figures=figures_of(spec, judged, images.labels, allowed),
+        warnings=warned,
+        versions=versions.of_everything(str(simulator.info)),
+        keys=sorted(simulator.keys),
+        times=times,
+    )
+
+
+def _conditions(spec: SignOff, circuit: Calibration) -> list[Calibration]:
+    """The circuit under every condition; the card's own is the card's circuit itself.
+
+    Raises:
+        InputError: if the transistors' card lacks a corner.
+    """
+    own, found = circuit.technology, []
+    for corner in spec.corners or (own.corner,):
+        for celsius in spec.temperatures or (own.temperature,):
+            technology: Technology = own.replace(corner=corner, temperature=celsius)
+            if technology == own:
+                found.append(circuit)
+                continue
+            read_card(technology)
+            name = f"{circuit.name}-{corner}-{celsius:g}C"
+            found.append(circuit.replace(name=name, technology=technology))
+    return found
+
+
+def _label(circuit: Calibration) -> str:
+    technology = circuit.technology
+    return f"{technology.corner}, {technology.temperature:g} °C"
+
+
+def _recarded(one: Specimen, card: Card) -> Specimen:
+    """The same network, as if it had been trained with the card of another condition.
+
+    It was not: weights, units and G_norm stay those of the condition that it was trained for, as on
+    a die that is warmer than it was then.
+    """
+    return replace(one, weights=replace(one.weights, card=card.key()))
+
+
+def _doubts(card: Card, simulator: str, *, strict: bool) -> list[str]:
+    """What speaks against the card's errors.
+
+    Raises:
+        InputError: of the first of them, where `strict`.
+    """
+    theirs = card.versions.get("simulator", "unknown")
+    doubts: list[tuple[str, object, str]] = []
+    if theirs != simulator:
+        doubts.append(("versions.simulator", theirs, f"was calibrated on {theirs}; this is "
+                       f"{simulator}: its errors may be larger than it says"))  # fmt: skip
+    if card.broken:
+        broken = "; ".join(card.broken)
+        doubts.append(("broken", list(card.broken), f"breaks limits of its own: {broken}"))
+    if strict and doubts:
+        key, value, allowed = doubts[0]
+        raise InputError(source=f"card {card.name}", key=key, value=value, allowed=allowed)
+    return [f"card {card.name} {words}" for _, _, words in doubts]
+
+
+def _flips(
+    subject: Subject, spec: SignOff, card: Card, label: str, read: Read, out: Path
+) -> tuple[Flip, ...]:
+    """All flips, the first of them with a netlist each: classes first, then the impossible ones."""
+    flips: list[tuple[int, FoundFlip, Flip]] = []
+    for n, (one, of_one) in enumerate(zip(subject.specimens, read.found, strict=True)):
+        flips += [(n, x, _flip(one, label, x, possible=possible)) for x, possible in of_one]
+    order = sorted(
+        range(len(flips)),
+        key=lambda i: (flips[i][2].kind != "class", flips[i][2].possible, i),
+    )
+    named = {}
+    for i in order[: spec.netlists]:
+        n, found, flip = flips[i]
+        named[i] = _write_netlist(subject.specimens[n], card, found, flip, out)
+    return tuple(
+        replace(flip, netlist=named.get(i, "")) for i, (_, _, flip) in enumerate(flips)
+    )  # fmt: skip
+
+
+def _flip(one: Specimen, label: str, found: FoundFlip, *, possible: bool) -> Flip:
+    differing = found.differing
+    first = one.weights.layers[differing.layer].first
+    return Flip(
+        condition=label,
+        die=one.name,
+        image=found.image,
+        kind=differing.kind,
+        layer=differing.layer + 1,
+        tile=first + differing.tile if differing.tile >= 0 else -1,
+        line=differing.line,
+        surrogate=differing.surrogate,
+        ngspice=differing.ngspice,
+        possible=possible,
+        key=found.key,
+        vector=found.vector,
+    )
+
+
+def _write_netlist(one: Specimen, card: Card, found: FoundFlip, flip: Flip, out: Path) -> str:
+    """The tile that shows a flip with this one input vector; its path in the output folder."""
+    k, tile = found.differing.layer, max(found.differing.tile, 0)
+    layer = one.weights.layers[k]
+    volts = torch.from_numpy(found.volts).expand(len(layer.states), 1, -1)
+    experiment = driven_tiles(one.weights, card.circuit, one.dies, k, volts)[tile]
+    place = f"{flip.condition}-{one.name}-image{found.image}-tile{layer.first + tile}"
+    name = "netlists/" + "".join(c if c.isalnum() else "-" for c in place) + ".cir"
+    make_folder(out / "netlists")
+    write_text(out / name, build_deck(experiment).text)
+    return name

@@ -1,0 +1,379 @@
+"""How safe a class is: what the errors of a card's surrogate make of a network's outputs.
+
+A read of a tile is wrong by a small part of full scale; the card says by how much, in the root mean
+square and at most, on tiles that it never saw. What happens to that error on its way:
+
+1. *Converter.* A level differs in SPICE only where the read lies near the edge of a step. The
+   chance is worked out for every read from its distance to both edges, for normal errors.
+2. *Sums.* Pairs, groups and copies add up, each with the slope at which its sum counts.
+3. *Activation and DAC.* A changed sum moves what drives the next layer by whole steps.
+4. *Next layer.* Moved inputs move its currents, and each read that is moved is rounded anew: by a
+   mean square of at most a quarter of a step squared, less where it hardly moves at all.
+5. *Class.* The lead of the class over each other class has the variance of all of that; what two
+   outputs have in common from moved inputs cancels.
+
+Reads err independently of each other here: their errors are, but what makes a level differ is where
+the read lies between two edges, and that is as good as random. Terms of second order are left out.
+The audit of a sign-off is there to find out whether that is good enough.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mtjspice.data.signoff import SAFEST
+from mtjspice.data.weights import ProgrammedLayer
+from mtjspice.errors import InputError
+from mtjspice.spec.calibration import Calibration
+from mtjspice.spec.die import Die
+from mtjspice.spec.periphery import TransimpedanceAmplifier
+from mtjspice.surrogate.card import Card
+from mtjspice.surrogate.expansion import Expansion
+from mtjspice.train.hardware import OnDies, converted, given_by
+from mtjspice.train.model import activated, weighed
+from mtjspice.train.tiles import Placement, placement_of
+
+AT_ONCE = 1000
+"""Images that are followed side by side: [image, input, output] should stay small."""
+REACH = 2.0
+"""A sign-off makes a hundred times the reads of a calibration: its largest error may be larger."""
+ROUNDING = 1e-9
+"""Of an amplifier's range: an output so near to a limit stands at it."""
+FOLLOWED = 0.5
+"""Errors above so many steps of a converter move its level by more than one step."""
+STATES = frozenset({"stuck_p", "stuck_ap"})
+"""Defects that make a junction what another one is: no tile is harder to predict for them."""
+
+
+@dataclass(frozen=True)
+class ReadErrors:
+    """Errors of the reads of a layer's tiles, shares of full scale.
+
+    Attributes:
+        rms: float64 [tile], root mean square.
+        bound: float64 [tile], that none exceeds.
+    """
+
+    rms: Tensor
+    bound: Tensor
+
+
+def read_errors(card: Card, tiles: Sequence[tuple[Die, int]], scale: float = 1.0) -> ReadErrors:
+    """What the card says of tiles: of their kind of defects, the worst group that was judged.
+
+    Args:
+        card: with held-out errors.
+        tiles: die, and number on it, of each.
+        scale: factor on all of them.
+
+    Raises:
+        InputError: if the card was not judged on tiles of that kind.
+    """
+    of_kind = {}
+    for name, groups in (
+        ("sound", [e for e in card.errors if e.group not in {"shorts", "defects"}]),
+        ("shorts", [e for e in card.errors if e.group == "shorts"]),
+        ("defects", [e for e in card.errors if e.group in {"shorts", "defects"}]),
+    ):
+        full = [e for e in groups if e.level == "full"]
+        if full:
+            of_kind[name] = (max(e.rms for e in full), REACH * max(e.maximum for e in full))
+    found = []
+    for die, number in tiles:
+        kinds = {d.kind for d in die.defects if d.tile == number} - STATES
+        name = "sound" if not kinds else "shorts" if kinds == {"short"} else "defects"
+        if name not in of_kind:
+            raise InputError(
+                source=f"card {card.name}",
+                key="errors",
+                allowed=f"says nothing of tiles with {', '.join(sorted(kinds)) or 'no defects'}: "
+                "errors of such reads cannot be bounded; calibrate with a plan that judges them",
+            )
+        found.append(of_kind[name])
+    rms, bound = (torch.tensor(x, dtype=torch.float64) * scale for x in zip(*found, strict=True))
+    return ReadErrors(rms, bound)
+
+
+def full_scale(circuit: Calibration) -> float:
+    """Current of a column of nominal P junctions with every row at the read voltage, A."""
+    crossbar = circuit.crossbar
+    return crossbar.rows * circuit.read_voltage / crossbar.cell.mtj.r_p
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """A network on its dies as the surrogate sees it.
+
+    Attributes:
+        outputs: float64 [image, class], before the last activation.
+        deviation: float64 [image, class]: standard deviation of the lead of the image's class over
+            each, due to the errors of reads; 0 for the class itself.
+        clipped: share of amplifier outputs at a limit.
+    """
+
+    outputs: Tensor
+    deviation: Tensor
+    clipped: float
+
+    def safety(self, guard: float) -> Tensor:
+        """Least lead of an image's class by `guard` standard deviations, [image]; safe above 1."""
+        own = self.outputs.argmax(-1, keepdim=True)
+        lead = self.outputs.gather(1, own) - self.outputs
+        ratio = lead / (guard * self.deviation).clamp(min=1e-300)
+        return ratio.scatter(1, own, SAFEST).amin(1).clamp(max=SAFEST)
+
+
+def foresee(
+    network: OnDies, matrices: Sequence[Expansion], errors: Sequence[ReadErrors], inputs: Tensor
+) -> Foreseen:
+    """Outputs of a network on its dies, and how far they can be trusted.
+
+    Args:
+        network: on dies, read by the surrogate.
+        matrices: of the surrogate, of each layer's tiles.
+        errors: of each layer's tiles.
+        inputs: float64 [image, feature].
+    """
+    parts = [_through(network, matrices, errors, some) for some in torch.split(inputs, AT_ONCE)]
+    share = sum(part.clipped * len(part.outputs) for part in parts) / len(inputs)
+    outputs, deviations = zip(*((part.outputs, part.deviation) for part in parts), strict=True)
+    return Foreseen(torch.cat(outputs), torch.cat(deviations), float(share))
+
+
+@dataclass(frozen=True)
+class _Change:
+    """By how much numbers may differ in SPICE.
+
+    Attributes:
+        square: mean square.
+        size: mean magnitude.
+        chance: probability that they differ at all.
+    """
+
+    square: Tensor
+    size: Tensor
+    chance: Tensor
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Partial sums of a layer, weights times inputs, [group, image, line].
+
+    Attributes:
+        value: as read.
+        slope: of what they count for.
+        change: by what is misread or rounded anew on the line itself.
+        step: of the converter; 0 where currents are not converted.
+    """
+
+    value: Tensor
+    slope: Tensor
+    change: _Change
+    step: float
+
+
+def _through(
+    network: OnDies, matrices: Sequence[Expansion], errors: Sequence[ReadErrors], inputs: Tensor
+) -> Foreseen:
+    weights, circuit = network.weights, network.circuit
+    x, moved = inputs[:, list(weights.features)], None
+    clipped = []
+    for k, layer in enumerate(weights.layers):
+        placement = placement_of(layer)
+        currents = network.read(k, placement.volts(given_by(circuit, x)))
+        clipped.append(_clipped(circuit, currents))
+        linear = matrices[k].linear
+        sums = _sums(layer, placement, circuit, currents, errors[k], linear, moved)
+        unit = 1 / (layer.unit * circuit.read_voltage)
+        plus, minus = placement.signed(linear)
+        effect = _effect(placement, sums.slope, (plus - minus) * unit)
+        gain, bias = layer.unit / layer.g_norm, torch.from_numpy(layer.bias)
+        z = placement.summed(weighed(sums.value, layer.outlier)) * gain + bias
+        if k == len(weights.layers) - 1:
+            deviation = _lead(placement, sums, effect, moved, z.argmax(-1)).sqrt() * abs(gain)
+            return Foreseen(z, deviation, sum(clipped) / len(clipped))
+        change = _output(placement, sums, effect, moved, abs(gain))
+        activation = weights.study.network.activation
+        if activation == "sign":
+            alone = _alone(placement, sums, effect, moved, 2 * circuit.read_voltage, z / gain)
+            moved = _crossed(circuit, z, change, alone)
+        else:
+            moved = _pushed(circuit, z, change)
+        x = activated(z, activation)
+    raise AssertionError("a network has at least one layer")
+
+
+def _clipped(circuit: Calibration, currents: Tensor) -> float:
+    amplifier = circuit.periphery
+    if not isinstance(amplifier, TransimpedanceAmplifier):
+        return 0.0
+    volts = amplifier.zero - amplifier.gain * currents
+    slack = ROUNDING * (amplifier.clip_high - amplifier.clip_low)
+    low, high = amplifier.clip_low + slack, amplifier.clip_high - slack
+    return float(((volts <= low) | (volts >= high)).double().mean())
+
+
+def step_of(circuit: Calibration) -> float | None:
+    """A converter's step as a current, A; None where currents are not converted."""
+    amplifier = circuit.periphery
+    if not isinstance(amplifier, TransimpedanceAmplifier):
+        return None
+    return circuit.adc.lsb / amplifier.gain
+
+
+def levels(circuit: Calibration, currents: Tensor) -> Tensor:
+    """What the converter makes of reported currents, in steps, before it rounds them.
+
+    Only where `step_of` is not None.
+    """
+    amplifier = circuit.periphery
+    assert isinstance(amplifier, TransimpedanceAmplifier)
+    volts = amplifier.zero - amplifier.gain * currents + circuit.adc.offset
+    return (volts - circuit.adc.low) / circuit.adc.lsb
+
+
+def _sums(
+    layer: ProgrammedLayer,
+    placement: Placement,
+    circuit: Calibration,
+    currents: Tensor,
+    errors: ReadErrors,
+    linear: Tensor,
+    moved: _Change | None,
+) -> _Sums:
+    """Partial sums of a layer with what may change them on the way through the converter."""
+    rms = (errors.rms * full_scale(circuit))[:, None, None]
+    step = step_of(circuit)
+    if step is None:
+        change = _Change(
+            (rms**2).expand_as(currents), rms.expand_as(currents), torch.ones_like(currents)
+        )
+    else:
+        exact = levels(circuit, currents)
+        change = _rounded(exact - exact.round(), rms / step)
+        if moved is not None:
+            change = _rounded_anew(change, placement, linear / step, moved)
+        change = _Change(change.square * step**2, change.size * step, change.chance)
+    unit = 1 / (layer.unit * circuit.read_voltage)
+    value = placement.partial_sums(converted(circuit, currents)) * unit
+    on_lines = _Change(
+        placement.summed_pairs(change.square) * unit**2,
+        placement.summed_pairs(change.size) * unit,
+        placement.summed_pairs(change.chance).clamp(max=1),
+    )
+    return _Sums(value, _slope(value, layer.outlier), on_lines, (step or 0.0) * unit)
+
+
+def _rounded(place: Tensor, rms: Tensor) -> _Change:
+    """Change of levels, in steps, whose exact values lie at `place`, −0.5 to 0.5, of a step.
+
+    Errors far below a step move a level to the next one, or not at all. Above half a step the level
+    follows the error, and rounding adds a twelfth, as to any number that is spread so.
+    """
+    chance = torch.special.ndtr((place - 0.5) / rms) + torch.special.ndtr((-place - 0.5) / rms)
+    square = torch.where(rms > FOLLOWED, rms**2 + place**2 + 1 / 12, chance)
+    return _Change(square, torch.where(rms > FOLLOWED, square.sqrt(), chance), chance)
+
+
+def _rounded_anew(own: _Change, placement: Placement, steps: Tensor, moved: _Change) -> _Change:
+    """Levels, in steps, whose reads are moved by other inputs; `steps` [tile, row, column]."""
+    deal = placement.volts  # to the rows of tiles, whatever it is that goes there
+    spread = (deal(moved.square) @ steps.square()).sqrt()
+    size = torch.minimum(spread, deal(moved.size) @ steps.abs())
+    # So many tiles' rows as have an input can have moved.
+    chance = torch.minimum(deal(moved.chance).sum(-1, keepdim=True).clamp(max=1), size)
+    anew = torch.minimum(chance / 4, size)
+    return _Change(own.square + anew, own.size + anew, (own.chance + chance).clamp(max=1))
+
+
+def _slope(sums: Tensor, outlier: float) -> Tensor:
+    """Of `weighed`."""
+    if not outlier:
+        return torch.ones_like(sums)
+    fourth = (sums / outlier) ** 4
+    return (1 - 3 * fourth) / (1 + fourth) ** 2
+
+
+def _effect(placement: Placement, slope: Tensor, pairs: Tensor) -> Tensor:
+    """What a volt more at an input does to an output's sum, [group, image, row, output]."""
+    groups, images, _ = slope.shape
+    each = slope.view(groups, images, placement.copies, placement.outputs)
+    matrix = pairs.view(groups, -1, placement.copies, placement.outputs)
+    return torch.einsum("gsco,grco->gsro", each, matrix)
+
+
+def _output(
+    placement: Placement, sums: _Sums, effect: Tensor, moved: _Change | None, gain: float
+) -> _Change:
+    """Change of a hidden layer's outputs before the activation, [image, output]."""
+    square = placement.summed(sums.slope**2 * sums.change.square)
+    size = placement.summed(sums.slope.abs() * sums.change.size)
+    chance = placement.summed(sums.change.chance)
+    if moved is not None:
+        inputs = (placement.dealt(x)[..., None] for x in (moved.square, moved.size, moved.chance))
+        squares, sizes, chances = inputs
+        square = square + (effect**2 * squares).sum((0, 2))
+        size = size + (effect.abs() * sizes).sum((0, 2))
+        chance = chance + chances.sum((0, 2))
+    square = square * gain**2
+    return _Change(square, torch.minimum(size * gain, square.sqrt()), chance.clamp(max=1))
+
+
+def _alone(
+    placement: Placement,
+    sums: _Sums,
+    effect: Tensor,
+    moved: _Change | None,
+    jump: float,
+    distance: Tensor,
+) -> Tensor:
+    """Probability of a change that goes so far without another, [image, output].
+
+    Args:
+        placement: of the layer.
+        sums: a change of a line is a step.
+        effect: of its inputs.
+        moved: its inputs, if they may change.
+        jump: of an input that changes, V.
+        distance: how far, units of a sum.
+    """
+    far = distance.abs()
+    alone = placement.summed(sums.change.chance) * (far <= sums.step)
+    if moved is not None:
+        goes = effect.abs() * jump + sums.step >= far[:, None]
+        alone = alone + (placement.dealt(moved.chance)[..., None] * goes).sum((0, 2))
+    return alone
+
+
+def _crossed(circuit: Calibration, z: Tensor, change: _Change, alone: Tensor) -> _Change:
+    """Change of what drives the next layer, V, [image, output], where that is a sign.
+
+    Many changes are normal together. Of few, each by a whole step, one alone may do it.
+    """
+    many = torch.special.ndtr(-z.abs() / change.square.sqrt().clamp(min=1e-300))
+    chance, full = torch.minimum(alone + many, change.chance), 2 * circuit.read_voltage
+    return _Change(full**2 * chance, full * chance, chance)
+
+
+def _pushed(circuit: Calibration, z: Tensor, change: _Change) -> _Change:
+    """Change of what drives the next layer, V, [image, output], where that is a tanh."""
+    steps = (1 - torch.tanh(z) ** 2) * (circuit.read_voltage / circuit.dac.lsb)
+    size = steps * change.size
+    chance = torch.minimum(change.chance, size)
+    square = steps**2 * change.square + torch.minimum(change.chance / 4, size)
+    return _Change(square * circuit.dac.lsb**2, size * circuit.dac.lsb, chance)
+
+
+def _lead(
+    placement: Placement, sums: _Sums, effect: Tensor, moved: _Change | None, own: Tensor
+) -> Tensor:
+    """Variance of the lead of class `own` over each class, gain left out, [image, class]."""
+    variance = placement.summed(sums.slope**2 * sums.change.square)
+    total = variance + variance.gather(1, own[:, None])
+    if moved is not None:
+        of_own = effect.gather(3, own[None, :, None, None].expand(*effect.shape[:3], 1))
+        squares = placement.dealt(moved.square)[..., None]
+        total = total + ((of_own - effect) ** 2 * squares).sum((0, 2))
+    return total.scatter(1, own[:, None], 0.0)

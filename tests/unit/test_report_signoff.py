@@ -1,0 +1,384 @@
+import base64
+import csv
+import dataclasses
+import html
+import io
+import json
+import re
+import urllib.parse
+
+import numpy as np
+import pytest
+from unit.signoff_story import CONDITIONS, TITLE, make_story
+
+from mtjspice.report import signoff_maps as maps
+from mtjspice.report import signoff_numbers as numbers
+from mtjspice.report import signoff_plots as plots
+from mtjspice.report import signoff_words as words
+from mtjspice.report.signoff import GALLERY, WORST_DIES, write_signoff
+from mtjspice.spec.signoff import SignOffLimits
+
+STRICT = SignOffLimits(drop_mean=0.001, drop_die=0.04, accuracy_die=0.9)
+FILES = ["dies.csv", "flips.csv", "manifest.json", "report.html", "report.json"]
+EDGES = {
+    "no flips": {"noise": 0.0, "bound": 0.0},
+    "no images": {"shape": None},
+    "everything by audit": {"audit": 1.0},
+    "no safe image": {"bound": 100.0, "noise": 0.01},
+    "every image safe": {"bound": 0.0},
+    "one die": {"dies": 1},
+    "one die, one tile, two conditions": {"dies": 1, "layers": (0, 1), "conditions": 2},
+    "full": {"full": True, "dies": 1},
+    "networks": {"full": True, "one_network": False, "dies": 70, "images": 60, "shape": None},
+    "nothing simulated": {"audit": 0.0, "bound": 0.0},
+    "no limits": {"limits": SignOffLimits(drop_mean=None, drop_die=None, flips=None)},
+    "wide tiles": {"lines": 40},
+}
+
+
+@pytest.fixture(scope="module")
+def story():
+    limits = SignOffLimits(drop_mean=0.1, drop_die=0.2, flips=0.1)
+    return make_story(conditions=2, guarded=True, bound=0.3, limits=limits)
+
+
+@pytest.fixture(scope="module")
+def folder(story, tmp_path_factory):
+    out = tmp_path_factory.mktemp("signoff")
+    assert write_signoff(story, out) == out / "report.html"
+    return out
+
+
+@pytest.fixture(scope="module")
+def page(folder) -> str:
+    return (folder / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def data(folder):
+    return json.loads((folder / "report.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def failing():
+    return make_story(dies=12, limits=STRICT, netlists=False)
+
+
+@pytest.fixture(scope="module")
+def failing_page(failing, tmp_path_factory) -> str:
+    return written(failing, tmp_path_factory.mktemp("failing"))
+
+
+def written(story, out) -> str:
+    return write_signoff(story, out).read_text(encoding="utf-8")
+
+
+def without_pictures(page: str) -> str:
+    return re.sub(r'"data:[^"]+"', '""', page)
+
+
+def headline(page: str) -> str:
+    return html.unescape(re.search(r'<p class="why">(.*?)</p>', page, re.DOTALL)[1]).replace(
+        "\N{NO-BREAK SPACE}", " "
+    )
+
+
+def test_a_report_has_five_files(folder):
+    assert sorted(p.name for p in folder.iterdir()) == FILES
+
+
+def test_the_page_needs_only_what_is_beside_it(page, story):
+    text = without_pictures(page)
+    assert not re.search(r"https?://|file:|//[a-z]|@import|url\(|<script|<link|<iframe", text)
+    links = set(re.findall(r'(?:src|href)="([^"]*)"', text)) - {""}
+    netlists = {f.netlist for j in story.judged for f in j.flips if f.netlist}
+    beside = {urllib.parse.unquote(link) for link in links} - netlists
+    assert beside == {"manifest.json", "report.json", "dies.csv", "flips.csv"}
+
+
+def test_the_pictures_need_no_other_file_and_have_descriptions(page):
+    images = re.findall(r"<img[^>]*>", page)
+    assert all(re.search(r'alt="[^"]{8,}"', image) for image in images)
+    drawn = re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', page)
+    assert len(drawn) == 2 * 5 + 1
+    for encoded in drawn:
+        svg = base64.b64decode(encoded).decode()
+        assert svg.count("<svg") == 1
+        references = re.findall(r'href="([^"]*)"', svg) + re.findall(r"url\(([^)]*)\)", svg)
+        assert all(r.startswith(("#", "data:")) for r in references)
+
+
+def test_names_are_shown_as_they_are_written(page):
+    assert "<script" not in page
+    for text in (TITLE, "knows <no> bridges", "out/weights <1>", "class <flipped> that"):
+        assert text in html.unescape(page)
+        assert text.split("<")[1].split(">")[0] + "&gt;" in page
+
+
+def test_the_same_story_is_the_same_bytes_but_for_the_times(tmp_path):
+    texts = {}
+    for number, times in enumerate(({"SPICE": 1.5, "simulations run": 3.0}, {"SPICE": 77.7})):
+        out = tmp_path / str(number)
+        out.mkdir()
+        write_signoff(make_story(dies=3, images=100, times=times), out)
+        texts[number] = {name: (out / name).read_text() for name in FILES}
+    first, second = texts[0], texts[1]
+    for name in ("dies.csv", "flips.csv", "manifest.json"):
+        assert first[name] == second[name]
+    a, b = json.loads(first["report.json"]), json.loads(second["report.json"])
+    assert a.pop("times") != b.pop("times")
+    assert a == b
+    element = re.compile(r'<p [^>]*id="times">.*?</p>', re.DOTALL)
+    assert first["report.html"] != second["report.html"]
+    assert "SPICE 1.5 s, simulations run 3." in element.search(first["report.html"])[0]
+    stripped = [element.sub("", text["report.html"], count=1) for text in (first, second)]
+    assert stripped[0] == stripped[1]
+
+
+def test_the_json_is_strict_and_complete(folder, data, story):
+    text = (folder / "report.json").read_text()
+    assert "NaN" not in text
+    assert "Infinity" not in text
+    assert data["study"] == TITLE
+    assert data["verdict"] == "pass"
+    assert data["warnings"] == list(story.warnings)
+    assert [f["name"] for f in data["figures"]] == [f.name for f in story.figures]
+    assert data["versions"] == story.versions
+    assert data["times"] == story.times
+    assert [c["condition"] for c in data["conditions"]] == list(CONDITIONS[:2])
+
+
+def test_the_json_counts_what_the_story_holds(data, story):
+    for found, judged in zip(data["conditions"], story.judged, strict=True):
+        assert found["card"] == judged.card
+        plain = dataclasses.asdict(judged.statement)
+        assert found["statement"] == plain | {"notes": list(plain["notes"])}
+        counted = {
+            (kind, possible): sum(
+                f.kind == kind and f.possible == (possible == "possible") for f in judged.flips
+            )
+            for kind in ("class", "sign", "level")
+            for possible in ("possible", "impossible")
+        }
+        assert {(k, p): n for k, by in found["flips"].items() for p, n in by.items()} == counted
+        assert [f["image"] for f in found["class flips"]] == [
+            f.image for f in judged.flips if f.kind == "class"
+        ]
+        for line, die in zip(found["dies"], judged.dies, strict=True):
+            spice = float(np.mean(die.final == story.labels))
+            assert line["accuracy"]["spice"] == spice
+            assert line["accuracy"]["interval of spice"]["low"] < spice
+            assert line["accuracy"]["interval of spice"]["high"] > spice
+            assert line["accuracy"]["interval of spice"]["confidence"] == story.spec.confidence
+            assert line["simulated"] == die.simulated.sum() == line["unsafe"] + line["audited"]
+            assert line["flips"] == die.flipped.sum()
+            assert line["least safety"] == die.safety.min()
+            assert line["defects"] == die.defects
+
+
+def test_the_manifest_says_what_determined_the_report(folder, story):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["spec_key"] == story.spec.key()
+    assert manifest["simulations"] == list(story.keys)
+    assert manifest["weights"] == story.weights
+    assert "accuracy_bound" in manifest["spec"]
+
+
+def test_the_tables_have_a_line_for_each_flip_and_each_die(folder, story):
+    flips = list(csv.DictReader(io.StringIO((folder / "flips.csv").read_text())))
+    assert len(flips) == sum(len(judged.flips) for judged in story.judged)
+    assert {row["kind"] for row in flips} == {"class", "level"}
+    dies = list(csv.DictReader(io.StringIO((folder / "dies.csv").read_text())))
+    assert [(row["condition"], row["die"]) for row in dies] == [
+        (judged.condition, die.name) for judged in story.judged for die in judged.dies
+    ]
+    assert float(dies[0]["spice"]) == np.mean(story.judged[0].dies[0].final == story.labels)
+
+
+def test_a_story_that_passes_says_so_with_numbers(page, story):
+    assert '<span class="verdict pass">PASS</span>' in page
+    worst = min(
+        story.judged,
+        key=lambda j: (
+            np.mean([np.mean(d.final == story.labels) for d in j.dies]) - j.statement.accuracy
+        ),
+    )
+    mean = np.mean([np.mean(die.final == story.labels) for die in worst.dies])
+    said = headline(page)
+    assert f"under the worst of 2 conditions ({worst.condition})" in said
+    assert f"classifies {100 * mean:.2f} % of the images, mean over 6 dies" in said
+    least = mean - worst.statement.accuracy
+    assert f"(at least {100 * least:.2f} % at 99 % confidence)" in said
+    flips = sum(int(die.flipped.sum()) for judged in story.judged for die in judged.dies)
+    assert f"no die fails; {flips} of 4,800 classes differ" in said
+    # Bounds of several conditions do not add up at the same confidence.
+    assert "not simulated" not in said
+
+
+def test_one_condition_says_how_many_flips_may_be_left(failing, failing_page):
+    (line,) = numbers.condition_lines(failing)
+    assert f"at most {line.most_flips} more of the {line.skipped:,} not simulated" in headline(
+        failing_page
+    )
+
+
+def test_a_story_that_fails_names_what_breaks(failing, failing_page):
+    assert '<span class="verdict fail">FAIL</span>' in failing_page
+    (line,) = numbers.condition_lines(failing)
+    names = [die.die for die in line.failing]
+    assert names
+    verb = "fails" if len(names) == 1 else "fail"
+    assert f"{len(names)} of 12 dies {verb} ({', '.join(names)})" in headline(failing_page)
+    assert failing_page.count("BROKEN") == sum(f.holds is False for f in failing.figures)
+    assert "FAILS: drop and accuracy" in failing_page
+    first = re.search(r'<tr class="over"><td>([^<]*)</td>', failing_page)[1]
+    assert first in {figure.name for figure in failing.figures if figure.holds is False}
+
+
+def test_every_figure_is_on_the_page(page, story):
+    for figure in story.figures:
+        assert html.escape(figure.name) in page
+
+
+def test_the_worst_dies_are_listed_and_the_rest_is_in_the_table(tmp_path):
+    story = make_story(dies=15, images=100)
+    page = written(story, tmp_path)
+    assert f"The {WORST_DIES} with the least accuracy in SPICE; all 15 are in" in page
+    lines = numbers.die_lines(story, story.judged[0])
+    worst = min(lines, key=lambda line: line.spice)
+    table = page.split("limits of a die</th></tr>")[1].split("</table>")[0]
+    assert table.count("<tr") == WORST_DIES
+    assert table.split("</td>")[0].endswith(worst.die)
+
+
+def test_the_gallery_shows_the_most_important_flips_first(page, story):
+    flips = numbers.noticed(story)
+    assert len(flips) > GALLERY
+    assert f"{GALLERY} of {len(flips)}, all in" in page
+    gallery = page.split('<div class="gallery">')[1].split("<h2>")[0]
+    figures = re.findall(r"<figure>.*?</figure>", gallery, re.DOTALL)
+    assert len(figures) == GALLERY
+    assert all('src="data:image/png;base64,' in figure for figure in figures)
+    first = flips[0]
+    assert f"<b>{first.surrogate} → {first.ngspice}</b>" in figures[0]
+    assert f"{first.die}, image {first.image}" in figures[0]
+    assert f'href="{urllib.parse.quote(first.netlist)}"' in figures[0]
+    effects = [words.effect(story, flip) for flip in flips if flip.possible]
+    assert effects == sorted(effects, key=lambda effect: effect != "worse")
+
+
+def test_a_flip_that_the_bound_does_not_allow_comes_first(tmp_path):
+    story = make_story(dies=3)
+    (judged,) = story.judged
+    classes = [k for k, flip in enumerate(judged.flips) if flip.kind == "class"]
+    flips = list(judged.flips)
+    flips[classes[-1]] = dataclasses.replace(flips[classes[-1]], possible=False)
+    changed = dataclasses.replace(
+        story, judged=(dataclasses.replace(judged, flips=tuple(flips)),)
+    )  # fmt: skip
+    assert numbers.noticed(changed)[0] == flips[classes[-1]]
+    page = written(changed, tmp_path)
+    assert "1 of the flipped classes is not allowed" in page
+    assert "<strong>not allowed</strong>" in page
+
+
+def test_an_image_is_shown_with_its_pixels(story):
+    import matplotlib.image as mpimg  # noqa: PLC0415
+
+    shown = maps.thumbnail(story, 3)
+    encoded = base64.b64decode(shown.removeprefix("data:image/png;base64,"))
+    pixels = mpimg.imread(io.BytesIO(encoded))[..., 0]
+    np.testing.assert_allclose(pixels, story.inputs[3].reshape(story.shape), atol=0.01)
+    assert maps.thumbnail(make_story(dies=1, images=20, shape=None), 3) is None
+
+
+def test_lines_above_the_bound_of_the_card_are_counted(page, story):
+    lines = numbers.condition_lines(story)
+    worst = words.worst_of(lines)
+    above = sum(die.above_bound for die in worst.dies)
+    assert above > 1
+    assert f"{above} lines exceed the card’s bound" in page
+    assert "(above)" in page
+
+
+def test_the_places_of_the_largest_errors_are_the_largest(story):
+    dies = story.judged[0].dies
+    tiles = numbers.tiles_of(dies)
+    expected = np.sqrt(np.mean([die.error**2 for die in dies], axis=0))
+    np.testing.assert_allclose(tiles.error, expected)
+    np.testing.assert_allclose(
+        tiles.flips, np.mean([die.level_flips / die.reads for die in dies], axis=0)
+    )
+    assert [numbers.layer_of(story.layers, tile) for tile in range(5)] == [1, 1, 1, 2, 2]
+
+
+def test_the_interval_is_that_of_clopper_and_pearson():
+    from scipy.stats import binomtest  # noqa: PLC0415
+
+    right = np.array([0, 3, 50, 100])
+    low, high = numbers.interval(right, 100, 0.95)
+    for k, count in enumerate(right):
+        known = binomtest(int(count), 100).proportion_ci(0.95, method="exact")
+        assert low[k] == pytest.approx(known.low)
+        assert high[k] == pytest.approx(known.high)
+
+
+@pytest.mark.parametrize("changes", EDGES.values(), ids=EDGES)
+def test_unusual_stories_have_whole_pages(changes, tmp_path):
+    story = make_story(**({"dies": 3, "images": 150} | changes))
+    page = written(story, tmp_path)
+    text = re.sub(r"<[^>]*>", "", without_pictures(page))
+    assert not re.search(r"\bnan\b|\binf\b|\bNone\b|\b0 of 0\b| ,| \.(?:\s|$)", text)
+    assert not re.search(r"<h2>[^<]*:\s*</h2>|<p[^>]*>\s*</p>|<table[^>]*>\s*</table>", page)
+    json.loads((tmp_path / "report.json").read_text())
+
+
+def test_nothing_rests_on_a_bound_where_everything_was_simulated(tmp_path):
+    page = written(make_story(full=True, dies=1), tmp_path)
+    assert "(all simulated)" in headline(page)
+    assert "on die 0" in headline(page)
+    assert "were simulated, as was asked for" in page
+    assert "Clopper" in page  # of the accuracy, not of the flips
+    assert "that were not simulated" not in page
+
+
+def test_networks_are_not_called_dies(tmp_path):
+    story = make_story(**({"dies": 70, "images": 60} | EDGES["networks"]))
+    page = written(story, tmp_path)
+    assert "the networks classify" in headline(page)
+    assert "samples, mean over 70 networks" in headline(page)
+    assert "each level the networks are sorted" in page
+
+
+def test_large_runs_make_small_pages(tmp_path):
+    layers = (0, 20, 32)
+    story = make_story(
+        dies=36, images=10_000, shape=(28, 28), layers=layers, lines=25, audit=0.013, bound=0.02,
+        conditions=2,
+    )  # fmt: skip
+    write_signoff(story, tmp_path)
+    assert (tmp_path / "report.html").stat().st_size < 3e6
+    for svg in re.findall(r"svg\+xml;base64,([^\"]+)", (tmp_path / "report.html").read_text()):
+        assert base64.b64decode(svg).count(b"<use") < 2000
+
+
+def test_many_dies_are_drawn_as_curves():
+    story = make_story(dies=plots.MARKED + 1, images=60)
+    lines = numbers.die_lines(story, story.judged[0])
+    few = plots.accuracy_plot(lines[:-1], STRICT, "die")
+    many = plots.accuracy_plot(lines, STRICT, "die")
+    assert many.count("<use") < few.count("<use")
+    assert many.count('id="axes_') == 2
+
+
+def test_values_have_digits_that_tell_them_from_their_limits():
+    from mtjspice.data.figures import at_most  # noqa: PLC0415
+
+    figure = at_most("x", 0.0200004, 0.02, "share of images", "")
+    value, limit = words.value_and_limit(figure)
+    assert (value, limit) == (
+        "2.00004\N{NO-BREAK SPACE}% of images",
+        "≤\N{NO-BREAK SPACE}2\N{NO-BREAK SPACE}%",
+    )
+    assert words.value_and_limit(at_most("x", float("nan"), None, "", "")) == ("–", "")
+    assert words.value_and_limit(at_most("x", 3, 0, "", "")) == ("3", "≤ 0")

@@ -48,8 +48,17 @@ def in_parts(
     parser.add_argument("--only", nargs="+", choices=list(parts))
     given, rest = parser.parse_known_args()
     sys.argv[1:] = rest
-    wanted = given.only or (quick if given.quick else list(parts))
-    main(title, lambda: [figure for name in wanted for figure in parts[name](given.quick)])
+
+    def measure() -> list[Figure]:
+        found: list[Figure] = []
+        for name in given.only or (quick if given.quick else list(parts)):
+            some = parts[name](given.quick)
+            for f in some:  # at once: a later part may take long, or fail
+                print(f"{f.name}: {f.value} {f.unit} {f.limit} ({f.how})", file=sys.stderr)
+            found += some
+        return found
+
+    main(title, measure)
 
 
 def main(title: str, measure: Callable[[], Sequence[Figure] | Measured]) -> None:

@@ -215,7 +215,7 @@ def kill(quick: bool) -> list[Figure]:
         out, seen, kills = base / "killed", dict[str, int](), list[str]()
         process = _start(command, out)
         while len(kills) < KILLS and _simulating(process):
-            time.sleep(chance.uniform(0.5, 4.0))
+            time.sleep(chance.uniform(1.0, 6.0))
             seen |= {name: when for name, when in _written(out).items() if name not in seen}
             workers = _workers(process)
             if len(kills) % 2 and workers:
@@ -285,16 +285,21 @@ def _lost_worker(images: int) -> list[Figure]:
         base = Path(temporary)
         command = _command(base, dies(1), images)
         subprocess.run(_to(command, base / "calm"), check=False, capture_output=True)
-        with LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
-        ) as there:
+        with LocalCluster(n_workers=0, dashboard_address=None) as there:
+            worker = [
+                sys.executable, "-m", "distributed.cli.dask_worker", there.scheduler_address,
+                "--no-nanny", "--no-dashboard", "--nthreads", "1",
+            ]  # fmt: skip
+            workers = [subprocess.Popen(worker, stderr=subprocess.DEVNULL) for _ in range(2)]
             out = base / "lost"
             process = _start([*command, "--scheduler", there.scheduler_address], out)
             while len(_written(out)) < 8 and process.poll() is None:
                 time.sleep(0.2)
-            nanny = next(iter(there.workers.values()))
-            there.sync(nanny.kill, timeout=0)
+            workers[0].kill()
             code = process.wait()
+            for one in workers:
+                one.kill()
+                one.wait()
         differ = _differing(base / "calm", out)
     return [
         at_most("dask: files of the report that differ after losing one of two workers",

@@ -439,6 +439,8 @@ def _about(spec: Path) -> Iterator[None]:
     try:
         yield
     except InputError as error:
+        if error.source.startswith("--"):  # an option, not in any file
+            raise
         raise error.within(spec) from None
 
 

@@ -39,10 +39,13 @@ def open_pool(
         timeout_s: a call that takes longer is taken for hung, s.
 
     Raises:
-        InputError: as `Cluster`.
+        InputError: as `Cluster`, and if both are given.
     """
     if scheduler is None:
         return WorkerPool(jobs, timeout_s=timeout_s)
+    if jobs is not None:
+        allowed = "are workers on this machine; a cluster (--scheduler) has its own"
+        raise InputError(source="--jobs", value=jobs, allowed=allowed)
     return Cluster(scheduler, timeout_s=timeout_s)
 
 

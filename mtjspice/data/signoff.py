@@ -23,7 +23,7 @@ NOT, UNSAFE, AUDIT, ALL = 0, 1, 2, 3
 """Why an image was simulated on a die: it was not, it was unsafe, for the audit, all were."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Flip:
     """A decision that differs between surrogate and SPICE.
 
@@ -129,7 +129,7 @@ class Statement:
         simulated: of them.
         unsafe: of those, because they were not safe.
         audited: of those, drawn at random from the safe ones.
-        audit_flips: flips among the audited ones.
+        audit_flips: flips among those that were drawn in the last round.
         confidence: of the bound.
         flip_rate: upper bound of the share of flips among those not simulated.
         accuracy: by how much they can change the mean accuracy at most.

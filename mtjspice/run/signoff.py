@@ -1,6 +1,5 @@
 """The whole way of a sign-off: conditions, surrogate, ngspice, verdict. `mtjspice signoff`."""
 
-import functools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -133,7 +132,7 @@ def run_signoff(
                 simulator,
                 full=full,
                 number=number,
-                told=functools.partial(tell, label),
+                told=_named(tell, label if len(circuits) > 1 else ""),
             )
             times |= {
                 f"{label}: wall": time.perf_counter() - begun,
@@ -142,6 +141,7 @@ def run_signoff(
             }
             flips = _flips(subject, spec, of_condition, label, read, out)
             judged.append(Judged(label, of_condition.name, read.dies, read.statement, flips))
+        _forget_others(out, judged)
         times |= {
             "workers": float(simulator.jobs),
             "simulations run": float(simulator.ran),
@@ -164,6 +164,11 @@ def check_subject(specimens: Sequence[Specimen], card: Card) -> None:
             check_specimen(one, card)
         except InputError as error:
             raise error.within(one.name) from None
+
+
+def _named(tell: Progress, label: str) -> Progress:
+    """Progress under a condition."""
+    return tell if not label else lambda what, done, total: tell(f"{what}, {label}", done, total)
 
 
 def _story(
@@ -272,6 +277,14 @@ def _flips(
     return tuple(
         replace(flip, netlist=named.get(i, "")) for i, (_, _, flip) in enumerate(flips)
     )  # fmt: skip
+
+
+def _forget_others(out: Path, judged: Sequence[Judged]) -> None:
+    """Remove netlists of flips that only an earlier run into the same folder had."""
+    named = {flip.netlist for one in judged for flip in one.flips}
+    for netlist in (out / "netlists").glob("*.cir"):
+        if f"netlists/{netlist.name}" not in named:
+            netlist.unlink()
 
 
 def _flip(one: Specimen, label: str, found: FoundFlip, *, possible: bool) -> Flip:

@@ -1,5 +1,6 @@
 """What is signed off, from folders: trained weights, dies, images."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from mtjspice.run.signoff import Images, Subject, check_subject
 from mtjspice.signoff.dies import Specimen
 from mtjspice.spec.die import Die
 from mtjspice.surrogate.card import load_card
+from mtjspice.train.hardware import check_design
 from mtjspice.train.orders import read_digits
 
 
@@ -48,10 +50,8 @@ def subject_of(
         raise InputError(source=dies, key="dies", value=len(found), allowed=allowed)
     groups = [found[k : k + span] for k in range(0, len(found), span)]
     specimens = on_dies_of(network, groups)
-    try:
-        check_subject(specimens, card)
-    except InputError as error:
-        raise error.within(dies) from None
+    _within(weights, lambda: check_design(network, card, groups[0]))
+    _within(dies, lambda: check_subject(specimens, card))
     samples, warnings = _samples(network, weights, mnist, digits=digits)
     images = images_of(samples, first)
     return (
@@ -63,6 +63,14 @@ def subject_of(
         ),
         warnings,
     )
+
+
+def _within(folder: Path, check: Callable[[], None]) -> None:
+    """Have what a check says name the folder that it is about."""
+    try:
+        check()
+    except InputError as error:
+        raise error.within(folder) from None
 
 
 def on_dies_of(network: ProgrammedNetwork, groups: list[tuple[Die, ...]]) -> tuple[Specimen, ...]:
@@ -102,18 +110,23 @@ def _samples(
     Raises:
         InputError: if what was asked for is something else.
     """
-    small = read_small_digits()
-    if digits or (mnist is None and network.data == small.source):
-        samples, warnings = small, list[str]()
-    else:
+    samples, warnings = read_small_digits(), list[str]()
+    # For weights that are for something else nothing is downloaded.
+    if not digits and (mnist is not None or network.data.startswith("MNIST")):
         folder, warnings = find_mnist(mnist, weights.parent / "mnist")
         samples = read_digits(folder)
-    if samples.source != network.data:
-        raise InputError(
-            source=weights / "weights.json",
-            key="data",
-            value=network.data,
-            allowed=f"these weights are not for {samples.source}; give their images "
-            "(--mnist DIR or --digits)",
-        )
+    found = {
+        "data": (network.data, samples.source),
+        "classes": (network.classes, samples.classes),
+        "features": (max(network.features) < samples.inputs.shape[1], True),
+    }
+    for key, (theirs, ours) in found.items():
+        if theirs != ours:
+            raise InputError(
+                source=weights / "weights.json",
+                key=key,
+                value=getattr(network, key),
+                allowed=f"these weights are not for {samples.source}; give their images "
+                "(--mnist DIR or --digits)",
+            )
     return samples, warnings

@@ -67,7 +67,7 @@ def check_specimen(one: Specimen, card: Card) -> None:
         read_errors(card, one.places(k))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FoundFlip:
     """A decision that differs, with what drives the tile that shows it.
 

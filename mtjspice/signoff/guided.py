@@ -5,9 +5,10 @@ images that are not safe, and a random sample of the others. A flip that the bou
 widens the bound: the set is made anew, and a new sample is drawn from what is left.
 """
 
+import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,18 +20,22 @@ from mtjspice.collect.simulator import Progress, Simulator
 from mtjspice.data.signoff import ALL, AUDIT, NOT, UNSAFE, DieRead, Statement
 from mtjspice.signoff.dies import FoundFlip, OnOneDie, Specimen
 from mtjspice.signoff.margins import Foreseen
-from mtjspice.signoff.statement import audit_size, draw, most_flips
+from mtjspice.signoff.statement import audit_size, draw, most_flips, of_round
 from mtjspice.spec.signoff import SignOff
 from mtjspice.surrogate.model import Surrogate
 from mtjspice.train.hardware import in_software
 from mtjspice.train.threads import one_thread
 
 Ints = npt.NDArray[np.int64]
-Told = Callable[[int, int], None]
-"""Called with (input vectors of tiles that are done, those that are to be done)."""
+Told = Callable[[str, int, int], None]
+"""Called with (what is being done, how much of it is done, how much there is): dies by the
+surrogate, input vectors of tiles by ngspice."""
 WIDER = 1.1
 """A bound that was broken is widened to so many times what broke it."""
 MOST_ROUNDS = 5
+MOST_AT_ONCE = 10.0
+"""A class that flips without any doubt in it says that the errors are too small, not by how much:
+they are widened so many times at most for it, in one round."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,7 @@ class _Guided:
     ):
         self.dies, self.inputs, self.spec = dies, inputs, spec
         self.simulator, self.full, self.number = simulator, full, number
-        self.counter = _Counter(told)
+        self.told, self.counter = told, _Counter(told)
         self.scale = 1.0
         self.notes: list[str] = []
         self.why = np.full((len(dies), len(inputs)), NOT, dtype=np.int64)
@@ -132,10 +137,12 @@ class _Guided:
 
     def _foresee(self) -> None:
         """Margins of all images on all dies."""
-        with ThreadPoolExecutor(self.simulator.jobs) as pool:
-            self.seen = list(
-                pool.map(lambda one: one.foresee(self.inputs, self.scale), self.dies)
-            )  # fmt: skip
+        tell = self.told or (lambda what, done, total: None)
+        with ThreadPoolExecutor(min(self.simulator.jobs, os.cpu_count() or 1)) as pool:
+            self.seen = []
+            for seen in pool.map(lambda one: one.foresee(self.inputs, self.scale), self.dies):
+                self.seen.append(seen)
+                tell("surrogate", len(self.seen), len(self.dies))
 
     def _choose(self, rounds: int) -> tuple[int, Ints]:
         """Mark what is to be simulated; (safe images that are left, those drawn of them)."""
@@ -143,10 +150,10 @@ class _Guided:
             self.why[:] = ALL
             return 0, np.zeros(0, dtype=np.int64)
         safety = np.stack([seen.safety(self.spec.guard).numpy() for seen in self.seen])
-        self.why[(safety <= 1) & (self.why == NOT)] = UNSAFE
+        self.why[~(safety > 1) & (self.why == NOT)] = UNSAFE  # also what is not a number
         left = np.flatnonzero(self.why.ravel() == NOT)
         allowed = int(self.spec.accuracy_bound * self.why.size + 1e-9)
-        size = audit_size(left.size, allowed, self.spec.confidence)
+        size = audit_size(left.size, allowed, of_round(self.spec.confidence, rounds, MOST_ROUNDS))
         sample = draw(left, size, self.spec.seed, self.number, rounds)
         self.why.ravel()[sample] = AUDIT
         return left.size, sample
@@ -166,7 +173,7 @@ class _Guided:
         with ThreadPoolExecutor(1 + -(-2 * self.simulator.jobs // least)) as pool:
             futures = [pool.submit(self._read_die, n, some) for n, some in enumerate(todo) if some]
             try:
-                for future in futures:
+                for future in as_completed(futures):
                     future.result()
             except BaseException:
                 # Dies that wait are not begun; those that are being read end as their calls do.
@@ -182,16 +189,15 @@ class _Guided:
             self.dies[n].read(self.inputs, some, classes, self.simulator, told)
 
     def _ratio(self, n: int, flip: FoundFlip) -> float:
-        """What a flip takes over what the bound allows."""
+        """What a flip takes at least, over what the bound allows; of a class, all of its lead."""
         differing = flip.differing
         if differing.kind != "class":
             return differing.ratio / self.scale
-        seen, theirs = self.seen[n], self.dies[n].log.outputs[flip.image]
-        one, other = differing.surrogate, differing.ngspice
-        ours = seen.outputs[flip.image].numpy()
-        change = (ours[one] - ours[other]) - (theirs[one] - theirs[other])
+        seen, other = self.seen[n], differing.ngspice
+        ours = seen.outputs[flip.image]
+        lead = float(ours[differing.surrogate] - ours[other])
         bound = self.spec.guard * float(seen.deviation[flip.image, other])
-        return float(change) / max(bound, 1e-300)
+        return lead / max(bound, 1e-300)
 
     def _broken(self) -> tuple[float, str]:
         """(factor by which the card's errors are too small, what shows it); 1 if none does."""
@@ -200,13 +206,14 @@ class _Guided:
             for flip in one.log.found:
                 ratio, differing = self._ratio(n, flip), flip.differing
                 # The variance of a lead goes with the errors of the reads, a read with itself.
-                factor = ratio**2 if differing.kind == "class" else ratio
+                is_class = differing.kind == "class"
+                factor = min(ratio, MOST_AT_ONCE**0.5) ** 2 if is_class else ratio
                 if factor > worst:
                     worst = factor
                     what = f"a {differing.kind} of layer {differing.layer + 1}"
                     words = (
                         f"on {one.specimen.name}, image {flip.image}, {what} differs that the "
-                        f"bound calls impossible, by {ratio:.2f} times the bound"
+                        f"bound calls impossible, by {ratio:.3g} times the bound"
                     )
         return worst, words
 
@@ -220,7 +227,8 @@ class _Guided:
             )
         left = 0
         if images > simulated:
-            most = most_flips(population, len(sample), flips, self.spec.confidence)
+            confidence = of_round(self.spec.confidence, rounds, MOST_ROUNDS)
+            most = most_flips(population, len(sample), flips, confidence)
             left = most - flips
         return Statement(
             images=images,
@@ -311,4 +319,4 @@ class _Counter:
             self._done += done
             self._total += total
             if self._told:
-                self._told(self._done, self._total)
+                self._told("ngspice", self._done, self._total)

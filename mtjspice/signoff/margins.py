@@ -7,8 +7,8 @@ square and at most, on tiles that it never saw. What happens to that error on it
    chance is worked out for every read from its distance to both edges, for normal errors.
 2. *Sums.* Pairs, groups and copies add up, each with the slope at which its sum counts.
 3. *Activation and DAC.* A changed sum moves what drives the next layer by whole steps.
-4. *Next layer.* Moved inputs move its currents, and each read that is moved is rounded anew: by a
-   mean square of at most a quarter of a step squared, less where it hardly moves at all.
+4. *Next layer.* Moved inputs move its currents, and each read that is moved is rounded anew: a
+   twelfth of a step squared before and after, less where it hardly moves at all.
 5. *Class.* The lead of the class over each other class has the variance of all of that; what two
    outputs have in common from moved inputs cancels.
 
@@ -283,8 +283,8 @@ def _rounded_anew(own: _Change, placement: Placement, steps: Tensor, moved: _Cha
     spread = (deal(moved.square) @ steps.square()).sqrt()
     size = torch.minimum(spread, deal(moved.size) @ steps.abs())
     # So many tiles' rows as have an input can have moved.
-    chance = torch.minimum(deal(moved.chance).sum(-1, keepdim=True).clamp(max=1), size)
-    anew = torch.minimum(chance / 4, size)
+    shifted = deal(moved.chance).sum(-1, keepdim=True).clamp(max=1)
+    chance, anew = torch.minimum(shifted, size), torch.minimum(shifted / 6, size)
     return _Change(own.square + anew, own.size + anew, (own.chance + chance).clamp(max=1))
 
 

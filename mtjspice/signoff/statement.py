@@ -10,6 +10,8 @@ import numpy.typing as npt
 from scipy import stats
 
 Ints = npt.NDArray[np.int64]
+FIRST = 0.9
+"""Share of the doubt that is allowed which the first of several rounds may use."""
 
 
 def most_flips(population: int, sample: int, found: int, confidence: float) -> int:
@@ -49,6 +51,22 @@ def audit_size(population: int, allowed: int, confidence: float) -> int:
         else:
             low = middle + 1
     return low
+
+
+def of_round(confidence: float, number: int, most: int) -> float:
+    """Confidence of the bound of one round, where there may be `most`, and the last of them counts.
+
+    A new round is begun where an audit finds a flip, so that the last is always one that found
+    none. Each has its own part of the doubt, and whichever is the last, its bound holds at
+    `confidence` (Bonferroni).
+
+    Args:
+        confidence: of all together.
+        number: of the round, from 1.
+        most: rounds, two at least.
+    """
+    share = FIRST if number == 1 else (1 - FIRST) / (most - 1)
+    return 1 - (1 - confidence) * share
 
 
 def draw(population: Ints, sample: int, *seed: int) -> Ints:

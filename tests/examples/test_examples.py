@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from mtjspice import cli
+from mtjspice.spec import SignOff, read_spec
 
 pytestmark = pytest.mark.ngspice
 
@@ -149,6 +150,23 @@ def test_the_tutorial_of_a_passive_array_that_cannot_be_written(capsys, reposito
 def test_the_tutorial_of_a_large_gated_array(capsys, repository):
     runpy.run_path(str(repository / "examples" / "gated64" / "how_large.py"))
     assert "rows narrow, one end, 64 x 64: " in capsys.readouterr().out
+
+
+def test_the_tutorial_of_a_sign_off(monkeypatch, capsys, repository, tmp_path):
+    script = repository / "examples" / "die20k" / "sign_off_weights.py"
+    monkeypatch.setattr(sys, "argv", [str(script), str(tmp_path)])
+    runpy.run_path(str(script), run_name="__main__")
+    printed = capsys.readouterr().out
+    assert "verdict: PASS" in printed
+    assert report(tmp_path / "signoff")["verdict"] == "pass"
+    simulated, images = map(int, re.findall(r"^(\d+) of (\d+) images", printed, re.MULTILINE)[0])
+    assert 0 < simulated < images == 200
+
+
+def test_the_spec_of_a_sign_off_is_that_of_the_defaults_with_two_changes(repository):
+    spec = read_spec(repository / "examples" / "die20k" / "signoff.toml", SignOff)
+    limits = spec.limits.replace(accuracy_die=None)
+    assert spec.replace(name="sign-off", limits=limits) == SignOff()
 
 
 @pytest.mark.parametrize("name", ["slurm", "lsf"])

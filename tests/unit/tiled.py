@@ -63,12 +63,15 @@ def ternary(*shape: int, seed: int = 1) -> torch.Tensor:
     return torch.randint(-1, 2, shape, generator=chance).double()
 
 
-def written(of: TrainingStudy, features: int = 8, classes: int = 3, seed: int = 1):
-    """A network of random weights as if it had been trained for the shipped die."""
+def written(
+    of: TrainingStudy, features: int = 8, classes: int = 3, seed: int = 1, on: Card | None = None
+) -> ProgrammedNetwork:
+    """A network of random weights as if it had been trained for a card, that of the shipped die."""
+    on = on or card()
     chance = np.random.default_rng(seed)
     widths = (features, *of.network.hidden, classes)
     tiles = of.hardware.tiles * of.hardware.dies
-    placements = place_layers(widths, card().circuit, tiles, of.network.groups, of.network.copies)
+    placements = place_layers(widths, on.circuit, tiles, of.network.groups, of.network.copies)
     layers = []
     for k, placement in enumerate(placements):
         weights = ternary(*placement.shape, seed=seed + k) * placement.real
@@ -91,7 +94,7 @@ def written(of: TrainingStudy, features: int = 8, classes: int = 3, seed: int = 
         features=tuple(range(features)),
         classes=tuple("abcdefghij"[:classes]),
         data="none",
-        card=card().key(),
+        card=on.key(),
         key="of a test",
         loss=(1.5, 1.25),
         layers=tuple(layers),

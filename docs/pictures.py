@@ -1,9 +1,9 @@
 """Make the pictures of the README and of docs/*.md from runs that lie in ``out/``.
 
-    python docs/pictures.py [--mnist DIR] [--layouts]
+    python docs/pictures.py [--mnist DIR] [--layouts | --signoff]
 
 What is not there yet is run: seconds for the Wine example, some minutes for the layouts, a quarter
-of an hour for borders2024, which is left out without MNIST.
+of an hour for borders2024 and half an hour for its sign-off, which are left out without MNIST.
 """
 
 import argparse
@@ -14,8 +14,10 @@ from mtjspice.report import borders_plots
 from mtjspice.report.borders import UNAWARE
 from mtjspice.report.layout_front import front
 from mtjspice.report.plots import accuracy_plot, delivered_plot
+from mtjspice.report.signoff_plots import margins_plot
 from mtjspice.reproduce.borders import shipped_spec
 from mtjspice.reproduce.borders_runs import explore
+from mtjspice.reproduce.subjects import sign_borders
 from mtjspice.run.study import run_study
 from mtjspice.spec import Layout, Study, read_spec
 
@@ -43,6 +45,12 @@ def borders(mnist: Path) -> dict[str, str]:
     }
 
 
+def signoff(mnist: Path) -> dict[str, str]:
+    """The sign-off of borders2024 on its 36 dies."""
+    dies = sign_borders(OUT / "borders2024", mnist=mnist).judged[0].dies
+    return {"signoff_margins": margins_plot(dies, "image")}
+
+
 def layouts() -> dict[str, str]:
     """The front page of both worked examples of docs/layout.md, from quick runs."""
     pictures = {}
@@ -58,7 +66,13 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mnist", type=Path, help="folder of MNIST")
     parser.add_argument("--layouts", action="store_true", help="the layouts, and nothing else")
+    parser.add_argument("--signoff", action="store_true", help="the sign-off, and nothing else")
     given = parser.parse_args()
-    made = layouts() if given.layouts else wine() | (borders(given.mnist) if given.mnist else {})
+    if given.layouts:
+        made = layouts()
+    elif given.signoff:
+        made = signoff(given.mnist)
+    else:
+        made = wine() | (borders(given.mnist) | signoff(given.mnist) if given.mnist else {})
     for name, svg in made.items():
         (HERE / f"{name}.svg").write_text(svg, encoding="utf-8")

@@ -7,24 +7,13 @@ missing or failed.
 import functools
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
 
 from mtjspice import tables
 from mtjspice.device.trial import tile_experiment
@@ -97,7 +86,7 @@ def run(
             )
         study = study.replace(network=changed(study.network, "--only", only=tuple(only)))
     folder = out or Path("out") / spec.resolve().parent.name
-    with _about(spec), _progress() as tell:
+    with _about(spec), tables.progress() as tell:
         outcome = run_study(study, folder, solutions=solutions, jobs=jobs, progress=tell)
     if as_json:
         tables.print_json(json.loads((folder / "report.json").read_text()))
@@ -139,7 +128,7 @@ def simulate(
 
     described = read_spec(spec, Experiment, DieDesign)
     store = None if out is None else out / "simulations"
-    with _about(spec), Simulator(jobs=jobs, store=store) as simulator, _progress() as tell:
+    with _about(spec), Simulator(jobs=jobs, store=store) as simulator, tables.progress() as tell:
         count = functools.partial(tell, "ngspice")
         if isinstance(described, DieDesign):
             result = simulate_die(described, simulator, count)
@@ -181,11 +170,11 @@ def layout(
     first = described[specs[0]]
     folder = out or Path("out") / (first.name if len(described) == 1 else "comparison")
     if len(described) == 1:
-        with _about(specs[0]), _progress() as tell:
+        with _about(specs[0]), tables.progress() as tell:
             stories = [run_layout(first, folder, quick=quick, jobs=jobs, progress=tell)]
         page, content = folder / "report.html", folder / "report.json"
     else:
-        with _progress() as tell:
+        with tables.progress() as tell:
             stories = run_comparison(described, folder, quick=quick, jobs=jobs, progress=tell)
         page, content = folder / "comparison.html", folder / "comparison.json"
     if as_json:
@@ -210,7 +199,7 @@ def calibrate(
     if seed is not None:
         calibration = changed(calibration, "--seed", seed=seed)
     folder = out or Path("out") / calibration.name
-    with _about(spec), _progress() as tell:
+    with _about(spec), tables.progress() as tell:
         outcome = run_calibration(calibration, folder, jobs=jobs, progress=tell)
     if as_json:
         tables.print_json(json.loads((folder / "report.json").read_text()))
@@ -244,7 +233,7 @@ def train(
     if method is not None:
         study = study.replace(training=changed(study.training, "--method", method=method))
     folder = out or Path("out") / "weights"
-    with _about(spec), _progress() as tell:
+    with _about(spec), tables.progress() as tell:
         outcome = run_training(
             study, folder, dies=dies, start=start, mnist=mnist, digits=digits,
             progress=functools.partial(tell, "training"),
@@ -284,7 +273,7 @@ def signoff(
         asked = changed(asked, "--seed", seed=seed)
     subject, notes = subject_of(weights, dies, mnist=mnist, digits=digits, first=images)
     folder = out or Path("out") / "signoff"
-    with nullcontext() if spec is None else _about(spec), _progress() as tell:
+    with nullcontext() if spec is None else _about(spec), tables.progress() as tell:
         story = run_signoff(
             subject, asked, folder, full=full, strict=strict, jobs=jobs, scheduler=scheduler,
             progress=tell, notes=notes,
@@ -310,12 +299,16 @@ def goodwill2022(
 
     folder = out or Path("out") / "goodwill2022"
     if sign:
-        _sign_goodwill(
-            folder, quick=quick, solutions=solutions, seed=seed, jobs=jobs,
-            scheduler=scheduler, as_json=as_json,
-        )  # fmt: skip
+        from mtjspice.reproduce.subjects import sign_goodwill  # noqa: PLC0415, imports torch
+
+        with tables.progress() as tell:
+            signed = sign_goodwill(
+                folder, quick=quick, solutions=solutions, seed=seed, jobs=jobs,
+                scheduler=scheduler, progress=tell,
+            )  # fmt: skip
+        _signed_off(signed, folder / "signoff", as_json=as_json)
     _needs_signoff(scheduler)
-    with _about(Path(goodwill.SPEC)), _progress() as tell:
+    with _about(Path(goodwill.SPEC)), tables.progress() as tell:
         story = goodwill.reproduce_goodwill(
             goodwill.shipped_spec(), folder, quick=quick, solutions=solutions, seed=seed,
             jobs=jobs, progress=tell,
@@ -344,12 +337,16 @@ def borders2024(
 
     folder = out or Path("out") / "borders2024"
     if sign:
-        _sign_borders(
-            folder, quick=quick, mnist=mnist, digits=digits, seed=seed, jobs=jobs,
-            scheduler=scheduler, as_json=as_json,
-        )  # fmt: skip
+        from mtjspice.reproduce.subjects import sign_borders  # noqa: PLC0415, imports torch
+
+        with tables.progress() as tell:
+            signed = sign_borders(
+                folder, quick=quick, mnist=mnist, digits=digits, seed=seed, jobs=jobs,
+                scheduler=scheduler, progress=tell,
+            )  # fmt: skip
+        _signed_off(signed, folder / "signoff", as_json=as_json)
     _needs_signoff(scheduler)
-    with _about(Path(borders.SPEC)), _progress() as tell:
+    with _about(Path(borders.SPEC)), tables.progress() as tell:
         story = borders.reproduce_borders(
             folder, quick=quick, mnist=mnist, digits=digits, seed=seed, jobs=jobs, progress=tell
         )
@@ -371,38 +368,6 @@ def doctor(as_json: AsJson = False) -> None:
     else:
         tables.print_findings(findings)
     raise typer.Exit(0 if all(finding.usable for finding in findings) else 3)
-
-
-def _sign_goodwill(
-    folder: Path, *, jobs: int | None, scheduler: str | None, as_json: bool, **options: Any
-) -> NoReturn:
-    """Every network with every sample."""
-    from mtjspice.reproduce.subjects import goodwill_subject, shipped_signoff  # noqa: PLC0415
-    from mtjspice.run.signoff import run_signoff  # noqa: PLC0415
-
-    with _progress() as tell:
-        subject = goodwill_subject(folder, **options, progress=tell)
-        story = run_signoff(
-            subject, shipped_signoff("goodwill2022"), folder / "signoff", full=True,
-            jobs=jobs, scheduler=scheduler, progress=tell,
-        )  # fmt: skip
-    _signed_off(story, folder / "signoff", as_json=as_json)
-
-
-def _sign_borders(
-    folder: Path, *, jobs: int | None, scheduler: str | None, as_json: bool, **options: Any
-) -> NoReturn:
-    """One set of weights on every die, where margins ask for it."""
-    from mtjspice.reproduce.subjects import borders_subject, shipped_signoff  # noqa: PLC0415
-    from mtjspice.run.signoff import run_signoff  # noqa: PLC0415
-
-    with _progress() as tell:
-        subject, notes = borders_subject(folder, **options, progress=tell)
-        story = run_signoff(
-            subject, shipped_signoff("borders2024"), folder / "signoff",
-            jobs=jobs, scheduler=scheduler, progress=tell, notes=notes,
-        )  # fmt: skip
-    _signed_off(story, folder / "signoff", as_json=as_json)
 
 
 def _needs_signoff(scheduler: str | None) -> None:
@@ -442,35 +407,6 @@ def _about(spec: Path) -> Iterator[None]:
         if error.source.startswith("--"):  # an option, not in any file
             raise
         raise error.within(spec) from None
-
-
-class _Rate(ProgressColumn):
-    """Steps a second, of late."""
-
-    def render(self, task: Task) -> Text:
-        """Nothing where it is not known yet."""
-        return Text("" if task.speed is None else f"{task.speed:.3g}/s")
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Bars on stderr, one for each kind of step."""
-    columns = (
-        TextColumn("{task.description:>10}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeRemainingColumn(),
-    )
-    bars: dict[str, TaskID] = {}
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-
-        def tell(what: str, done: int, total: int) -> None:
-            if what not in bars:
-                bars[what] = progress.add_task(what, total=total)
-            progress.update(bars[what], completed=done, total=total)
-
-        yield tell
 
 
 if __name__ == "__main__":

@@ -1,14 +1,26 @@
-"""What the commands print on the terminal."""
+"""What the commands print on the terminal, and the progress that they show there."""
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
+from rich.text import Text
 
 from mtjspice.data.layout import LayoutStory
 from mtjspice.data.signoff import SignOffStory
@@ -202,3 +214,32 @@ def print_findings(findings: Sequence[Any]) -> None:
     for finding in findings:
         table.add_row(finding.part, finding.found, finding.advice or "nothing")
     Console().print(table)
+
+
+class _Rate(ProgressColumn):
+    """Steps a second, of late."""
+
+    def render(self, task: Task) -> Text:
+        """Nothing where it is not known yet."""
+        return Text("" if task.speed is None else f"{task.speed:.3g}/s")
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Bars on stderr, one for each kind of step."""
+    columns = (
+        TextColumn("{task.description:>10}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+    )
+    bars: dict[str, TaskID] = {}
+    with Progress(*columns, console=Console(stderr=True)) as shown:
+
+        def tell(what: str, done: int, total: int) -> None:
+            if what not in bars:
+                bars[what] = shown.add_task(what, total=total)
+            shown.update(bars[what], completed=done, total=total)
+
+        yield tell

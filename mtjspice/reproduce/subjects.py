@@ -5,18 +5,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mtjspice.data.files import make_folder
 from mtjspice.data.mnist import find_mnist
 from mtjspice.data.network import Network
+from mtjspice.data.signoff import SignOffStory
 from mtjspice.data.weights import ProgrammedLayer, ProgrammedNetwork
 from mtjspice.reproduce.borders import shipped_spec as borders_spec
 from mtjspice.reproduce.borders_runs import drawn, study_of
 from mtjspice.reproduce.goodwill import chosen_study
 from mtjspice.reproduce.goodwill import shipped_spec as goodwill_spec
-from mtjspice.run.signoff import Images, Subject
+from mtjspice.run.signoff import Images, Subject, run_signoff
 from mtjspice.run.study import read_study, trained
 from mtjspice.run.subjects import images_of, on_dies_of
 from mtjspice.signoff.dies import Specimen
@@ -39,6 +41,49 @@ def shipped_signoff(name: str) -> SignOff:
     file = f"{name}_signoff.toml"
     text = files(__package__).joinpath(file).read_text(encoding="utf-8")
     return parse_spec(text, SignOff, source=file)
+
+
+def sign_borders(
+    out: Path,
+    *,
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> SignOffStory:
+    """Sign off the weights of `borders_subject` on every die, where margins ask for it.
+
+    Args:
+        out: folder of the weights; the report goes into its folder ``signoff``.
+        jobs: as `run_signoff`.
+        scheduler: the same.
+        progress: told of each step.
+        options: of `borders_subject`.
+    """
+    subject, notes = borders_subject(out, progress=progress, **options)
+    return run_signoff(
+        subject, shipped_signoff("borders2024"), out / "signoff",
+        jobs=jobs, scheduler=scheduler, progress=progress, notes=notes,
+    )  # fmt: skip
+
+
+def sign_goodwill(
+    out: Path,
+    *,
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> SignOffStory:
+    """Sign off the networks of `goodwill_subject`, every one with every sample.
+
+    Arguments are those of `sign_borders`, with the options of `goodwill_subject`.
+    """
+    subject = goodwill_subject(out, progress=progress, **options)
+    return run_signoff(
+        subject, shipped_signoff("goodwill2022"), out / "signoff", full=True,
+        jobs=jobs, scheduler=scheduler, progress=progress,
+    )  # fmt: skip
 
 
 def borders_subject(

@@ -111,18 +111,16 @@ def run_signoff(
     check_subject(subject.specimens, card)
     circuits = _conditions(spec, card.circuit)
     warned = [*notes, *_doubts(card, str(probe()), strict=strict)]
+    judged, times = [], dict[str, float]()
     with open_pool(jobs, scheduler) as pool:
         simulator = Simulator(store=make_folder(out / "simulations"), pool=pool)
-        judged, times = [], dict[str, float]()
         for number, circuit in enumerate(circuits):
-            label = _label(circuit)
             of_condition = card
             if circuit != card.circuit:
-                made = run_calibration(
-                    circuit, out / "cards" / circuit.name, pool=pool, progress=tell
-                )
-                of_condition = made.card
+                folder = out / "cards" / circuit.name
+                of_condition = run_calibration(circuit, folder, pool=pool, progress=tell).card
                 warned += _doubts(of_condition, str(simulator.info), strict=strict)
+            named = _named(tell, _label(circuit) if len(circuits) > 1 else "")
             begun = time.perf_counter()
             read = read_guided(
                 [_recarded(one, of_condition) for one in subject.specimens],
@@ -132,15 +130,10 @@ def run_signoff(
                 simulator,
                 full=full,
                 number=number,
-                told=_named(tell, label if len(circuits) > 1 else ""),
+                told=named,
             )
-            times |= {
-                f"{label}: wall": time.perf_counter() - begun,
-                f"{label}: ngspice, summed over workers and runs": read.seconds,
-                f"{label}: tile vectors": float(read.vectors),
-            }
-            flips = _flips(subject, spec, of_condition, label, read, out)
-            judged.append(Judged(label, of_condition.name, read.dies, read.statement, flips))
+            times |= _times(_label(circuit), read, time.perf_counter() - begun)
+            judged.append(_judged(subject, spec, of_condition, read, out))
         _forget_others(out, judged)
         times |= {
             "workers": float(simulator.jobs),
@@ -151,6 +144,22 @@ def run_signoff(
         story = _story(subject, spec, card, full, judged, warned, simulator, times)
     write_signoff(story, out)
     return story
+
+
+def _times(label: str, read: Read, wall: float) -> dict[str, float]:
+    """What one condition cost, and how much it was."""
+    return {
+        f"{label}: wall": wall,
+        f"{label}: ngspice, summed over workers and runs": read.seconds,
+        f"{label}: tile vectors": float(read.vectors),
+    }
+
+
+def _judged(subject: Subject, spec: SignOff, card: Card, read: Read, out: Path) -> Judged:
+    """One condition, with netlists of its flips written."""
+    label = _label(card.circuit)
+    flips = _flips(subject, spec, card, label, read, out)
+    return Judged(label, card.name, read.dies, read.statement, flips)
 
 
 def check_subject(specimens: Sequence[Specimen], card: Card) -> None:
@@ -262,21 +271,22 @@ def _doubts(card: Card, simulator: str, *, strict: bool) -> list[str]:
 def _flips(
     subject: Subject, spec: SignOff, card: Card, label: str, read: Read, out: Path
 ) -> tuple[Flip, ...]:
-    """All flips, the first of them with a netlist each: classes first, then the impossible ones."""
-    flips: list[tuple[int, FoundFlip, Flip]] = []
+    """All flips, those that matter with a netlist each."""
+    found, flips = list[tuple[int, FoundFlip]](), list[Flip]()
     for n, (one, of_one) in enumerate(zip(subject.specimens, read.found, strict=True)):
-        flips += [(n, x, _flip(one, label, x, possible=possible)) for x, possible in of_one]
-    order = sorted(
-        range(len(flips)),
-        key=lambda i: (flips[i][2].kind != "class", flips[i][2].possible, i),
+        found += [(n, flip) for flip, _ in of_one]
+        flips += [_flip(one, label, flip, possible=possible) for flip, possible in of_one]
+    plain = [flip.kind == "level" and flip.possible for flip in flips]
+    # Classes first, then what the bound does not allow; those in the order of the dies.
+    first = sorted(
+        (i for i, one in enumerate(plain) if not one), key=lambda i: flips[i].kind != "class"
     )
-    named = {}
-    for i in order[: spec.netlists]:
-        n, found, flip = flips[i]
-        named[i] = _write_netlist(subject.specimens[n], card, found, flip, out)
-    return tuple(
-        replace(flip, netlist=named.get(i, "")) for i, (_, _, flip) in enumerate(flips)
-    )  # fmt: skip
+    levels = [i for i, one in enumerate(plain) if one]
+    for i in (*first[: spec.netlists], *levels[: spec.level_netlists]):
+        n, flip = found[i]
+        name = _write_netlist(subject.specimens[n], card, flip, label, out)
+        flips[i] = replace(flips[i], netlist=name)
+    return tuple(flips)
 
 
 def _forget_others(out: Path, judged: Sequence[Judged]) -> None:
@@ -306,14 +316,14 @@ def _flip(one: Specimen, label: str, found: FoundFlip, *, possible: bool) -> Fli
     )
 
 
-def _write_netlist(one: Specimen, card: Card, found: FoundFlip, flip: Flip, out: Path) -> str:
+def _write_netlist(one: Specimen, card: Card, found: FoundFlip, label: str, out: Path) -> str:
     """The tile that shows a flip with this one input vector; its path in the output folder."""
     k, tile = found.differing.layer, max(found.differing.tile, 0)
     layer = one.weights.layers[k]
-    volts = torch.from_numpy(found.volts).expand(len(layer.states), 1, -1)
-    experiment = driven_tiles(one.weights, card.circuit, one.dies, k, volts)[tile]
-    place = f"{flip.condition}-{one.name}-image{found.image}-tile{layer.first + tile}"
+    place = f"{label}-{one.name}-image{found.image}-tile{layer.first + tile}"
     name = "netlists/" + "".join(c if c.isalnum() else "-" for c in place) + ".cir"
+    volts = torch.from_numpy(found.volts)[None, None]
+    (experiment,) = driven_tiles(one.weights, card.circuit, one.dies, k, volts, (tile,))
     make_folder(out / "netlists")
     write_text(out / name, build_deck(experiment).text)
     return name

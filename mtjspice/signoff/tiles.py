@@ -97,8 +97,9 @@ def driven_tiles(
     dies: Sequence[Die],
     k: int,
     volts: Tensor,
+    some: Sequence[int] | None = None,
 ) -> list[Experiment]:
-    """The simulations of layer k's tiles with volts [tile, image, row]."""
+    """The simulations of layer k's tiles, or of `some` of them, with volts [tile, image, row]."""
     layer = weights.layers[k]
     tiles = experiments_of(
         placement_of(layer),
@@ -111,5 +112,6 @@ def driven_tiles(
         tile.replace(
             stimulus=Stimulus(volts=driven.double().numpy(), read_voltage=circuit.read_voltage)
         )
-        for tile, driven in zip(tiles, volts, strict=True)
-    ]
+        for tile, driven in zip(tiles if some is None else [tiles[t] for t in some], volts,
+                                strict=True)
+    ]  # fmt: skip

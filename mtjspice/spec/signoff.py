@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from mtjspice.spec.base import Celsius, Count, Ratio, Scale, Seed, Share, Spec
 
 Confidence = Annotated[float, Field(ge=0.5, lt=1)]
+Some = Annotated[int, Field(ge=0, le=100_000, strict=True)]
 Part = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -53,7 +54,9 @@ class SignOff(Spec):
         temperatures: °C; that of the card if left out. For every condition but the card's own a
             card is calibrated first.
         vectors: largest number of input vectors of one simulation.
-        netlists: so many flips at most get their netlists.
+        netlists: so many flips at most get a netlist each: of classes and signs, and of levels
+            beyond their bound.
+        level_netlists: the same, of other levels.
         limits: of the verdict.
     """
 
@@ -65,7 +68,8 @@ class SignOff(Spec):
     corners: tuple[str, ...] = ()
     temperatures: tuple[Celsius, ...] = ()
     vectors: Count = 2000
-    netlists: Annotated[int, Field(ge=0, le=10000, strict=True)] = 50
+    netlists: Some = 1000
+    level_netlists: Some = 50
     limits: SignOffLimits = SignOffLimits()
 
     @model_validator(mode="after")

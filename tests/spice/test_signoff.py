@@ -423,7 +423,7 @@ def test_a_failing_simulation_is_named_and_kept_and_the_run_goes_on_from_there(
 
 def test_a_netlist_of_a_flip_shows_it_in_plain_ngspice(cards, tmp_path, shared_workers):
     """Run by itself each gives the voltages of its tile that were logged, and the level."""
-    story = run(cards, tmp_path / "out", ASKED.replace(netlists=10**4), activation="sign")
+    story = run(cards, tmp_path / "out", ASKED.replace(level_netlists=10**4), activation="sign")
     flips = [flip for judged in story.judged for flip in judged.flips]
     assert {flip.kind for flip in flips} == {"class", "sign", "level"}
     assert all(flip.netlist for flip in flips)
@@ -455,8 +455,8 @@ def output_volts(netlist: Path, folder: Path) -> np.ndarray:
 
 
 def test_only_so_many_flips_have_netlists_classes_first(cards, tmp_path, shared_workers):
-    run(cards, tmp_path / "out", ASKED.replace(netlists=30), hidden=(4, 4))
-    story = run(cards, tmp_path / "out", ASKED.replace(netlists=5), hidden=(4, 4))
+    run(cards, tmp_path / "out", ASKED.replace(level_netlists=30), hidden=(4, 4))
+    story = run(cards, tmp_path / "out", ASKED.replace(netlists=5, level_netlists=0), hidden=(4, 4))
     flips = [flip for judged in story.judged for flip in judged.flips]
     classes = [flip for flip in flips if flip.kind == "class"]
     assert len(classes) > 5
@@ -464,7 +464,7 @@ def test_only_so_many_flips_have_netlists_classes_first(cards, tmp_path, shared_
     assert named == classes[:5]
     files = {f"netlists/{p.name}" for p in (tmp_path / "out" / "netlists").iterdir()}
     assert files == {flip.netlist for flip in named}
-    none = run(cards, tmp_path / "none", ASKED.replace(netlists=0), hidden=(4, 4))
+    none = run(cards, tmp_path / "none", ASKED.replace(netlists=0, level_netlists=0), hidden=(4, 4))
     assert not any(flip.netlist for judged in none.judged for flip in judged.flips)
     assert not (tmp_path / "none" / "netlists").exists()
 

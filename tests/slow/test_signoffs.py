@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from commands import caller
+from unit.commands import caller
 
 pytestmark = [pytest.mark.ngspice, pytest.mark.slow]
 

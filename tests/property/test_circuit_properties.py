@@ -39,10 +39,20 @@ def full_scale(made: Experiment) -> float:
     return made.crossbar.rows * 0.2 / made.crossbar.cell.mtj.r_p
 
 
-def same(read: np.ndarray, expected: np.ndarray, made: Experiment, share: float = 1e-8) -> bool:
-    """Equal to a share of full scale, or of the largest current where shorts take more."""
+def same(
+    read: np.ndarray,
+    expected: np.ndarray,
+    made: Experiment,
+    share: float = 1e-8,
+    newton: float = 0.0,
+) -> bool:
+    """Equal to a share of full scale, or of the largest current where shorts take more.
+
+    Two iterations from different starts end `newton`, A, apart at most besides.
+    """
     scale = max(full_scale(made), np.abs(expected).max())
-    return read.shape == expected.shape and np.abs(read - expected).max() <= share * scale
+    allowed = share * scale + newton
+    return read.shape == expected.shape and np.abs(read - expected).max() <= allowed
 
 
 def ohmic(**kinds):
@@ -235,7 +245,8 @@ def test_only_voltages_above_the_reference_matter(simulator, made, reference):
 def test_a_sweep_is_its_vectors_one_by_one(simulator, made):
     alone = [made.replace(stimulus=Stimulus(volts=[v])) for v in made.stimulus.volts]
     sweep, *single = currents(simulator, made, *alone)
-    assert same(sweep, np.concatenate(single), made)
+    # In two cells of 14 kOhm the netlist's abstol of 1e-12 A is more than 1e-8 of full scale.
+    assert same(sweep, np.concatenate(single), made, newton=1e-12)
 
 
 @FEW

@@ -39,7 +39,7 @@ def test_workers_here_and_those_of_a_cluster_are_not_asked_for_together():
 
 def test_with_a_scheduler_the_workers_are_its():
     with pytest.raises(InputError, match="no Dask scheduler answers there"):
-        open_pool(2, "an address without a port")
+        open_pool(None, "an address without a port")
 
 
 def test_a_scheduler_that_is_not_there_is_refused():

@@ -93,7 +93,13 @@ def signed(
     )
     with tempfile.TemporaryDirectory() as out:
         return run_signoff(
-            subject, spec, Path(out), full=full, jobs=2, scheduler=scheduler, notes=notes
+            subject,
+            spec,
+            Path(out),
+            full=full,
+            jobs=2 if scheduler is None else None,
+            scheduler=scheduler,
+            notes=notes,
         )
 
 

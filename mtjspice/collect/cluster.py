@@ -126,7 +126,9 @@ class Cluster(Executor):
         if wait and not cancel_futures:
             concurrent.futures.wait(sent)
         for future in sent:
-            future.cancel()
+            if future.cancel():
+                # Whoever waits for it in `as_completed` is told only so.
+                future.set_running_or_notify_cancel()
         with contextlib.suppress(Exception):  # the connection may be gone already
             self._client.close(timeout=REACH_WITHIN_S)
 
@@ -143,7 +145,7 @@ class Cluster(Executor):
 
     def _finish(self, future: "Future[Any]", sent: "distributed.Future[Any]") -> None:
         """Hand over what became of a call. Runs in the one thread that Dask has for this."""
-        if not future.set_running_or_notify_cancel():
+        if future.cancelled() or not future.set_running_or_notify_cancel():
             return
         try:
             result = self._outcome(sent)

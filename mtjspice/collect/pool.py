@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import CancelledError, Executor, Future
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import IO, Any, ParamSpec, TypeVar
@@ -76,8 +76,9 @@ class WorkerPool(Executor):
             with contextlib.suppress(queue.Empty):
                 while True:
                     call = self._calls.get_nowait()
-                    if call is not None:
-                        call.future.cancel()
+                    if call is not None and call.future.cancel():
+                        # Whoever waits for it in `as_completed` is told only so.
+                        call.future.set_running_or_notify_cancel()
             for worker in self._workers:
                 worker.kill()
         for _ in self._threads:
@@ -121,6 +122,9 @@ def _run(worker: "_Worker", call: _Call, keep_trying: Callable[[], bool]) -> Non
         if isinstance(answer, SimulatorError):
             worker.stop()  # ngspice keeps global state; nothing is known of it any more
         call.future.set_exception(answer)
+        return
+    if not keep_trying():  # the pool ended the worker, and nothing is wrong with the call
+        call.future.set_exception(CancelledError())
         return
     call.future.set_exception(
         WorkerError(f"a worker process died {len(deaths)} times at the same work: {deaths[-1]}")

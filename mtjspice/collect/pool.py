@@ -123,7 +123,7 @@ def _run(worker: "_Worker", call: _Call, keep_trying: Callable[[], bool]) -> Non
             worker.stop()  # ngspice keeps global state; nothing is known of it any more
         call.future.set_exception(answer)
         return
-    if not keep_trying():  # the pool ended the worker, and nothing is wrong with the call
+    if worker.ended:  # by the pool, and nothing is wrong with the call
         call.future.set_exception(CancelledError())
         return
     call.future.set_exception(
@@ -159,6 +159,11 @@ class _Worker:
             if sys.exc_info()[0] is not None:
                 self.stop()
         return answer
+
+    @property
+    def ended(self) -> bool:
+        """Whether the pool has ended it for good."""
+        return self._ended
 
     def kill(self) -> None:
         """End the process from another thread, for good; a call that waits for it sees it die."""

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 
 import pytest
 from unit.processes import gone_within, lives
@@ -225,6 +225,28 @@ def test_shutting_down_and_cancelling_returns_at_once_while_a_worker_sleeps(afte
     assert queued.cancelled()
     with pytest.raises((WorkerError, CancelledError)):
         asleep.result(timeout=0)
+
+
+def test_whoever_waits_in_another_thread_is_told_that_the_pool_was_shut_down():
+    """A thread that waits for its calls would otherwise hang, and the program with it."""
+    pool = WorkerPool(1)
+    calls = [pool.submit(time.sleep, 30.0) for _ in range(3)]
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(lambda: list(as_completed(calls, timeout=20)))
+        time.sleep(0.5)
+        pool.shutdown(wait=False, cancel_futures=True)
+        done = waiting.result(timeout=10)
+    for call in done:
+        with pytest.raises(CancelledError):  # ended, not failed
+            call.result(timeout=0)
+    assert len(done) == 3
+
+
+def test_a_call_that_kills_its_workers_after_a_pool_was_left_has_failed():
+    with WorkerPool(1) as pool:
+        call = pool.submit(os.abort)
+    with pytest.raises(WorkerError):
+        call.result(timeout=0)
 
 
 def leave_with_an_error():

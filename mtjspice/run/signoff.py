@@ -292,7 +292,7 @@ def _flips(
 def _forget_others(out: Path, judged: Sequence[Judged]) -> None:
     """Remove netlists of flips that only an earlier run into the same folder had."""
     named = {flip.netlist for one in judged for flip in one.flips}
-    for netlist in (out / "netlists").glob("*.cir"):
+    for netlist in (out / "netlists").glob("*-image*-tile*.cir"):
         if f"netlists/{netlist.name}" not in named:
             netlist.unlink()
 

@@ -27,14 +27,15 @@ class Differing:
     """A decision on one line that differs.
 
     Attributes:
-        kind: ``level`` or ``sign``.
+        kind: ``level``, ``sign``, or ``class`` (of which `mtjspice.signoff.dies` makes one).
         layer: counted from 0.
-        tile: in the layer; −1 for a sign.
-        line: output line of the tile, or number of the neuron.
+        tile: in the layer; −1 for a sign; of a class, the tile with its first copy.
+        line: output line of the tile, or number of the neuron or class.
         image: number among those that were read.
-        surrogate: code or sign.
+        surrogate: code, sign or class.
         ngspice: the same.
-        ratio: error of the read over its bound; above 1 the bound called it impossible.
+        ratio: of a level, the least error of the read over its bound; above 1 the bound called it
+            impossible. 0 for the others.
     """
 
     kind: Kind

@@ -21,7 +21,7 @@ from reference.raw import read_raw
 from unit.tiled import study, written
 
 from mtjspice.calibrate.run import run_calibration
-from mtjspice.collect import Simulator
+from mtjspice.collect import Simulator, WorkerPool
 from mtjspice.data.results import load_result
 from mtjspice.data.signoff import ALL, AUDIT, NOT, UNSAFE
 from mtjspice.device.converter import to_codes
@@ -376,31 +376,27 @@ def test_the_number_of_workers_changes_nothing(cards, tmp_path):
     assert written_files(tmp_path / "1") == written_files(tmp_path / "3")
 
 
-class Breaking(Executor):
-    """Workers that are those of the tests, but for one call, which fails."""
+class Breaking(WorkerPool):
+    """Workers of its own, which are really ended, and one call that fails."""
 
-    jobs = 2
-
-    def __init__(self, pool: Executor, which: int):
-        self.pool, self.which, self.calls = pool, which, 0
+    def __init__(self, which: int):
+        super().__init__(2)
+        self.which, self.calls = which, 0
 
     def submit(self, fn, /, *args, **kwargs):
         self.calls += 1
         if self.calls != self.which:
-            return self.pool.submit(fn, *args, **kwargs)
+            return super().submit(fn, *args, **kwargs)
         future = Future()
         future.set_exception(SimulationError("made to fail", log="singular matrix"))
         return future
-
-    def shutdown(self, wait=True, *, cancel_futures=False):
-        """The others go on using the workers."""
 
 
 @pytest.mark.parametrize("which", [1, 4])
 def test_a_failing_simulation_is_named_and_kept_and_the_run_goes_on_from_there(
     cards, tmp_path, simulator, monkeypatch, which
 ):
-    use(monkeypatch, Breaking(simulator.pool, which))
+    use(monkeypatch, Breaking(which))
     out = tmp_path / "out"
     with pytest.raises(SimulationError, match="made to fail") as caught:
         run(cards, out)

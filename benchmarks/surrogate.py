@@ -17,7 +17,7 @@ import torch
 from promises import REPOSITORY, Measured, main
 from reference import closed_form
 
-from mtjspice.calibrate.plan import NEW_TILES, make_plan, nominal_full_scale
+from mtjspice.calibrate.plan import NEW_TILES, make_plan
 from mtjspice.calibrate.run import Calibrated, run_calibration
 from mtjspice.collect import Simulator
 from mtjspice.data.figures import Figure, at_least, at_most
@@ -38,6 +38,7 @@ from mtjspice.spec import (
 from mtjspice.surrogate import nodal
 from mtjspice.surrogate.access import AccessModel
 from mtjspice.surrogate.array import array_of, at_rest
+from mtjspice.surrogate.card import nominal_full_scale
 from mtjspice.surrogate.expansion import expand
 
 DIE20K = REPOSITORY / "examples" / "die20k" / "calibration.toml"

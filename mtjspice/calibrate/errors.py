@@ -8,10 +8,10 @@ import numpy.typing as npt
 import torch
 import xarray as xr
 
-from mtjspice.calibrate.plan import Run, nominal_full_scale
+from mtjspice.calibrate.plan import Run
 from mtjspice.device.converter import to_codes
 from mtjspice.spec.calibration import Calibration
-from mtjspice.surrogate.card import HeldOut
+from mtjspice.surrogate.card import HeldOut, nominal_full_scale
 from mtjspice.surrogate.expansion import Level
 from mtjspice.surrogate.model import Surrogate
 

@@ -15,7 +15,6 @@ from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.die import Defect, DefectKind, Die
 from mtjspice.spec.experiment import Experiment
-from mtjspice.spec.mtj import Mtj
 from mtjspice.spec.periphery import TransimpedanceAmplifier
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.tile import ProgrammedTile
@@ -236,11 +235,6 @@ def _shorts(
         Defect(kind="short", row=int(p) // shape[1], column=int(p) % shape[1], tile=tile)
         for p in places
     )
-
-
-def nominal_full_scale(mtj: Mtj, rows: int, read_voltage: float) -> float:
-    """Current of a column of nominal P junctions, every row at the read voltage, no wires, A."""
-    return rows * read_voltage / mtj.r_p
 
 
 def of_die(die: Die) -> dict[str, float]:

@@ -29,7 +29,7 @@ from mtjspice.errors import InputError
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.die import Die
 from mtjspice.spec.periphery import TransimpedanceAmplifier
-from mtjspice.surrogate.card import Card
+from mtjspice.surrogate.card import Card, nominal_full_scale
 from mtjspice.surrogate.expansion import Expansion
 from mtjspice.train.hardware import OnDies, converted, given_by
 from mtjspice.train.model import activated, weighed
@@ -97,9 +97,9 @@ def read_errors(card: Card, tiles: Sequence[tuple[Die, int]], scale: float = 1.0
 
 
 def full_scale(circuit: Calibration) -> float:
-    """Current of a column of nominal P junctions with every row at the read voltage, A."""
+    """What the errors of a circuit's card are shares of, A."""
     crossbar = circuit.crossbar
-    return crossbar.rows * circuit.read_voltage / crossbar.cell.mtj.r_p
+    return nominal_full_scale(crossbar.cell.mtj, crossbar.rows, circuit.read_voltage)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from mtjspice.errors import InputError
 from mtjspice.spec.base import Spec
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.die import DefectKind
+from mtjspice.spec.mtj import Mtj
 from mtjspice.surrogate.access import AccessModel
 
 VERSION = 1
@@ -171,6 +172,14 @@ class Card(Spec):
     data_key: str
     versions: dict[str, str]
     units: dict[str, str] = UNITS
+
+
+def nominal_full_scale(mtj: Mtj, rows: int, read_voltage: float) -> float:
+    """Current of a column of nominal P junctions, every row at the read voltage, no wires, A.
+
+    What the errors of a card are shares of.
+    """
+    return rows * read_voltage / mtj.r_p
 
 
 def save_card(card: Card, path: Path) -> None:

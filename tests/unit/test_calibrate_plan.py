@@ -15,7 +15,6 @@ from mtjspice.calibrate.plan import (
     SHORTED,
     Run,
     make_plan,
-    nominal_full_scale,
     of_die,
 )
 from mtjspice.errors import InputError
@@ -34,6 +33,7 @@ from mtjspice.spec import (
     parse_spec,
 )
 from mtjspice.spec.calibration import Calibration
+from mtjspice.surrogate.card import nominal_full_scale
 from mtjspice.surrogate.model import MARGIN
 
 SMALL = {

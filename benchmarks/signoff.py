@@ -183,7 +183,7 @@ def dies36(quick: bool) -> list[Figure]:
         at_most("36 dies: bound on accuracy", s.accuracy, 0.001, "",
                 f"{100 * s.confidence:g} % confidence, {s.audit_flips} flips in the audit; "
                 f"{s.rounds} round(s)"),
-        at_least("36 dies: accuracy in SPICE", float(value["accuracy, SPICE"]), None, "",
+        at_least("36 dies: accuracy, ngspice", float(value["accuracy, ngspice"]), None, "",
                  f"software {value['accuracy, software']:.4f}, surrogate "
                  f"{value['accuracy, surrogate']:.4f}; verdict "
                  f"{'pass' if story.passed else 'fail'}"),
@@ -207,7 +207,7 @@ def goodwill(quick: bool) -> list[Figure]:
                 f"layers; {cost(story)}"),
         at_most("goodwill2022 in full: flipped classes", flips, None, "",
                 f"surrogate to SPICE, of {s.images}; accuracy in SPICE "
-                f"{value['accuracy, SPICE']:.4f}, software {value['accuracy, software']:.4f}"),
+                f"{value['accuracy, ngspice']:.4f}, software {value['accuracy, software']:.4f}"),
     ]  # fmt: skip
 
 

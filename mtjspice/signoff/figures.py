@@ -104,7 +104,7 @@ def _of_condition(
     figures = [
         at_least("accuracy, software", float(found.software.mean()), None, "share", over),
         at_least("accuracy, surrogate", float(found.surrogate.mean()), None, "share", over),
-        at_least("accuracy, SPICE", float(found.ngspice.mean()), None, "share",
+        at_least("accuracy, ngspice", float(found.ngspice.mean()), None, "share",
                  f"{over}; {unseen}"),
         at_most("accuracy lost, mean over dies", float(lost.mean()) + statement.accuracy,
                 limits.drop_mean, "share",
@@ -125,7 +125,7 @@ def _of_condition(
         at_most("bound on accuracy", statement.accuracy, spec.accuracy_bound, "share",
                 f"what flips among images not simulated can do to the mean, "
                 f"{100 * statement.confidence:g} % confidence"),
-        at_most("share simulated in SPICE", statement.simulated / statement.images, None, "share",
+        at_most("share simulated in ngspice", statement.simulated / statement.images, None, "share",
                 f"{statement.unsafe} not safe, {statement.audited} for the audit, "
                 f"of {statement.images}"),
     ]  # fmt: skip

@@ -117,7 +117,7 @@ def test_accuracies_are_those_of_each_level_and_spice_where_it_was():
     means = figures(die(software=18, surrogate=14, ngspice=4), die(surrogate=16))
     assert means["accuracy, software"].value == pytest.approx(0.95)
     assert means["accuracy, surrogate"].value == pytest.approx(0.75)
-    assert means["accuracy, SPICE"].value == pytest.approx((0.3 + 0.8) / 2)
+    assert means["accuracy, ngspice"].value == pytest.approx((0.3 + 0.8) / 2)
 
 
 def test_what_the_statement_leaves_open_counts_against_means_and_flips():
@@ -128,7 +128,7 @@ def test_what_the_statement_leaves_open_counts_against_means_and_flips():
     assert left["accuracy lost on the worst die"].value == pytest.approx(3 / 20)
     assert "3 found" in left["flipped classes, share"].how
     assert "at most 2 more at 95 %" in left["flipped classes, share"].how
-    assert "off by at most 5 points at 95 %" in left["accuracy, SPICE"].how
+    assert "off by at most 5 points at 95 %" in left["accuracy, ngspice"].how
 
 
 def test_the_bound_itself_has_a_limit():
@@ -139,13 +139,13 @@ def test_the_bound_itself_has_a_limit():
 def test_where_everything_was_simulated_nothing_is_open():
     one = die(why=np.full(20, ALL), ngspice_lead=np.linspace(1, 2, 20), ngspice=LABELS)
     found = figures(one)
-    assert found["share simulated in SPICE"].value == 1.0
-    assert "every image simulated" in found["accuracy, SPICE"].how
+    assert found["share simulated in ngspice"].value == 1.0
+    assert "every image simulated" in found["accuracy, ngspice"].how
     assert "at most 0 more" in found["flipped classes, share"].how
 
 
 def test_the_share_that_was_simulated_says_why():
-    found = figures(die(), die("die 01"))["share simulated in SPICE"]
+    found = figures(die(), die("die 01"))["share simulated in ngspice"]
     assert found.value == pytest.approx(24 / 40)
     assert found.holds is None
     assert "20 not safe, 4 for the audit, of 40" in found.how
@@ -265,7 +265,7 @@ def test_several_conditions_have_their_names_after_the_figures():
     names = [figure.name for figure in found]
     assert len(set(names)) == len(names) == 2 * len(figures(die()))
     assert names[0] == "accuracy, software, tt, 27 °C"
-    assert names[-1] == "share simulated in SPICE, ss, 85 °C"
+    assert names[-1] == "share simulated in ngspice, ss, 85 °C"
     fails = {figure.name: figure.holds for figure in found}
     assert fails["dies that fail, tt, 27 °C"] is True
     assert fails["dies that fail, ss, 85 °C"] is False

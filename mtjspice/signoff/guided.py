@@ -258,7 +258,7 @@ class _Guided:
             ngspice[read] = theirs.argmax(-1).numpy()
             leads[read] = lead_of(theirs, ours[read]).numpy()
         spread = float(lead.std()) or 1.0
-        shape = sum(len(x.states) for x in specimen.weights.layers), seen_columns(specimen)
+        shape = sum(len(x.states) for x in specimen.weights.layers), _columns(specimen)
         reads = len(read)
         mean_square = np.broadcast_to(log.square, shape) / max(reads, 1)
         return DieRead(
@@ -287,7 +287,7 @@ def lead_of(outputs: Tensor, classes: Tensor) -> Tensor:
     return (own - outputs.scatter(1, classes[:, None], -torch.inf)).amin(1)
 
 
-def seen_columns(specimen: Specimen) -> int:
+def _columns(specimen: Specimen) -> int:
     """Output lines of a tile."""
     return int(specimen.weights.layers[0].states.shape[2])
 

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from mtjspice.data.files import make_folder, write_text
 from mtjspice.errors import InputError
+from mtjspice.reading import read_json, read_text
 from mtjspice.spec.die import Defect, DefectKind, Die
 from mtjspice.spec.toml import build_spec
 
@@ -40,10 +41,7 @@ def read_defects(path: Path, shape: tuple[int, int], tiles: int) -> tuple[Defect
     Raises:
         InputError: naming file, line and value, if the file is not a defect map or does not fit.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")  # spreadsheets put a mark in front
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(source=path, allowed=f"cannot be read: {error}") from None
+    text = read_text(path)
     lines = [
         (number, line)
         for number, line in enumerate(text.splitlines(), 1)
@@ -84,12 +82,12 @@ def load_dies(folder: Path, shape: tuple[int, int], tiles: int) -> tuple[Die, ..
         InputError: if a file is missing, is not what it should be, or does not fit the tiles.
     """
     path = folder / INDEX
+    content = read_json(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
         if content["format"] != FORMAT:
             raise ValueError(f"its format is {content['format']!r}, expected {FORMAT!r}")
         entries = [(folder / entry.pop("defects"), entry) for entry in content["dies"]]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(source=path, allowed=f"cannot be read as dies: {error}") from None
     return tuple(
         build_spec(entry | {"defects": read_defects(csv_path, shape, tiles)}, Die, source=path)

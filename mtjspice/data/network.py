@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from mtjspice.data.files import write_text
 from mtjspice.errors import InputError
+from mtjspice.reading import read_json
 
 FORMAT = "mtjspice networks 1"
 
@@ -98,10 +99,7 @@ def load_networks(path: Path) -> tuple[list[Network], str]:
     Raises:
         InputError: if the file cannot be read or does not hold networks.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(source=path, allowed=f"cannot be read as networks: {error}") from None
+    content = read_json(path)
     try:
         if content["format"] != FORMAT:
             raise ValueError(f"its format is {content['format']!r}, expected {FORMAT!r}")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
 
@@ -132,6 +133,22 @@ Index = Annotated[int, Field(ge=0, strict=True)]
 """A whole number from 0."""
 Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
 """A whole number from 0."""
+
+
+def _check_name(text: str) -> str:
+    if not re.fullmatch(NAME, text):
+        raise ValueError(
+            "a name is one line of at most 100 letters, digits, spaces and any of "
+            "_ . , : ; ' ( ) & = % + -, begins with a letter or digit and ends without a space"
+        )
+    return text
+
+
+NAME = r"[^\W_](?:[\w .,:;'()&=%+-]{0,98}[\w.,:;'()&=%+-])?"
+"""Names of everything that specs name: titles of reports, and names of files and folders, which can
+therefore not lead out of the folder that they are in."""
+Name = Annotated[str, Field(strict=True), AfterValidator(_check_name)]
+"""A name; see `NAME`."""
 
 
 def _read_volts(value: Any) -> Floats:

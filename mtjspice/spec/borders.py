@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from mtjspice.spec.base import Count, Index, Ratio, Scale, Seed, Share, Spec
+from mtjspice.spec.base import Count, Index, Name, Ratio, Scale, Seed, Share, Spec
 from mtjspice.spec.training import Hardware, TiledNetwork, Training
 
 
@@ -113,7 +113,7 @@ class Borders(Spec):
         limits: of the verdict.
     """
 
-    name: str
+    name: Name
     seed: Seed = 0
     die_seed: Seed = 0
     seeds: Count = 5

@@ -1,11 +1,10 @@
 """What `mtjspice calibrate` takes: a circuit, the runs that its surrogate is judged on, limits."""
 
-import re
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from mtjspice.spec.base import Count, PositiveVoltage, Seed, Share, Spec
+from mtjspice.spec.base import Count, Name, PositiveVoltage, Seed, Share, Spec
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
 from mtjspice.spec.periphery import Converter, Periphery, VirtualGround
@@ -14,7 +13,6 @@ from mtjspice.spec.technology import Technology
 Some = Annotated[int, Field(ge=1, le=1000, strict=True)]
 
 
-NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 MOST_SEED = 2**62
 ROUNDING = 1e-9
 COARSEST = 0.1
@@ -102,7 +100,7 @@ class Calibration(Spec):
         seed: of states, dies and inputs.
     """
 
-    name: str
+    name: Name
     crossbar: Crossbar
     die: Die = Die()
     periphery: Periphery = VirtualGround()
@@ -120,8 +118,6 @@ class Calibration(Spec):
     def _check_range(self) -> Self:
         if self.die.defects:
             raise ValueError("die.defects must be left out: the plan draws defects of its own")
-        if not re.fullmatch(NAME, self.name):
-            raise ValueError("name must consist of letters, digits, _, - and . and start with one")
         if self.seed > MOST_SEED:
             raise ValueError(f"seed must be at most {MOST_SEED}: dies count on from it")
         if self.potential < self.read_voltage:

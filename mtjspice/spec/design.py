@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from mtjspice.spec.base import Count, PositiveVoltage, Seed, Spec
+from mtjspice.spec.base import Count, Name, PositiveVoltage, Seed, Spec
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
 from mtjspice.spec.periphery import Converter, Periphery, VirtualGround
@@ -31,7 +31,7 @@ class DieDesign(Spec):
         seed: of random states and inputs; every tile has its own.
     """
 
-    name: str
+    name: Name
     tiles: Count
     crossbar: Crossbar
     die: Die = Die()

@@ -11,6 +11,7 @@ from mtjspice.spec.base import (
     Celsius,
     Count,
     Index,
+    Name,
     PositiveVoltage,
     Ratio,
     Seed,
@@ -273,7 +274,7 @@ class Layout(Spec):
         limits: of the verdict.
     """
 
-    name: str
+    name: Name
     seed: Seed = 0
     crossbar: Crossbar
     die: Die = Die()

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from mtjspice.spec.base import Celsius, Count, Ratio, Scale, Seed, Share, Spec
+from mtjspice.spec.base import Celsius, Count, Name, Ratio, Scale, Seed, Share, Spec
 
 Confidence = Annotated[float, Field(ge=0.5, lt=1)]
 Some = Annotated[int, Field(ge=0, le=100_000, strict=True)]
@@ -60,7 +60,7 @@ class SignOff(Spec):
         limits: of the verdict.
     """
 
-    name: str = "sign-off"
+    name: Name = "sign-off"
     seed: Seed = 0
     confidence: Confidence = 0.99
     accuracy_bound: Part = 0.001

@@ -7,6 +7,7 @@ from pydantic import Field, Tag, model_validator
 from mtjspice.spec.base import (
     Count,
     Index,
+    Name,
     PositiveVoltage,
     Ratio,
     Seed,
@@ -153,7 +154,7 @@ class Study(Spec):
         limits: of the verdict.
     """
 
-    name: str
+    name: Name
     seed: Seed = 0
     data: Annotated[
         Annotated[WineData, Tag("wine")] | Annotated[WineNistData, Tag("wine_nist")], one_of("wine")

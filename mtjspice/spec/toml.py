@@ -1,6 +1,5 @@
 """Specs to and from TOML; errors name the file, the key, the value and what is allowed."""
 
-import tomllib
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -8,6 +7,7 @@ import tomli_w
 from pydantic import ValidationError
 
 from mtjspice.errors import InputError
+from mtjspice.reading import parse_toml, read_text
 from mtjspice.spec.base import Spec
 
 S = TypeVar("S", bound=Spec)
@@ -23,11 +23,7 @@ def read_spec(path: Path, *kinds: type[S]) -> S:
     Raises:
         InputError: if the file cannot be read, is not TOML, or does not describe a `kind`.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(source=path, allowed=f"cannot be read: {error}") from None
-    data = _parse(text, path)
+    data = parse_toml(read_text(path), path)
     kind = max(kinds, key=lambda kind: len(data.keys() & kind.model_fields.keys()))
     return build_spec(data, kind, source=path)
 
@@ -38,7 +34,7 @@ def parse_spec(text: str, kind: type[S], *, source: str | Path = "<text>") -> S:
     Raises:
         InputError: as `read_spec`.
     """
-    return build_spec(_parse(text, source), kind, source=source)
+    return build_spec(parse_toml(text, source), kind, source=source)
 
 
 def build_spec(data: dict[str, Any], kind: type[S], *, source: str | Path) -> S:
@@ -68,13 +64,6 @@ def changed(spec: S, source: str | Path, **changes: Any) -> S:
 def format_spec(spec: Spec) -> str:
     """Write a spec as TOML, every default spelled out."""
     return tomli_w.dumps(spec.model_dump(mode="python", exclude_none=True))
-
-
-def _parse(text: str, source: str | Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(source=source, allowed=f"is not TOML: {error}") from None
 
 
 def _input_error(

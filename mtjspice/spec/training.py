@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from mtjspice.spec.base import Count, Ratio, Scale, Seed, Spec
+from mtjspice.spec.base import Count, Name, Ratio, Scale, Seed, Spec
 from mtjspice.spec.die import Die
 from mtjspice.spec.rates import DefectRates
 
@@ -120,7 +120,7 @@ class TrainingStudy(Spec):
         training: how.
     """
 
-    name: str
+    name: Name
     seed: Seed = 0
     network: TiledNetwork = TiledNetwork()
     hardware: Hardware = Hardware()

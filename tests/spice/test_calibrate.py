@@ -528,7 +528,7 @@ REFUSED = {
         SMALL + "[crossbar.cell]\nkind = 'gated'\n[technology]\ncard = 'no such card'\n",
         ("no such card",),
     ),
-    "name with a folder": (SMALL.replace("small", "a/b"), ("name must consist of",)),
+    "name with a folder": (SMALL.replace("small", "a/b"), ("name is one line of",)),
     "seed": ("seed = 9223372036854775807\n" + SMALL, ("seed must be at most",)),
     "low potential": ("potential = 0.05\n" + SMALL, ("potential (0.05 V)", "read_voltage (0.1 V)")),
     "low access voltage": ("access_volts = 0.1\n" + SMALL, ("access_volts (0.1 V)", "1.5 read")),

@@ -460,9 +460,9 @@ def test_a_wrong_spec_is_refused_by_its_key(text, key):
     assert key in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "../up", ".", ".a", "-a", "_a", "a b", "a\n", "µ"])
+@pytest.mark.parametrize("name", ["", "a/b", "../up", ".", ".a", "-a", "_a", "a\n"])
 def test_a_name_that_is_no_file_name_is_refused(name):
-    with pytest.raises(ValueError, match="name must consist of"):
+    with pytest.raises(ValueError, match="name is one line of"):
         spec(name=name)
 
 

@@ -160,7 +160,7 @@ def test_dies_that_are_not_there(mtjspice, folder):
     assert_refused(answer, folder, "nowhere", "cannot be read")
     (folder / "empty").mkdir()
     answer = mtjspice("signoff", "weights", "--dies", "empty")
-    assert_refused(answer, folder, "empty/dies.json", "cannot be read as dies")
+    assert_refused(answer, folder, "empty/dies.json", "cannot be read")
     (folder / "dies" / "die01.csv").unlink()
     answer = mtjspice("signoff", "weights", "--dies", "dies")
     assert_refused(answer, folder, "dies/die01.csv", "cannot be read")

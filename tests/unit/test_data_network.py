@@ -90,7 +90,7 @@ def test_a_file_that_holds_no_network_is_refused(tmp_path, content):
 
 
 def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(InputError, match="cannot be read as networks"):
+    with pytest.raises(InputError, match="cannot be read"):
         load_networks(tmp_path / "n.json")
 
 

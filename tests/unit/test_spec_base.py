@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pydantic
 import pytest
+from pydantic import TypeAdapter, ValidationError
 from unit.builders import experiment
 
 from mtjspice.spec import (
@@ -21,6 +22,7 @@ from mtjspice.spec import (
     TransimpedanceAmplifier,
     VirtualGround,
 )
+from mtjspice.spec.base import Name
 
 
 def test_a_spec_is_frozen():
@@ -237,3 +239,28 @@ def test_a_study_has_defaults_for_all_but_name_and_crossbar():
     assert study.data.test_samples == 30
     assert study.network.hidden == (6,)
     assert study.limits.min_accuracy is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../x", "/etc/x", "..", ".hidden", "a/b", "a\\b", "a\nb", "a\0b", "<script>", "", " a",
+     "a ", "-rf", "a" * 101, "a\u2028b", "{{x}}", "$(x)", "`x`", 'a"b', "a|b", "*"],
+)  # fmt: skip
+def test_a_name_that_could_lead_elsewhere_is_refused(name):
+    with pytest.raises(ValidationError, match="a name is one line of"):
+        TypeAdapter(Name).validate_python(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gated25",
+        "die20k-ff-85C",
+        "Goodwill et al. 2022: 300 Wine networks (NIST's)",
+        "Größe 3",
+        "a",
+        "電路",
+    ],
+)
+def test_names_that_people_give_are_taken(name):
+    assert TypeAdapter(Name).validate_python(name) == name

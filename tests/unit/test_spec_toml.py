@@ -43,7 +43,7 @@ def refused(text: str, kind: type = Study) -> InputError:
         experiment(die=Die(defects=(Defect(kind="open", row=0, column=1),), seed=2**63 - 1)),
         experiment(periphery=TransimpedanceAmplifier(gain="2k"), observe="cells"),
         SMALL,
-        SMALL.replace(name='quotes " and \n lines, µ', data=WineNistData()),
+        SMALL.replace(name="NIST's, 5 µm & 3 %", data=WineNistData()),
         SMALL.replace(network=SolutionsNetwork(only=(3, 0)), limits=Limits(max_flips=0.0)),
         SMALL.replace(crossbar=SMALL.crossbar.replace(cell=PassiveCell(mtj=Mtj(tmr0="150m")))),
         *golden_experiments().values(),

@@ -37,6 +37,7 @@ SOURCES = (
     "spec/line.py",
     "spec/mtj.py",
     "spec/periphery.py",
+    "spec/ranges.py",
     "spec/stimulus.py",
     "spec/technology.py",
     "spec/tile.py",

@@ -4,9 +4,14 @@ from typing import Self
 
 from pydantic import model_validator
 
-from mtjspice.spec.base import Count, Spec, Termination
+from mtjspice.spec.base import Lines, Spec, Termination
 from mtjspice.spec.cell import Cell, PassiveCell
 from mtjspice.spec.line import Line
+
+MOST_CELLS = 2**20
+"""Most cells of an array: a circuit of so many takes ngspice tens of gigabytes."""
+MOST_LINE_OHMS = 1e9
+"""Largest resistance of a whole line with its end, Ω."""
 
 
 class Crossbar(Spec):
@@ -26,8 +31,8 @@ class Crossbar(Spec):
             the reference).
     """
 
-    rows: Count
-    columns: Count
+    rows: Lines
+    columns: Lines
     cell: Cell = PassiveCell()
     row: Line = Line()
     column: Line = Line()
@@ -40,6 +45,25 @@ class Crossbar(Spec):
             raise ValueError(
                 "gate.via must be 0: no current flows between a line and a gate at rest"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_size(self) -> Self:
+        if self.rows * self.columns > MOST_CELLS:
+            raise ValueError(
+                f"rows ({self.rows}) times columns ({self.columns}) must be at most {MOST_CELLS} "
+                "cells: a circuit simulator solves no larger array"
+            )
+        for name, line, cells in (
+            ("row", self.row, self.columns),
+            ("column", self.column, self.rows),
+        ):
+            whole = line.end + line.r * cells
+            if whole > MOST_LINE_OHMS:
+                raise ValueError(
+                    f"{name}.end and the wires of {cells} cells make {whole:g} Ω; at most "
+                    f"{MOST_LINE_OHMS:g} Ω is a line"
+                )
         return self
 
     @property

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from mtjspice.spec.base import Count, Name, PositiveVoltage, Seed, Spec
+from mtjspice.spec.base import Name, ReadVoltage, Samples, Seed, Spec, Tiles
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
 from mtjspice.spec.periphery import Converter, Periphery, VirtualGround
@@ -32,21 +32,22 @@ class DieDesign(Spec):
     """
 
     name: Name
-    tiles: Count
+    tiles: Tiles
     crossbar: Crossbar
     die: Die = Die()
     periphery: Periphery = VirtualGround()
     technology: Technology = Technology()
     dac: Converter = Converter()
     adc: Converter = Converter()
-    read_voltage: PositiveVoltage = 0.1
+    read_voltage: ReadVoltage = 0.1
     pattern: Pattern = "random"
-    vectors: Count = 10
+    vectors: Samples = 10
     seed: Seed = 0
 
     @model_validator(mode="after")
     def _check_defects(self) -> Self:
         self.die.check_fit(self.crossbar.shape)
+        self.die.check_short(self.crossbar.cell.mtj)
         low, high = (self.periphery.reference + s * self.read_voltage for s in (-1, 1))
         if low < self.dac.low or high > self.dac.high:
             raise ValueError(

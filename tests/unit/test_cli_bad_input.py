@@ -96,13 +96,13 @@ def published(shared_data, folder) -> Path:
         pytest.param(
             "simulate",
             EXPERIMENT.replace('"5 Ohm"', "-5"),
-            ("crossbar.row.resistance = -5", "greater than or equal to 0"),
+            ("crossbar.row.resistance = -5", "must be 0 or from 10 mΩ (0.01) to 100 kΩ"),
             id="negative resistance",
         ),
         pytest.param(
             "run",
             STUDY + "[periphery]\nkind = 'transimpedance'\ngain = '-2k'",
-            ("periphery.gain = '-2k'", "greater than 0"),
+            ("periphery.gain = '-2k'", "must be from 1 Ω to 10 GΩ"),
             id="negative gain",
         ),
         pytest.param(
@@ -267,7 +267,7 @@ def test_a_tile_is_named_for_a_die_and_not_for_an_experiment(mtjspice, folder, t
     [
         ("corner = 'hot'", ("technology", "corner = 'hot'", "the card has tt, ff, ss, fs, sf")),
         ("card = 'cmos45'", ("card = 'cmos45'", "cmos12_bsim4")),
-        ("temperature = 200", ("technology.temperature = 200", "less than or equal to 150")),
+        ("temperature = 200", ("technology.temperature = 200", "from -55 °C to 150 °C")),
     ],
 )
 def test_wrong_transistors_are_refused_by_file_key_and_value(mtjspice, folder, text, words):
@@ -417,6 +417,7 @@ def test_the_process_itself_says_it_once_on_stderr(folder):
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.splitlines() == [
-        "mtjspice: wrong.toml: crossbar.rows = -1: Input should be greater than or equal to 1"
+        "mtjspice: wrong.toml: crossbar.rows = -1: must be a whole number from 1 to 4096: "
+        "lines of an array that a circuit simulator can solve"
     ]
     assert not (folder / "out").exists()

@@ -28,7 +28,9 @@ from mtjspice.spec import (
     TrainingStudy,
     changed,
     read_spec,
+    unusual,
 )
+from mtjspice.spec.base import Spec
 
 HELP = """
 Simulate arrays of magnetic tunnel junctions in ngspice, and the networks that live in them.
@@ -111,6 +113,7 @@ def netlist(
         else:
             experiment = tile_experiment(read_spec(spec, DieDesign), tile)
         text = build_deck(experiment).text
+    _warn_of_unusual(experiment)
     if out is None:
         sys.stdout.write(text)
     else:
@@ -127,6 +130,7 @@ def simulate(
     from mtjspice.data.results import save_result  # noqa: PLC0415
 
     described = read_spec(spec, Experiment, DieDesign)
+    _warn_of_unusual(described)
     store = None if out is None else out / "simulations"
     with _about(spec), Simulator(jobs=jobs, store=store) as simulator, tables.progress() as tell:
         count = functools.partial(tell, "ngspice")
@@ -162,8 +166,9 @@ def layout(
     as_json: AsJson = False,
 ) -> None:
     """Does an array layout read, settle, write and yield? Several layouts are also compared."""
-    from mtjspice.layout.run import run_comparison, run_layout  # noqa: PLC0415, imports torch
+    from mtjspice.layout.run import check_apart, run_comparison, run_layout  # noqa: PLC0415, imports torch
 
+    check_apart(specs)
     described = {path: read_spec(path, Layout) for path in specs}
     if seed is not None:
         described = {path: changed(one, "--seed", seed=seed) for path, one in described.items()}
@@ -368,6 +373,11 @@ def doctor(as_json: AsJson = False) -> None:
     else:
         tables.print_findings(findings)
     raise typer.Exit(0 if all(finding.usable for finding in findings) else 3)
+
+
+def _warn_of_unusual(spec: Spec) -> None:
+    for found in unusual(spec):
+        Console(stderr=True).print(f"warning: {found}", soft_wrap=True, markup=False)
 
 
 def _needs_signoff(scheduler: str | None) -> None:

@@ -27,6 +27,7 @@ from mtjspice.data.signoff import SignOffStory
 from mtjspice.report.signoff_numbers import noticed
 from mtjspice.report.signoff_words import value_and_limit
 from mtjspice.spec.study import Study
+from mtjspice.spec.unusual import unusual
 from mtjspice.units import si
 
 FLIPS_SHOWN = 10
@@ -78,6 +79,8 @@ def print_calibration(outcome: Any) -> None:
             holds = "holds" if figure.holds else "BROKEN"
             value = figure.value if isinstance(figure.value, str) else f"{figure.value:.4g}"
             console.print(f"limit: {figure.name}: {value} {figure.limit}: {holds}")
+    for warning in unusual(outcome.card.circuit):
+        console.print(f"warning: {warning}", soft_wrap=True, markup=False)
     for failure in outcome.failures:
         console.print(f"warning: simulation failed: {failure}", soft_wrap=True, markup=False)
     console.print(f"card: {outcome.path}", soft_wrap=True, markup=False)

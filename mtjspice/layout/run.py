@@ -41,6 +41,7 @@ from mtjspice.netlist.deck import build_deck
 from mtjspice.report.layout import write_comparison, write_layout
 from mtjspice.spec.layout import Layout, samples_for
 from mtjspice.spec.periphery import SenseAmplifier
+from mtjspice.spec.unusual import unusual
 from mtjspice.train.threads import one_thread
 
 T = TypeVar("T")
@@ -139,6 +140,22 @@ def run_layout(
     )
     write_layout(story, out)
     return story
+
+
+def check_apart(paths: Sequence[Path]) -> None:
+    """Refuse to compare a layout with itself.
+
+    Raises:
+        InputError: if a file is given twice.
+    """
+    seen = dict[Path, Path]()
+    for path in paths:
+        if path.resolve() in seen:
+            raise InputError(
+                source=path, allowed=f"is given twice (also as {seen[path.resolve()]}): layouts "
+                "that are compared must be different files",
+            )  # fmt: skip
+        seen[path.resolve()] = path
 
 
 def run_comparison(
@@ -333,7 +350,7 @@ def _counted(simulator: Simulator) -> tuple[Figure, ...]:
 
 def notes(layout: Layout, bench: Bench) -> tuple[str, ...]:
     """What a reader should know of how the report was made."""
-    said = []
+    said = list(unusual(layout))
     if bench.quick:
         said.append(
             f"Quick: {len(bench.conditions)} of {len(conditions_of(layout))} conditions, "

@@ -15,6 +15,7 @@ from mtjspice.data.files import write_text
 from mtjspice.report.page import inline, render
 from mtjspice.report.plots import IDEAL, SPICE, as_svg, picture
 from mtjspice.spec.toml import format_spec
+from mtjspice.spec.unusual import unusual
 from mtjspice.surrogate.card import Card
 from mtjspice.units import si
 
@@ -64,6 +65,11 @@ class CalibrationStory:
         """Whether every limit holds."""
         return not self.card.broken
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is unusual in the circuit that the card is for."""
+        return unusual(self.card.circuit)
+
 
 def write_calibration(story: CalibrationStory, out: Path) -> Path:
     """Write the three files, each whole; the path of the page."""
@@ -73,6 +79,7 @@ def write_calibration(story: CalibrationStory, out: Path) -> Path:
         "verdict": "pass" if story.passed else "fail",
         "figures": [figure.as_dict() for figure in story.figures],
         "failures": story.failures,
+        "warnings": story.warnings,
         "worst": [asdict(case) for case in story.worst],
         "versions": card.versions,
         "times": story.times | {"simulations": story.simulations},

@@ -26,6 +26,7 @@ from mtjspice.signoff.tiles import driven_tiles
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.signoff import SignOff
 from mtjspice.spec.technology import Technology
+from mtjspice.spec.unusual import unusual
 from mtjspice.spice.probe import probe
 from mtjspice.surrogate.card import Card, load_card
 from mtjspice.surrogate.model import Surrogate
@@ -110,7 +111,7 @@ def run_signoff(
     card = load_card(subject.specimens[0].weights.study.hardware.card)
     check_subject(subject.specimens, card)
     circuits = _conditions(spec, card.circuit)
-    warned = [*notes, *_doubts(card, str(probe()), strict=strict)]
+    warned = [*notes, *_odd(subject, spec), *_doubts(card, str(probe()), strict=strict)]
     judged, times = [], dict[str, float]()
     with open_pool(jobs, scheduler) as pool:
         simulator = Simulator(store=make_folder(out / "simulations"), pool=pool)
@@ -213,6 +214,12 @@ def _story(
         keys=sorted(simulator.keys),
         times=times,
     )
+
+
+def _odd(subject: Subject, spec: SignOff) -> list[str]:
+    """What is unusual in what is asked, and in what the weights were trained for."""
+    hardware = subject.specimens[0].weights.study.hardware
+    return [*unusual(spec), *(f"the weights' hardware.{one}" for one in unusual(hardware))]
 
 
 def _conditions(spec: SignOff, circuit: Calibration) -> list[Calibration]:

@@ -43,7 +43,7 @@ def subject_of(
     network = load_weights(weights)
     hardware = network.study.hardware
     card = load_card(hardware.card)
-    found = dies_from(dies, hardware.spread, card.circuit.crossbar.shape, hardware.tiles)
+    found, said = dies_from(dies, hardware.spread, card.circuit.crossbar.shape, hardware.tiles)
     span = hardware.dies
     if len(found) < span or len(found) % span:
         allowed = f"the network spans {span} dies: a multiple of that is needed"
@@ -61,7 +61,7 @@ def subject_of(
             specimens=specimens,
             images=images,
         ),
-        warnings,
+        [*said, *warnings],
     )
 
 

@@ -40,6 +40,7 @@ from mtjspice.spec.technology import Technology
 from mtjspice.spec.tile import ProgrammedTile
 from mtjspice.spec.toml import build_spec, changed, format_spec, parse_spec, read_spec
 from mtjspice.spec.training import Hardware, TiledNetwork, Training, TrainingStudy
+from mtjspice.spec.unusual import unusual
 from mtjspice.spec.writing import FreeLayer, Writing
 
 __all__ = [
@@ -93,4 +94,5 @@ __all__ = [
     "format_spec",
     "parse_spec",
     "read_spec",
+    "unusual",
 ]

@@ -29,9 +29,9 @@ Efficiency = Annotated[
 """A share, 0.001 to 1."""
 PulseVoltage = Annotated[
     float,
-    Within("V", 0.01, 10, "barriers break at 1 to 3 V, drivers take some of it", usual=(0.05, 3)),
+    Within("V", 0.001, 10, "barriers break at 1 to 3 V, drivers take some of it", usual=(0.05, 3)),
 ]
-"""V, 10 mV to 10 V."""
+"""V, 1 mV to 10 V."""
 
 
 class FreeLayer(Spec):

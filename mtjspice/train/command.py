@@ -11,6 +11,7 @@ from mtjspice.data.mnist import find_mnist
 from mtjspice.data.weights import ProgrammedNetwork
 from mtjspice.errors import InputError
 from mtjspice.spec.training import TrainingStudy
+from mtjspice.spec.unusual import unusual
 from mtjspice.surrogate.card import load_card
 from mtjspice.train.fit import Progress
 from mtjspice.train.orders import Dies, Order, fill, judge_training
@@ -62,8 +63,9 @@ def run_training(
     Raises:
         InputError: if anything given is wrong, or the loss diverges.
     """
-    own = _own_dies(study, dies)
+    own, said = _own_dies(study, dies)
     data, warnings = (None, []) if digits else find_mnist(mnist, folder.parent / "mnist")
+    warnings = [*unusual(study), *said, *warnings]
     weights = fill(Order(study, folder, own, start), data, progress)
     figures = judge_training(weights, folder, data, own)
     title = f"{study.name}, {study.training.method}: {weights.data}"
@@ -78,8 +80,8 @@ def run_training(
     return Outcome(title, weights, figures, warnings)
 
 
-def _own_dies(study: TrainingStudy, path: Path | None) -> Dies:
-    """The dies that a network is trained for.
+def _own_dies(study: TrainingStudy, path: Path | None) -> tuple[Dies, tuple[str, ...]]:
+    """The dies that a network is trained for, and what to know of them.
 
     Raises:
         InputError: if there are too few, or some that nothing is to be done with.
@@ -92,16 +94,16 @@ def _own_dies(study: TrainingStudy, path: Path | None) -> Dies:
                 allowed=f"only hardware-aware training is for given dies, not "
                 f"{study.training.method}; add --method hardware-aware",
             )  # fmt: skip
-        return ()
+        return (), ()
     if path is None:
         raise InputError(
             source="--dies",
             allowed="hardware-aware training needs a die: a folder of dies, or a defect map (CSV)",
         )
     shape = load_card(hardware.card).circuit.crossbar.shape
-    found = dies_from(path, hardware.spread, shape, hardware.tiles)
+    found, said = dies_from(path, hardware.spread, shape, hardware.tiles)
     if len(found) < hardware.dies:
         raise InputError(
             source=path, value=len(found), allowed=f"the network spans {hardware.dies} dies"
         )
-    return found[: hardware.dies]
+    return found[: hardware.dies], said

@@ -142,6 +142,12 @@ def simulate(
             f"warning: {100 * clipped:.2f} % of the reads are clipped; "
             f"{100 * allowed:g} % are allowed (periphery.clipped)"
         )
+    dropped = result.attrs.get("dropped_nodes", "").split()
+    if dropped:
+        Console(stderr=True).print(
+            f"warning: {len(dropped)} nodes are cut off from everything and were left out, from "
+            f"{dropped[0]} on (dropped_nodes in the result)"
+        )
     if out is not None:
         save_result(result, out / "result.nc")
     if as_json:

@@ -20,6 +20,8 @@ def label(experiment: Experiment, deck: Deck, vectors: Vectors) -> xr.Dataset:
     """A result in the form of `mtjspice.data.results`."""
     axes, read = _axes(experiment, vectors)
     attributes: dict[str, Any] = {"level": "ngspice"}
+    if deck.dropped:
+        attributes["dropped_nodes"] = " ".join(deck.dropped)
     sensed, rows = experiment.sensed_columns, range(experiment.crossbar.rows)
     still = np.zeros_like(read(deck.column_currents[sensed[0]]))
     into = [-read(deck.row_currents[r]) if r in deck.row_currents else still for r in rows]

@@ -103,6 +103,20 @@ def test_reads_that_are_clipped_are_warned_of(tmp_path, monkeypatch, allowed, wa
     assert (said in " ".join(monitored.stderr.split())) is warned
 
 
+@pytest.mark.parametrize("row", [0, 1])
+def test_nodes_that_are_left_out_are_warned_of(tmp_path, monkeypatch, capsys, row):
+    monkeypatch.setenv("COLUMNS", "200")
+    gone = ", ".join(f'{{kind = "open", row = {row}, column = {c}}}' for c in (0, 1))
+    defects = f'[{{kind = "dead_row", row = 1}}, {gone}]'
+    (tmp_path / "spec.toml").write_text(f"{EXPERIMENT}\n[die]\ndefects = {defects}\n")
+    monkeypatch.setattr(sys, "argv", ["mtjspice", "simulate", str(tmp_path / "spec.toml")])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert not left.value.code
+    said = "warning: 2 nodes are cut off from everything and were left out, from wl1_0 on"
+    assert (said in capsys.readouterr().err) is (row == 1)
+
+
 def test_the_doctor_answers_in_json(mtjspice):
     code, said = mtjspice("doctor", "--json")
     assert code == 0

@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 
 from mtjspice.collect.simulator import Progress, Simulator
-from mtjspice.device.converter import outside, to_codes
+from mtjspice.device.converter import at_limit, outside, to_codes
 from mtjspice.device.trial import tile_experiment
 from mtjspice.spec.design import DieDesign
 from mtjspice.spec.periphery import TransimpedanceAmplifier
@@ -42,7 +42,6 @@ def simulate_die(
     if isinstance(design.periphery, TransimpedanceAmplifier):
         volts = die["amplifier_voltage"].to_numpy()
         die["code"] = (("tile", "vector", "output_line"), to_codes(volts, design.adc))
-        limits = design.periphery.clip_low, design.periphery.clip_high
-        held = (volts <= limits[0]) | (volts >= limits[1]) | outside(volts, design.adc)
+        held = at_limit(volts, design.periphery) | outside(volts, design.adc)
         die.attrs["clipped_share"] = float(held.mean())
     return die

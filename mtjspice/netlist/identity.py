@@ -26,6 +26,7 @@ SOURCES = (
     "netlist/*.py",
     # What the netlist's numbers come from.
     "device/conductance.py",
+    "device/converter.py",
     "device/temperature.py",
     "device/variation.py",
     "spec/analysis.py",

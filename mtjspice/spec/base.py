@@ -139,12 +139,12 @@ def _check_name(text: str) -> str:
     if not re.fullmatch(NAME, text):
         raise ValueError(
             "a name is one line of at most 100 letters, digits, spaces and any of "
-            "_ . , : ; ' ( ) & = % + -, begins with a letter or digit and ends without a space"
+            "_ . , : ; ' ( ) [ ] & = % + -, begins with a letter or digit and ends without a space"
         )
     return text
 
 
-NAME = r"[^\W_](?:[\w .,:;'()&=%+-]{0,98}[\w.,:;'()&=%+-])?"
+NAME = r"[^\W_](?:[\w .,:;'()[\]&=%+-]{0,98}[\w.,:;'()[\]&=%+-])?"
 """Names of everything that specs name: titles of reports, and names of files and folders, which can
 therefore not lead out of the folder that they are in."""
 Name = Annotated[str, Field(strict=True), AfterValidator(_check_name)]

@@ -27,7 +27,7 @@ from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.signoff import SignOff
 from mtjspice.spec.technology import Technology
 from mtjspice.spice.probe import probe
-from mtjspice.surrogate.card import Card, load_card
+from mtjspice.surrogate.card import Card
 from mtjspice.surrogate.model import Surrogate
 
 Progress = Callable[[str, int, int], None]
@@ -62,6 +62,7 @@ class Subject:
         weights: where they come from, in words.
         specimens: networks on their dies; all of one design.
         images: that they are shown.
+        card: that the networks were trained with.
         one_network: whether it is one network on many dies.
     """
 
@@ -69,6 +70,7 @@ class Subject:
     weights: str
     specimens: tuple[Specimen, ...]
     images: Images
+    card: Card
     one_network: bool = True
 
 
@@ -107,7 +109,7 @@ def run_signoff(
     """
     tell = progress or (lambda what, done, total: None)
     start = time.perf_counter()
-    card = load_card(subject.specimens[0].weights.study.hardware.card)
+    card = subject.card
     check_subject(subject.specimens, card)
     circuits = _conditions(spec, card.circuit)
     warned = [*notes, *_doubts(card, str(probe()), strict=strict)]

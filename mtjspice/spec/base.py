@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -166,7 +167,9 @@ def is_path(name: str) -> bool:
 
 def _placed(name: str, info: ValidationInfo) -> str:
     folder = (info.context or {}).get("folder")
-    return str(folder / name) if folder is not None and is_path(name) else name
+    if folder is None or not is_path(name):
+        return name
+    return os.path.normpath(Path(folder) / name)
 
 
 def _written(name: str, info: SerializationInfo) -> str:

@@ -25,7 +25,7 @@ def read_spec(path: Path, *kinds: type[S]) -> S:
     """
     data = parse_toml(read_text(path), path)
     kind = max(kinds, key=lambda kind: len(data.keys() & kind.model_fields.keys()))
-    return build_spec(data, kind, source=path, folder=path.absolute().parent)
+    return build_spec(data, kind, source=path, folder=path.parent.resolve())
 
 
 def parse_spec(text: str, kind: type[S], *, source: str | Path = "<text>") -> S:

@@ -201,6 +201,24 @@ def _stamp(file: Path) -> object:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
+LATCH_TRANSISTORS = tuple(
+    Transistor(model=model, width=width, length=45e-9)
+    for model, width in (("pmos_12", 2e-6), ("pmos_12", 1e-6), ("nmos_12", 0.5e-6))
+)
+"""What the latch of ``models/periphery.lib`` is made of."""
+
+
+def check_latch(card: Card) -> None:
+    """Refuse a card that lacks the latch's transistors under their own names, or in their sizes.
+
+    Raises:
+        InputError: naming the model, and what the card has.
+    """
+    card.check_models(*(transistor.model for transistor in LATCH_TRANSISTORS))
+    for transistor in LATCH_TRANSISTORS:
+        card.check(transistor)
+
+
 @lru_cache
 def read_subcircuit(name: str) -> str:
     """The text of a subcircuit of ``models/periphery.lib``."""

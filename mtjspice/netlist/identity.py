@@ -14,13 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from mtjspice.data.assets import folder
-from mtjspice.netlist.cards import Card, check_together, read_card
+from mtjspice.netlist.cards import Card, check_latch, check_together, read_card
 from mtjspice.netlist.cells import kind_of
 from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.periphery import SenseAmplifier
 
-LATCH_MODELS = ("nmos_12", "pmos_12")
 PACKAGE = Path(__file__).parent.parent
 SOURCES = (
     "netlist/*.py",
@@ -113,6 +112,6 @@ def _cards(experiment: Experiment) -> list[Card]:
             cards[0].check_shifts()
     if isinstance(periphery, SenseAmplifier) and isinstance(experiment.analysis, TransientRead):
         cards.append(read_card(technology.replace(card=periphery.card)))
-        cards[-1].check_models(*LATCH_MODELS)
+        check_latch(cards[-1])
     check_together(cards)
     return cards

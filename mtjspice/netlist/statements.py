@@ -29,12 +29,12 @@ MODEL_TYPES: Final = frozenset(
 ELEMENTS: Final = frozenset("rcldmjqxegfhvib")
 """First letters of what may stand in a subcircuit: nothing that reads files or loads code."""
 _KNOWN = """
-temper temp tnom time hertz freq omega vt pi e c i boltz echarge planck kelvin yes no true false
-gmin reltol abstol vntol chgtol trtol scale scalm mfactor m dtemp index
+temper temp tnom time hertz freq omega vt pi boltz echarge planck kelvin yes no true false
+gmin reltol abstol vntol chgtol trtol scale scalm mfactor dtemp index
 and or not div mod if else end while macro funct defined include for to downto is var
 sqr sqrt sin cos tan sinh cosh tanh asin acos atan arctan asinh acosh atanh exp ln log log10 abs
-pow pwr max min int nint floor ceil sgn ternary_fcn agauss gauss aunif unif limit vec u u2 uramp
-pwl ddt idt table v
+pow pwr max min int nint floor ceil sgn ternary_fcn agauss gauss aunif unif limit vec uramp
+pwl ddt idt table
 """
 RESERVED: Final = frozenset(_KNOWN.split())
 """Names that ngspice knows by itself, and words of its expressions: a parameter of that name would
@@ -53,7 +53,7 @@ ALLOWED: Final = "allowed are .model, .param, .subckt, .ends, .lib, .endl, .incl
 
 _NAME: Final = re.compile(r"[a-z_][\w.]{0,199}", re.ASCII)
 _PARAMETER: Final = re.compile(r"[a-z_]\w{0,199}", re.ASCII)
-_SECTION: Final = re.compile(r"[\w.-]{1,200}", re.ASCII)
+_SECTION: Final = re.compile(r"\w[\w.-]{0,199}", re.ASCII)
 _WORD: Final = re.compile(r"'[^']*'|\{[^{}]*\}|\"[^\"]*\"|[=()]|[^\s='\"(){},]+|.")
 _PLAIN: Final = re.compile(r"[\w\s.,:=+\-*/^()'{}<>?&|!~%]*", re.ASCII)
 """What lines inside a subcircuit may consist of."""
@@ -275,11 +275,12 @@ def _file_of(statement: Statement, arguments: int) -> str:
     return _unquoted(match[1])
 
 
-def _values(statement: Statement, words: list[str]) -> dict[str, str]:
+def _values(statement: Statement, words: list[str], again: bool = False) -> dict[str, str]:
     """``name=value`` pairs, quotes and braces around values taken off.
 
     Values are numbers or expressions, the latter in quotes or braces where they have blanks or
-    parentheses in them.
+    parentheses in them. Of a name that is given `again` the last value counts, as in ngspice;
+    elsewhere it is refused.
     """
     found: dict[str, str] = {}
     for k in range(0, len(words), 3):
@@ -290,7 +291,7 @@ def _values(statement: Statement, words: list[str]) -> dict[str, str]:
         value = rest[1]
         if value[0] == '"' or value in {"=", "(", ")"}:
             statement.refuse(f"{name} must be a number or an expression in ' ' or {{ }}")
-        if name in found:
+        if name in found and not again:
             statement.refuse(f"{name} is given twice")
         if value[0] in "'{":
             value = value[1:-1].strip()
@@ -307,7 +308,10 @@ def _model(statement: Statement) -> Model:
     name, kind, *rest = words
     if rest and rest[0] == "(" and rest[-1] == ")":
         rest = rest[1:-1]
-    return Model(statement, name, kind, _values(statement, rest))
+    values = _values(statement, rest, again=True)
+    if rest.count("level") > 1:  # the first counts there
+        statement.refuse("level is given twice")
+    return Model(statement, name, kind, values)
 
 
 def _check_names(statement: Statement, names: dict[str, str]) -> None:

@@ -17,6 +17,7 @@ from mtjspice.data.files import make_folder, write_text
 from mtjspice.data.signoff import Flip, Judged, SignOffStory
 from mtjspice.errors import InputError
 from mtjspice.netlist.cards import read_card
+from mtjspice.netlist.cells import kind_of
 from mtjspice.netlist.deck import build_deck
 from mtjspice.report.signoff import write_signoff
 from mtjspice.signoff.dies import FoundFlip, Specimen, check_specimen
@@ -221,12 +222,14 @@ def _conditions(spec: SignOff, circuit: Calibration) -> list[Calibration]:
     """The circuit under every condition; the card's own is the card's circuit itself.
 
     Raises:
-        InputError: if the transistors' card lacks a corner.
+        InputError: if the transistors' card cannot be read, or lacks a corner or a size.
     """
-    own, found = circuit.technology, []
+    own, cell, found = circuit.technology, circuit.crossbar.cell, []
     for corner in spec.corners or (own.corner,):
         for celsius in spec.temperatures or (own.temperature,):
             technology: Technology = own.replace(corner=corner, temperature=celsius)
+            for transistor in kind_of(cell).transistors(cell):
+                read_card(technology).check(transistor)
             if technology == own:
                 found.append(circuit)
                 continue

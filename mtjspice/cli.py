@@ -253,7 +253,7 @@ def signoff(
     ] = None,
     card: Annotated[
         Path | None,
-        typer.Option(help="Calibration card of the weights (.card.json), unless it ships."),
+        typer.Option(help="Calibration card of the weights (.card.json); needed unless it ships."),
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Simulate every image.")] = False,
     images: Annotated[int | None, typer.Option(min=1, help="Only so many test images.")] = None,

@@ -257,6 +257,10 @@ def signoff(
     spec: Annotated[
         Path | None, typer.Option(help="TOML: confidence, conditions, limits of the verdict.")
     ] = None,
+    card: Annotated[
+        Path | None,
+        typer.Option(help="Calibration card of the weights (.card.json); needed unless it ships."),
+    ] = None,
     full: Annotated[bool, typer.Option("--full", help="Simulate every image.")] = False,
     images: Annotated[int | None, typer.Option(min=1, help="Only so many test images.")] = None,
     strict: Annotated[
@@ -277,7 +281,7 @@ def signoff(
     asked = SignOff() if spec is None else read_spec(spec, SignOff)
     if seed is not None:
         asked = changed(asked, "--seed", seed=seed)
-    subject, notes = subject_of(weights, dies, mnist=mnist, digits=digits, first=images)
+    subject, notes = subject_of(weights, dies, named=card, mnist=mnist, digits=digits, first=images)
     folder = out or Path("out") / "signoff"
     with nullcontext() if spec is None else _about(spec), tables.progress() as tell:
         story = run_signoff(

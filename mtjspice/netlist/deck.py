@@ -9,7 +9,7 @@ import numpy as np
 
 from mtjspice.netlist import nodes
 from mtjspice.netlist.array import array_elements
-from mtjspice.netlist.cards import Card, read_card, read_subcircuit
+from mtjspice.netlist.cards import Card, check_latch, check_together, read_card, read_subcircuit
 from mtjspice.netlist.cells import kind_of
 from mtjspice.netlist.check import well_defined
 from mtjspice.netlist.drivers import held_volts
@@ -237,7 +237,8 @@ def _models(experiment: Experiment, card: Card | None) -> list[str]:
     periphery = experiment.periphery
     if isinstance(periphery, SenseAmplifier) and isinstance(experiment.analysis, TransientRead):
         latch_card = read_card(experiment.technology.replace(card=periphery.card))
-        latch_card.check_models("nmos_12", "pmos_12")
+        check_latch(latch_card)
+        check_together([*([card] if card else []), latch_card])
         texts.append(latch_card.text)
         texts.append(read_subcircuit(LATCH))
     return list(dict.fromkeys(texts))

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from mtjspice.spec.base import Count, Share, Spec
+from mtjspice.spec.base import Count, FileName, Share, Spec
 from mtjspice.spec.study import Study
 
 
@@ -39,7 +39,7 @@ class Goodwill(Spec):
     """
 
     quick: Count = 30
-    card: str = "passive15"
+    card: FileName = "passive15"
     published: Share = 0.953
     resamples: Annotated[int, Field(ge=100, le=100_000, strict=True)] = 2000
     study: Study

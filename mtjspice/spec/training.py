@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from mtjspice.spec.base import Count, Name, Ratio, Scale, Seed, Spec
+from mtjspice.spec.base import Count, FileName, Name, Ratio, Scale, Seed, Spec
 from mtjspice.spec.die import Die
 from mtjspice.spec.rates import DefectRates
 
@@ -78,14 +78,15 @@ class Hardware(Spec):
     """The dies that a network lives on.
 
     Attributes:
-        card: of the tiles' calibration: a name of those that ship, or a path.
+        card: of the tiles' calibration: a name of those that ship, or a path; in a
+            spec's file, relative to its folder.
         tiles: of a die.
         dies: that one network spans.
         spread: of the dies; its seed and defects are drawn.
         rates: of their defects.
     """
 
-    card: str = "die20k"
+    card: FileName = "die20k"
     tiles: Count = 32
     dies: Count = 1
     spread: Die = Die(sigma_ln_rp=0.05, sigma_ln_tmr=0.05, mismatch=1.0)

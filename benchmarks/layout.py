@@ -31,7 +31,7 @@ from mtjspice.layout.montecarlo import (
     estimate_yield,
     interval,
     line_margins,
-    nodal_currents,
+    sample_currents,
 )
 from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.read import measure, worst_patterns
@@ -163,8 +163,7 @@ def smallest_margin(offset: float) -> float:
     layout, fitted = small(die={"sigma_ln_rp": 0.02}, sense={"offset": offset}), Fitted(None, 0.0)
     threshold = margins(layout, fitted, worst_reads(layout, fitted), None).threshold
     samples = draw_samples(layout, 200)
-    sides = [[one.low for one in samples], [one.high for one in samples]]
-    currents = np.stack([nodal_currents(fitted, of_side) for of_side in sides])
+    currents = sample_currents(fitted, samples)[:, :, 0]
     offsets = np.stack([one.offsets for one in samples])
     return float(np.median(line_margins(layout, threshold, currents, offsets).min(1)))
 

@@ -146,6 +146,12 @@ def simulate(
             f"warning: {100 * clipped:.2f} % of the reads are clipped; "
             f"{100 * allowed:g} % are allowed (periphery.clipped)"
         )
+    dropped = result.attrs.get("dropped_nodes", "").split()
+    if dropped:
+        Console(stderr=True).print(
+            f"warning: {len(dropped)} nodes are cut off from everything and were left out, from "
+            f"{dropped[0]} on (dropped_nodes in the result)"
+        )
     if out is not None:
         save_result(result, out / "result.nc")
     if as_json:
@@ -256,6 +262,10 @@ def signoff(
     spec: Annotated[
         Path | None, typer.Option(help="TOML: confidence, conditions, limits of the verdict.")
     ] = None,
+    card: Annotated[
+        Path | None,
+        typer.Option(help="Calibration card of the weights (.card.json); needed unless it ships."),
+    ] = None,
     full: Annotated[bool, typer.Option("--full", help="Simulate every image.")] = False,
     images: Annotated[int | None, typer.Option(min=1, help="Only so many test images.")] = None,
     strict: Annotated[
@@ -276,7 +286,7 @@ def signoff(
     asked = SignOff() if spec is None else read_spec(spec, SignOff)
     if seed is not None:
         asked = changed(asked, "--seed", seed=seed)
-    subject, notes = subject_of(weights, dies, mnist=mnist, digits=digits, first=images)
+    subject, notes = subject_of(weights, dies, named=card, mnist=mnist, digits=digits, first=images)
     folder = out or Path("out") / "signoff"
     with nullcontext() if spec is None else _about(spec), tables.progress() as tell:
         story = run_signoff(

@@ -16,6 +16,7 @@ from mtjspice.collect.simulator import Simulator
 from mtjspice.data.figures import Figure, at_least, at_most
 from mtjspice.data.files import make_folder, write_text
 from mtjspice.netlist.deck import build_deck
+from mtjspice.netlist.identity import inputs_digest
 from mtjspice.report.calibration import CalibrationStory, WorstCase, write_calibration
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.experiment import Experiment
@@ -84,6 +85,7 @@ def run_calibration(
     """
     tell = progress or (lambda what, done, total: None)
     plan = make_plan(spec)
+    inputs_digest(plan[0].experiment)  # every run has the same transistors
     make_folder(out)
     start = time.perf_counter()
     with Simulator(jobs=jobs, store=out / "simulations", pool=pool) as simulator:

@@ -16,9 +16,10 @@ After a transient ``time`` (s, from the start of a period) follows ``vector`` ev
   the end of the period. With sense amplifiers, after a transient only, without ``time``.
 - ``cell_voltage`` (vector, row, column), V: word line minus bit line, if cells are observed.
 
-With amplifiers the attribute ``clipped_share`` is the share of their outputs at a limit. The other
-attributes name the level that computed it, the simulator, the key, and the wall time that the
-simulator took for it (``seconds``).
+With amplifiers the attribute ``clipped_share`` is the share of their outputs at a limit. Where
+nodes were left out of the circuit, because nothing holds and nobody reads them, ``dropped_nodes``
+names them, with a blank between two. The other attributes name the level that computed it, the
+simulator, the key, and the wall time that the simulator took for it (``seconds``).
 """
 
 import threading

@@ -113,6 +113,7 @@ def borders_subject(
         weights=f"{folder}, {weights.study.training.method}, key {weights.key}",
         specimens=on_dies_of(weights, dies),
         images=images_of(read_digits(data)),
+        card=load_card(spec.hardware.card),
     )
     return subject, warnings
 
@@ -152,6 +153,7 @@ def goodwill_subject(
             for chip, g in zip(chips, g_norm, strict=True)
         ),
         images=Images(samples.inputs, samples.labels, samples.classes, samples.source),
+        card=card,
         one_network=False,
     )
 

@@ -17,6 +17,7 @@ from mtjspice.data.files import make_folder, write_text
 from mtjspice.data.signoff import Flip, Judged, SignOffStory
 from mtjspice.errors import InputError
 from mtjspice.netlist.cards import read_card
+from mtjspice.netlist.cells import kind_of
 from mtjspice.netlist.deck import build_deck
 from mtjspice.report.signoff import write_signoff
 from mtjspice.signoff.dies import FoundFlip, Specimen, check_specimen
@@ -28,7 +29,7 @@ from mtjspice.spec.signoff import SignOff
 from mtjspice.spec.technology import Technology
 from mtjspice.spec.unusual import unusual
 from mtjspice.spice.probe import probe
-from mtjspice.surrogate.card import Card, load_card
+from mtjspice.surrogate.card import Card
 from mtjspice.surrogate.model import Surrogate
 
 Progress = Callable[[str, int, int], None]
@@ -63,6 +64,7 @@ class Subject:
         weights: where they come from, in words.
         specimens: networks on their dies; all of one design.
         images: that they are shown.
+        card: that the networks were trained with.
         one_network: whether it is one network on many dies.
     """
 
@@ -70,6 +72,7 @@ class Subject:
     weights: str
     specimens: tuple[Specimen, ...]
     images: Images
+    card: Card
     one_network: bool = True
 
 
@@ -108,7 +111,7 @@ def run_signoff(
     """
     tell = progress or (lambda what, done, total: None)
     start = time.perf_counter()
-    card = load_card(subject.specimens[0].weights.study.hardware.card)
+    card = subject.card
     check_subject(subject.specimens, card)
     circuits = _conditions(spec, card.circuit)
     warned = [*notes, *_odd(subject, spec), *_doubts(card, str(probe()), strict=strict)]
@@ -226,12 +229,14 @@ def _conditions(spec: SignOff, circuit: Calibration) -> list[Calibration]:
     """The circuit under every condition; the card's own is the card's circuit itself.
 
     Raises:
-        InputError: if the transistors' card lacks a corner.
+        InputError: if the transistors' card cannot be read, or lacks a corner or a size.
     """
-    own, found = circuit.technology, []
+    own, cell, found = circuit.technology, circuit.crossbar.cell, []
     for corner in spec.corners or (own.corner,):
         for celsius in spec.temperatures or (own.temperature,):
             technology: Technology = own.replace(corner=corner, temperature=celsius)
+            for transistor in kind_of(cell).transistors(cell):
+                read_card(technology).check(transistor)
             if technology == own:
                 found.append(circuit)
                 continue

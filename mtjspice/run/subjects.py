@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from mtjspice.data.defects import dies_from
 from mtjspice.data.mnist import find_mnist, read_small_digits
@@ -12,15 +13,17 @@ from mtjspice.errors import InputError
 from mtjspice.run.signoff import Images, Subject, check_subject
 from mtjspice.signoff.dies import Specimen
 from mtjspice.spec.die import Die
-from mtjspice.surrogate.card import load_card
-from mtjspice.train.hardware import check_design
+from mtjspice.train.hardware import card_of, check_design
 from mtjspice.train.orders import read_digits
+
+T = TypeVar("T")
 
 
 def subject_of(
     weights: Path,
     dies: Path,
     *,
+    named: Path | None = None,
     mnist: Path | None = None,
     digits: bool = False,
     first: int | None = None,
@@ -30,6 +33,7 @@ def subject_of(
     Args:
         weights: folder of weights.
         dies: folder of dies, or one die's defect map (CSV).
+        named: calibration card of the weights, which need not be named if it ships.
         mnist: folder of MNIST; what it lacks is downloaded.
         digits: use the small digits that scikit-learn ships.
         first: only so many images, from the first on.
@@ -42,7 +46,7 @@ def subject_of(
     """
     network = load_weights(weights)
     hardware = network.study.hardware
-    card = load_card(hardware.card)
+    card = _within(weights, lambda: card_of(network, named))
     found, said = dies_from(dies, hardware.spread, card.circuit.crossbar.shape, hardware.tiles)
     span = hardware.dies
     if len(found) < span or len(found) % span:
@@ -60,15 +64,16 @@ def subject_of(
             weights=f"{weights}, {network.study.training.method}, key {network.key}",
             specimens=specimens,
             images=images,
+            card=card,
         ),
         [*said, *warnings],
     )
 
 
-def _within(folder: Path, check: Callable[[], None]) -> None:
+def _within(folder: Path, check: Callable[[], T]) -> T:
     """Have what a check says name the folder that it is about."""
     try:
-        check()
+        return check()
     except InputError as error:
         raise error.within(folder) from None
 

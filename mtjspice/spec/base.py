@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import os
 import re
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -15,6 +18,8 @@ from pydantic import (
     Discriminator,
     Field,
     PlainSerializer,
+    SerializationInfo,
+    ValidationInfo,
 )
 
 from mtjspice.spec.ranges import Whole, Within
@@ -40,13 +45,18 @@ class Spec(BaseModel):
         frozen=True, extra="forbid", arbitrary_types_allowed=True, validate_default=True
     )
 
-    def canonical(self) -> str:
-        """The one text that stands for this description: JSON with sorted keys."""
-        return json.dumps(self.model_dump(), sort_keys=True, ensure_ascii=False)
+    def canonical(self, file: Callable[[str], str] | None = None) -> str:
+        """The one text that stands for this description: JSON with sorted keys.
+
+        Args:
+            file: what is to stand in the place of each `FileName`; itself if left out.
+        """
+        content = self.model_dump(context={"file": file})
+        return json.dumps(content, sort_keys=True, ensure_ascii=False)
 
     def key(self) -> str:
-        """SHA-256 of the description, in hexadecimal."""
-        return hashlib.sha256(self.canonical().encode()).hexdigest()
+        """SHA-256 of the description, in hexadecimal. Folders of files are no part of it."""
+        return hashlib.sha256(self.canonical(lambda name: Path(name).name).encode()).hexdigest()
 
     def replace(self, **changes: Any) -> Self:
         """A validated copy with some fields changed."""
@@ -178,16 +188,41 @@ def _check_name(text: str) -> str:
     if not re.fullmatch(NAME, text):
         raise ValueError(
             "a name is one line of at most 100 letters, digits, spaces and any of "
-            "_ . , : ; ' ( ) & = % + -, begins with a letter or digit and ends without a space"
+            "_ . , : ; ' ( ) [ ] & = % + -, begins with a letter or digit and ends without a space"
         )
     return text
 
 
-NAME = r"[^\W_](?:[\w .,:;'()&=%+-]{0,98}[\w.,:;'()&=%+-])?"
+NAME = r"[^\W_](?:[\w .,:;'()[\]&=%+-]{0,98}[\w.,:;'()[\]&=%+-])?"
 """Names of everything that specs name: titles of reports, and names of files and folders, which can
 therefore not lead out of the folder that they are in."""
 Name = Annotated[str, Field(strict=True), AfterValidator(_check_name)]
 """A name; see `NAME`."""
+
+
+def is_path(name: str) -> bool:
+    """Whether a `FileName` is a path: it has a slash or an ending. Others are of what ships."""
+    return "/" in name or bool(Path(name).suffix)
+
+
+def _placed(name: str, info: ValidationInfo) -> str:
+    folder = (info.context or {}).get("folder")
+    if folder is None or not is_path(name):
+        return name
+    return os.path.normpath(Path(folder) / name)
+
+
+def _written(name: str, info: SerializationInfo) -> str:
+    file = (info.context or {}).get("file")
+    return name if file is None else str(file(name))
+
+
+FileName = Annotated[str, AfterValidator(_placed), PlainSerializer(_written, return_type=str)]
+"""The name of a file that ships, without ending, or the path of another.
+
+In a file, a path is relative to the folder of the file that it stands in: who reads one validates
+with the context ``{"folder": ...}``.
+"""
 
 
 def _read_volts(value: Any) -> Floats:

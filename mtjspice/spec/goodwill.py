@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from mtjspice.spec.base import Minutes, Networks, Share, Spec
+from mtjspice.spec.base import FileName, Minutes, Networks, Share, Spec
 from mtjspice.spec.ranges import Whole
 from mtjspice.spec.study import Study
 
@@ -41,7 +41,7 @@ class Goodwill(Spec):
     """
 
     quick: Networks = 30
-    card: str = "passive15"
+    card: FileName = "passive15"
     published: Share = 0.953
     resamples: Resamples = 2000
     study: Study

@@ -6,6 +6,7 @@ from pydantic import Tag, model_validator
 
 from mtjspice.spec.base import (
     Capacitance,
+    FileName,
     GateVoltage,
     LineCapacitance,
     Load,
@@ -87,7 +88,7 @@ class SenseAmplifier(Spec):
         replica: capacitance of the threshold's node, F, which the clock kicks as it kicks the
             column: with the column's own capacitance both move alike. That of the column's wires if
             left out; access devices add to it.
-        card: of the latch's transistors; the corner is the technology's.
+        card: of the latch's transistors, as `Technology.card`; the corner is the technology's.
     """
 
     kind: Literal["sense_amplifier"] = "sense_amplifier"
@@ -97,7 +98,7 @@ class SenseAmplifier(Spec):
     supply: GateVoltage = 1.2
     latch_load: Capacitance = 2e-15
     replica: LineCapacitance | None = None
-    card: str = "cmos12_bsim4"
+    card: FileName = "cmos12_bsim4"
 
 
 class Converter(Spec):

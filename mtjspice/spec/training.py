@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from mtjspice.spec.base import (
     Dies,
     Epochs,
+    FileName,
     LearningRate,
     Name,
     Neurons,
@@ -97,14 +98,15 @@ class Hardware(Spec):
     """The dies that a network lives on.
 
     Attributes:
-        card: of the tiles' calibration: a name of those that ship, or a path.
+        card: of the tiles' calibration: a name of those that ship, or a path; in a
+            spec's file, relative to its folder.
         tiles: of a die.
         dies: that one network spans.
         spread: of the dies; its seed and defects are drawn.
         rates: of their defects.
     """
 
-    card: str = "die20k"
+    card: FileName = "die20k"
     tiles: Tiles = 32
     dies: Dies = 1
     spread: Die = Die(sigma_ln_rp=0.05, sigma_ln_tmr=0.05, mismatch=1.0)

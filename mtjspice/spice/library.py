@@ -107,12 +107,15 @@ class Library(Shared.NgSpiceShared):  # type: ignore[misc]
     ) -> None:
         """Set a parameter of devices without loading the netlist anew.
 
+        A device without a name is one that the netlist left out, and its value is of no account.
+
         Raises:
             SimulationError: if ngspice refuses one of them.
         """
         # One command each: several joined by ";" overflow a buffer of ngspice 39 and end it.
         for device, value in zip(devices, values, strict=len(values) > 0):
-            self.command(f"alter @{device}[{parameter}] = {float(value)!r}")
+            if device:
+                self.command(f"alter @{device}[{parameter}] = {float(value)!r}")
         self.raise_on_abort("alter refused")
 
     def run_analysis(self) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ from pydantic import Field, ValidationError
 from mtjspice.data.assets import folder
 from mtjspice.data.files import write_text
 from mtjspice.errors import InputError
-from mtjspice.spec.base import Spec
+from mtjspice.spec.base import Spec, is_path
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.die import DefectKind
 from mtjspice.spec.mtj import Mtj
@@ -183,8 +184,9 @@ def nominal_full_scale(mtj: Mtj, rows: int, read_voltage: float) -> float:
 
 
 def save_card(card: Card, path: Path) -> None:
-    """Write a card whole, with its checksum; the same card gives the same bytes."""
-    content = json.loads(card.canonical())
+    """Write a card whole, with its checksum; the same card gives the same bytes in a folder."""
+    folder = path.parent.resolve()
+    content = json.loads(card.canonical(lambda name: _relative(name, folder)))
     text = json.dumps({"checksum": _checksum(content), "card": content}, indent=1)
     write_text(path, text + "\n")
 
@@ -192,12 +194,14 @@ def save_card(card: Card, path: Path) -> None:
 def load_card(name: str | Path) -> Card:
     """Read a card: of those that ship by its name, such as ``die20k``; any other by its path.
 
+    A transistor library that it names by a relative path is taken from the card's folder on.
+
     Raises:
         InputError: if there is none, if it was changed after it was written, or if it is of another
             version.
     """
     path = Path(name)
-    if path.suffix != ".json":
+    if not is_path(str(name)):
         path = folder("models") / f"{name}{SUFFIX}"
         if not path.is_file():
             shipped = sorted(p.name.removesuffix(SUFFIX) for p in path.parent.glob(f"*{SUFFIX}"))
@@ -218,11 +222,16 @@ def load_card(name: str | Path) -> Card:
         allowed = f"does not match the content ({_checksum(card)}): the card was changed or damaged"
         raise InputError(source=path, key="checksum", value=checksum, allowed=allowed)
     try:
-        return Card.model_validate(card)
+        return Card.model_validate(card, context={"folder": path.parent.resolve()})
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(["card", *map(str, first["loc"])])
         raise InputError(source=path, key=key, allowed=str(first["msg"])) from None
+
+
+def _relative(name: str, folder: Path) -> str:
+    """A file that a card names, from the card's folder on; names of what ships stay."""
+    return os.path.relpath(name, folder) if is_path(name) else name
 
 
 def _checksum(content: Any) -> str:

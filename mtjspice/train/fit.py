@@ -52,7 +52,7 @@ def training_key(
     """SHA-256 of all that determines trained weights."""
     data = hashlib.sha256(samples.inputs.tobytes() + samples.labels.tobytes())
     data.update(samples.train.tobytes() + " ".join(samples.classes).encode())
-    parts = [study.canonical(), data.hexdigest(), surrogate.card.key(), versions.of_training()]
+    parts = [study.key(), data.hexdigest(), surrogate.card.key(), versions.of_training()]
     if study.training.method == "hardware-aware":
         parts += [die.key() for die in dies]
     if start is not None:

@@ -25,6 +25,7 @@ from mtjspice.surrogate.model import Surrogate
 from mtjspice.train.fit import Progress, placed, train, training_key
 from mtjspice.train.hardware import (
     OnDies,
+    card_of,
     corrected,
     error_of,
     in_software,
@@ -66,6 +67,7 @@ class Question:
         level: of the surrogate.
         correction: training samples for the per-die correction; 0 for none.
         reference: dies that the correction holds the others against; nominal ones if left out.
+        card: of the surrogate; the one that ships of which the weights speak if left out.
     """
 
     folder: Path
@@ -73,6 +75,7 @@ class Question:
     level: Level
     correction: int = 0
     reference: Dies = ()
+    card: str | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ def fill(order: Order, data: Path | None, progress: Progress | None = None) -> P
     found = finished(order.folder)
     key = training_key(order.study, samples, surrogate, order.dies, start)
     if found is not None and found.key == key:
-        return found
+        return replace(found, study=order.study)  # the order's, not what the folder says of it
     placed(order.study, samples, surrogate)  # before anything is written
     make_folder(order.folder)
     checkpoint = order.folder / "checkpoint.safetensors"
@@ -124,7 +127,7 @@ def judge_training(
     """How weights do without any circuit, on the nominal die, on their own and on drawn dies.
 
     Args:
-        weights: that lie in `folder`.
+        weights: of `fill`, that lie in `folder`.
         folder: of the weights; answers are kept there.
         data: folder of MNIST; None for the small bundled digits.
         dies: that they were trained for, if there are some.
@@ -142,7 +145,8 @@ def judge_training(
     wrong = in_software(weights, inputs).argmax(-1) != labels
     how = f"{len(labels)} test samples of {samples.source}"
     store = make_folder(folder / "judged")
-    answers = [answer(Question(folder, some, "full"), data, store).errors for some in asked]
+    questions = [Question(folder, some, "full", card=hardware.card) for some in asked]
+    answers = [answer(question, data, store).errors for question in questions]
     level = f"{how}; surrogate (full)"
     software = float(wrong.float().mean())
     figures = [
@@ -177,7 +181,7 @@ def answer(question: Question, data: Path | None, store: Path) -> Answer:
 
 
 def _judged(question: Question, weights: ProgrammedNetwork, samples: Samples) -> Answer:
-    surrogate = Surrogate(load_card(weights.study.hardware.card), question.level)
+    surrogate = Surrogate(card_of(weights, question.card), question.level)
     inputs, labels = tensors(samples, ~samples.train)
     shown = tensors(samples, samples.train)[0][: question.correction]
     errors, after = [], []
@@ -225,7 +229,7 @@ def losses_along(
     weights = load_weights(folder)
     known = read_digits(data)
     inputs, labels = (x[:samples] for x in tensors(known, ~known.train))
-    surrogate = Surrogate(load_card(weights.study.hardware.card), "linear")
+    surrogate = Surrogate(card_of(weights), "linear")
     rows = []
     with one_thread(), torch.no_grad():
         nominal = programmed(weights, surrogate, nominal_dies(weights.study), torch.float32)

@@ -216,3 +216,25 @@ def test_gated_arrays_at_another_corner_and_temperature(simulator, calibrations,
         spec.crossbar, 15, defective=True, periphery=spec.periphery, technology=spec.technology
     )
     assert error(simulator, e, fitted(simulator, spec)) < GATED
+
+
+def cut_off(made: Experiment) -> Experiment:
+    """The tile with a row and a column that are cut off from all but each other."""
+    n = made.crossbar.rows
+    places = [(3, c) for c in range(n) if c != 5] + [(r, 5) for r in range(n) if r != 3]
+    dead = (Defect(kind="dead_row", row=3), Defect(kind="dead_column", column=5))
+    gone = tuple(Defect(kind="open", row=r, column=c) for r, c in places)
+    return made.replace(die=made.die.replace(defects=(*dead, *gone)))
+
+
+def test_passive_arrays_with_lines_that_are_cut_off(simulator):
+    e = cut_off(tile(passive(Mtj(v_half=0.4, tmr0=1.2)), 15, defective=False))
+    assert error(simulator, e) < BIASED
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_gated_arrays_with_lines_that_are_cut_off(simulator, calibrations, models, cell):
+    spec = calibrations[cell]
+    parts = {"periphery": spec.periphery, "technology": spec.technology}
+    e = cut_off(tile(spec.crossbar, 15, defective=False, **parts))
+    assert error(simulator, e, models[cell]) < GATED

@@ -152,6 +152,7 @@ def subject(folder: Path, name: str = "coarse", **parts) -> Subject:
         weights="random ones",
         specimens=tuple(made),
         images=Images(x.numpy(), labels, tuple("abc"), "random numbers"),
+        card=load_card(folder / f"{name}.card.json"),
     )
 
 

@@ -189,12 +189,13 @@ def published(shared_data, folder) -> Path:
         pytest.param("simulate", "", ("crossbar", "is required", "tile", "stimulus"), id="empty"),
         pytest.param(
             "netlist",
-            EXPERIMENT.replace("columns = 2", 'columns = 2\nunselected = "floating"').replace(
+            'observe = "cells"\n'
+            + EXPERIMENT.replace("columns = 2", 'columns = 2\nunselected = "floating"').replace(
                 "volts = [[0.1, 0.2]]", "volts = [[0.1]]\ndriven_rows = [0]"
             )
             + "[die]\ndefects = [{kind = 'open', row = 1, column = 0},"
             "{kind = 'open', row = 1, column = 1}]",
-            ("wl1_1, in1", "no path to ground", "crossbar.unselected"),
+            ("in1, wl1_1", "no path to ground", "crossbar.unselected"),
             id="line that is cut off",
         ),
     ],
@@ -367,7 +368,7 @@ def test_a_damaged_network_in_the_output_folder_is_refused(mtjspice, folder):
     (folder / "kept").mkdir()
     (folder / "kept" / "networks.json").write_text("{")
     answer = mtjspice("run", "spec.toml", "--out", "kept")
-    assert_refused(answer, folder, "kept/networks.json", "cannot be read as networks")
+    assert_refused(answer, folder, "kept/networks.json", "is not JSON")
     assert (folder / "kept" / "networks.json").read_text() == "{"
 
 

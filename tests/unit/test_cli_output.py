@@ -30,10 +30,10 @@ def mtjspice(tmp_path, monkeypatch, capsys):
 
 
 def test_names_and_folders_are_printed_as_they_are_written(mtjspice, tmp_path):
-    (tmp_path / "spec.toml").write_text(STUDY.replace("small", "small [wine] [/b]"))
+    (tmp_path / "spec.toml").write_text(STUDY.replace("small", "small [wine] [b]"))
     code, said = mtjspice("run", "spec.toml", "--out", "out [wine]", "--jobs", "2")
     assert code == 0
-    assert "small [wine] [/b]" in said
+    assert "small [wine] [b]" in said
     assert "out [wine]/report.html" in said
 
 
@@ -101,6 +101,20 @@ def test_reads_that_are_clipped_are_warned_of(tmp_path, monkeypatch, allowed, wa
     assert 0 < share < 1
     said = f"{100 * share:.2f} % of the reads are clipped"
     assert (said in " ".join(monitored.stderr.split())) is warned
+
+
+@pytest.mark.parametrize("row", [0, 1])
+def test_nodes_that_are_left_out_are_warned_of(tmp_path, monkeypatch, capsys, row):
+    monkeypatch.setenv("COLUMNS", "200")
+    gone = ", ".join(f'{{kind = "open", row = {row}, column = {c}}}' for c in (0, 1))
+    defects = f'[{{kind = "dead_row", row = 1}}, {gone}]'
+    (tmp_path / "spec.toml").write_text(f"{EXPERIMENT}\n[die]\ndefects = {defects}\n")
+    monkeypatch.setattr(sys, "argv", ["mtjspice", "simulate", str(tmp_path / "spec.toml")])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert not left.value.code
+    said = "warning: 2 nodes are cut off from everything and were left out, from wl1_0 on"
+    assert (said in capsys.readouterr().err) is (row == 1)
 
 
 def test_the_doctor_answers_in_json(mtjspice):

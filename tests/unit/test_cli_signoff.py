@@ -105,11 +105,33 @@ def test_weights_of_another_card(mtjspice, folder):
 
 def test_a_card_that_is_not_there(mtjspice, folder):
     weights = network()
-    gone = weights.study.hardware.replace(card="gone.card.json")
+    gone = weights.study.hardware.replace(card="gone")
     moved = replace(weights, study=weights.study.replace(hardware=gone))
     save_weights(folder / "weights", moved, {})
     answer = mtjspice("signoff", "weights", "--dies", "dies")
-    assert_refused(answer, folder, "gone.card.json: is not a calibration card")
+    assert_refused(answer, folder, "card = 'gone'", "is no card that ships (die20k, passive15)")
+    answer = mtjspice("signoff", "weights", "--dies", "dies", "--card", "gone.card.json")
+    assert_refused(answer, folder, "gone.card.json: ")
+
+
+@pytest.mark.parametrize("name", ["own.card.json", "./own", "../models/die20k", "/etc/passwd"])
+def test_a_file_that_weights_name_is_not_followed(mtjspice, folder, name):
+    weights = network()
+    hardware = weights.study.hardware.replace(card=name)
+    theirs = replace(weights, study=weights.study.replace(hardware=hardware))
+    save_weights(folder / "weights", theirs, {})
+    save_card(card(), folder / "own.card.json")
+    answer = mtjspice("signoff", "weights", "--dies", "dies")
+    assert_refused(answer, folder, "weights of small: study.hardware.card = ", name,
+                   "name it: --card FILE")  # fmt: skip
+
+
+def test_a_card_that_is_named_must_be_that_of_the_weights(mtjspice, folder):
+    save_card(card().replace(name="another"), folder / "another.card.json")
+    answer = mtjspice("signoff", "weights", "--dies", "dies", "--card", "another.card.json")
+    assert_refused(
+        answer, folder, "weights of small: card = ", card().key(), "another design",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("data", ["MNIST, 10 x 10 pixels", "wine"])
@@ -212,7 +234,7 @@ def test_tiles_that_the_card_was_not_judged_on(mtjspice, folder):
     save_card(known, folder / "other.card.json")
     save_weights(folder / "weights", network(str(folder / "other.card.json")), {})
     write_defects(folder / "map.csv", (Defect(kind="short", tile=1, row=2, column=3),))
-    answer = mtjspice("signoff", "weights", "--dies", "map.csv")
+    answer = mtjspice("signoff", "weights", "--dies", "map.csv", "--card", "other.card.json")
     assert_refused(
         answer, folder, "map.csv: die 00: card die20k: errors", "says nothing of tiles with short"
     )
@@ -432,10 +454,10 @@ def test_a_doubtful_card_is_warned_of_and_refused_if_strict(
 ):
     known = load_card("passive15")
     trusted = known.versions | {"simulator": str(simulator.info)}
-    other_card(folder, **({"versions": trusted} | changes))
-    answer = passive("--strict")
+    name = other_card(folder, **({"versions": trusted} | changes))
+    answer = passive("--strict", "--card", name)
     assert_refused(answer, folder, "card passive15: ", *words)
-    answer = passive()
+    answer = passive("--card", name)
     assert answer.code == 0
     assert words[1] in answer.out
     (warning,) = report(folder / "out" / "signoff")["warnings"]
@@ -446,8 +468,8 @@ def test_a_doubtful_card_is_warned_of_and_refused_if_strict(
 @pytest.mark.ngspice
 def test_a_card_without_doubt_is_taken_if_strict(passive, folder, simulator):
     known = load_card("passive15")
-    other_card(folder, versions=known.versions | {"simulator": str(simulator.info)})
-    assert passive("--strict").code == 0
+    name = other_card(folder, versions=known.versions | {"simulator": str(simulator.info)})
+    assert passive("--strict", "--card", name).code == 0
     assert report(folder / "out" / "signoff")["warnings"] == []
 
 

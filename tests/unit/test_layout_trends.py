@@ -361,7 +361,7 @@ def tail_of(one: Layout):
     worst = worst_reads(one, FITTED)
     found = margins(one, FITTED, worst, None)
     tail, finding = estimate_tail(one, nominal_condition(one), FITTED, worst, found)
-    assert finding.value == tail.probability
+    assert finding.value == tail.high  # judged is the upper end
     return tail, first_order_failure(one, FITTED, worst, found), found
 
 
@@ -404,7 +404,7 @@ def test_spread_of_the_die_counts_for_all_cells_at_once():
 def test_failures_grow_with_spread():
     found = [
         tail_of(layout(3, die=Die(sigma_ln_rp=s), sense=Sensing(offset=1e-4)))[0].probability
-        for s in (0.01, 0.02, 0.04)
+        for s in (0.04, 0.06, 0.08)
     ]
     assert rises(found)
 

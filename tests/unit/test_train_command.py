@@ -1,11 +1,14 @@
 """`mtjspice train` from its spec to programmed tiles."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import pytest
 
 from mtjspice import cli
-from mtjspice.data.weights import load_weights
+from mtjspice.data.weights import load_weights, save_weights
+from mtjspice.surrogate.card import load_card, save_card
 
 SPEC = """
 name = "small"
@@ -60,6 +63,30 @@ def test_weights_are_trained_judged_and_found_again(monkeypatch, capsys, spec, t
     # Another seed is another training.
     assert train(monkeypatch, spec, "--out", out, "--seed", 4) == 0
     assert load_weights(out).key != first.key
+
+
+def test_a_card_of_ones_own_is_that_of_the_spec_and_not_of_the_folder(
+    monkeypatch, capsys, spec, tmp_path
+):
+    own, out = tmp_path / "own.card.json", tmp_path / "out"
+    save_card(load_card("die20k").replace(name="own"), own)
+    named = SPEC.replace("tiles = 4", 'tiles = 4\ncard = "own.card.json"')
+    spec.write_text(named.replace("epochs = 6", "epochs = 1"))
+    assert train(monkeypatch, spec, "--out", out) == 0
+    found = load_weights(out)
+    assert found.card == load_card(own).key()
+    # What the folder names is not followed; the weights are still those that the spec asks for.
+    other = found.study.hardware.replace(card=str(tmp_path / "no such.card.json"))
+    theirs = replace(found, study=found.study.replace(hardware=other))
+    save_weights(out, theirs, {})
+    shutil.rmtree(out / "judged")
+    assert train(monkeypatch, spec, "--out", out) == 0
+    # Nor is it when training starts from it.
+    assert train(monkeypatch, spec, "--start", out, "--out", tmp_path / "next") == 0
+    capsys.readouterr()
+    save_card(load_card("die20k").replace(name="another"), own)
+    assert train(monkeypatch, spec, "--start", out, "--out", tmp_path / "last") == 2
+    assert "another design" in capsys.readouterr().err
 
 
 def test_training_for_a_die_starts_from_weights_and_its_map(monkeypatch, spec, tmp_path):

@@ -80,6 +80,16 @@ def test_training_learns(method, weights):
         assert layer.g_norm > 0
 
 
+@EACH_METHOD
+def test_latent_weights_stay_between_minus_one_and_one(method):
+    of = short_study(method, learning_rate=0.5)
+    dies = dies_of(of)[0] if method == "hardware-aware" else ()
+    session = Session(of, DATA, SURROGATE, dies)
+    session.run(None)
+    # At this rate most of them would be far outside; at the border they are at ±1 itself.
+    assert all(float(w.detach().abs().max()) == 1.0 for w in session.model.latent)
+
+
 def test_networks_with_sign_learn():
     of = study(network={"activation": "sign"}, training={"epochs": 6})
     got = trained(of)

@@ -155,7 +155,7 @@ Confidence = Annotated[
 ]
 """Of a bound, from one half on."""
 LearningRate = Annotated[
-    float, Within("1", 1e-8, 10, "Adam's steps are of that size", usual=(1e-5, 0.3))
+    float, Within("1", 1e-8, 1e5, "Adam's steps are of that size", usual=(1e-5, 0.3))
 ]
 """Of Adam, 1e-8 to 10."""
 Minutes = Annotated[float, Within("1", 0.01, 1e6, "minutes of wall time, up to two years")]

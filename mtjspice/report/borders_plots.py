@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from mtjspice.report.canvas import as_svg, picture
 from mtjspice.spec.borders import Sweeps
 from mtjspice.spec.die import Die
 
 if TYPE_CHECKING:
-    from mtjspice.report.canvas import as_svg, picture
-from mtjspice.report.borders import Findings
+    from mtjspice.report.borders import Findings
 
 Floats = npt.NDArray[np.float64]
 

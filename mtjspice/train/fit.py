@@ -23,7 +23,7 @@ from mtjspice.train.checkpoint import State, load_checkpoint, save_checkpoint
 from mtjspice.train.faults import CellUnits, Pool, draw_pool
 from mtjspice.train.model import TiledModel
 from mtjspice.train.plan import check_training, used_features
-from mtjspice.train.schedule import share_of_rate
+from mtjspice.train.schedule import rate_of
 from mtjspice.train.threads import one_thread
 from mtjspice.train.tiles import Placement, TiledLayer
 from mtjspice.train.units import cell_units, nominal
@@ -236,7 +236,7 @@ class Session:
         return [pool.of(first, dies, m) for pool, m in zip(pools, found, strict=True)]
 
     def _set_rate(self, step: int) -> None:
-        rate = self.recipe.learning_rate * share_of_rate(step, self.steps * self.epochs)
+        rate = rate_of(step, self.steps * self.epochs, self.recipe.learning_rate)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
 

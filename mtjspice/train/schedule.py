@@ -11,10 +11,11 @@ LAST = 0.01
 """Share of the rate that is left at the end."""
 
 
-def share_of_rate(step: int, steps: int) -> float:
-    """What share of the learning rate a step has, counted from 0, of so many in all."""
-    falling = LAST + (1 - LAST) * 0.5 * (1 + math.cos(math.pi * step / steps))
-    return falling * min(1.0, (step + 1) / warm_steps(steps))
+def rate_of(step: int, steps: int, whole: float) -> float:
+    """The learning rate in a step, counted from 0, of so many in all; `whole` is the largest."""
+    done = step / steps
+    falling = LAST + (1 - LAST) * 0.5 * (1 + math.cos(math.pi * done))
+    return whole * falling * min(1.0, (step + 1) / warm_steps(steps))
 
 
 def warm_steps(steps: int) -> int:

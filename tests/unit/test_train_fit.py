@@ -344,7 +344,7 @@ def test_pools_are_drawn_for_training_for_the_statistics_alone():
 
 
 def test_more_dies_in_a_batch_than_in_a_pool_are_drawn():
-    some = DATA.train & (np.cumsum(DATA.train) <= 300)
+    some = ~DATA.train | (np.cumsum(DATA.train) <= 300)
     few = replace(DATA, inputs=DATA.inputs[some], labels=DATA.labels[some], train=DATA.train[some])
     of = study("statistics-aware", training={"batch": 300, "dies": 300, "epochs": 2})
     assert len(train(of, few, SURROGATE).loss) == 2

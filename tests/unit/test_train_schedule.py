@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from mtjspice.reproduce.borders import shipped_spec
-from mtjspice.train.schedule import LAST, share_of_rate, warm_steps
+from mtjspice.train.schedule import LAST, rate_of, warm_steps
 
 MNIST = 60_000
 
 
 def rates(steps: int) -> np.ndarray:
-    return np.array([share_of_rate(k, steps) for k in range(steps)])
+    return np.array([rate_of(k, steps, 1.0) for k in range(steps)])
 
 
 @pytest.mark.parametrize("quick", [False, True])
@@ -38,4 +38,4 @@ def test_the_rate_rises_to_near_the_whole_and_falls_to_a_hundredth(steps):
     assert (np.diff(found[warm:]) < 0).all()
     assert 0.8 < found.max() <= 1
     assert found[-1] == pytest.approx(LAST, abs=0.05)
-    assert share_of_rate(steps, steps) == pytest.approx(LAST)
+    assert rate_of(steps, steps, 1.0) == pytest.approx(LAST)

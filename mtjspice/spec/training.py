@@ -56,6 +56,7 @@ class Training(Spec):
             circuit of one die, with its spread and its defects; ``statistics-aware`` through
             nominal tiles with spread and defects drawn anew for every group of samples.
         epochs: passes over the training samples.
+        steps: at least so many; where the samples are few, there are more epochs for it.
         batch: samples of a step.
         learning_rate: at the start.
         dies: draws in a batch, for ``statistics-aware``.
@@ -63,6 +64,7 @@ class Training(Spec):
 
     method: Method = "statistics-aware"
     epochs: Count = 40
+    steps: Count = 1
     batch: Count = 256
     learning_rate: Ratio = 0.012
     dies: Count = 4

@@ -187,7 +187,7 @@ def judge_training(
     wrong = in_software(weights, inputs).argmax(-1) != labels
     how = f"{len(labels)} test samples of {samples.source}"
     store = make_folder(folder / JUDGEMENTS)
-    questions = [Question(folder, some, "full", card=hardware.card) for some in asked]
+    questions = [Question(folder, some, "full", card=weights.study.hardware.card) for some in asked]
     found = [answer(question, data, store) for question in questions]
     answers = [one.errors for one in found]
     if notes is not None:

@@ -38,7 +38,15 @@ from mtjspice.layout.read import measure, worst_patterns
 from mtjspice.layout.run import run_layout
 from mtjspice.layout.sense import margins, worst_reads
 from mtjspice.layout.spread import over
-from mtjspice.spec import Crossbar, Layout, Line, TransimpedanceAmplifier, read_spec
+from mtjspice.spec import (
+    Crossbar,
+    Layout,
+    Line,
+    Mtj,
+    PassiveCell,
+    TransimpedanceAmplifier,
+    read_spec,
+)
 from mtjspice.spec.layout import LayoutLimits
 
 GATED = REPOSITORY / "examples" / "gated25" / "layout.toml"
@@ -126,8 +134,9 @@ def drop_of(crossbar: Crossbar) -> float:
 
 def trends() -> list[Figure]:
     """What is known of wires, as the analyses have it."""
+    high = PassiveCell(mtj=Mtj(ra="100 Ohm.um2"))
     one, both = (
-        drop_of(Crossbar(rows=1, columns=LARGE, row=Line(resistance=0.002, ends=ends)))
+        drop_of(Crossbar(rows=1, columns=LARGE, row=Line(resistance=0.02, ends=ends), cell=high))
         for ends in ("one", "both")
     )
     how = f"{LARGE} cells, evenly loaded; the analytical line gives 1/4; nodal"

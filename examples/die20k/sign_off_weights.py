@@ -26,7 +26,7 @@ def main(folder: Path) -> None:
     study = read_spec(Path(__file__).parent / "training.toml", TrainingStudy)
     study = study.replace(
         network=TiledNetwork(hidden=(12,)),
-        training=study.training.replace(epochs=40, batch=64),
+        training=study.training.replace(epochs=40, steps=1, batch=64),
     )
     surrogate = Surrogate(load_card(study.hardware.card))
     save_weights(folder / "weights", train(study, read_small_digits(), surrogate), {})

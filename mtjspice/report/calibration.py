@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from mtjspice.data.figures import Figure
 from mtjspice.data.files import write_text
+from mtjspice.report.canvas import as_svg, picture
 from mtjspice.report.page import inline, render
-from mtjspice.report.plots import IDEAL, SPICE, as_svg, picture
+from mtjspice.report.plots import IDEAL, SPICE
 from mtjspice.spec.toml import format_spec
 from mtjspice.spec.unusual import unusual
 from mtjspice.surrogate.card import Card

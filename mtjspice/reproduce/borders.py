@@ -96,7 +96,7 @@ def reproduce_borders(
         tile=load_card(spec.hardware.card).circuit.crossbar.shape,
         found=found,
         figures=[*figures_of(spec, found), wall],
-        warnings=warnings,
+        warnings=warnings + found.notes,
         versions=versions.of_everything(simulator),
     )
     write_borders(story, out)

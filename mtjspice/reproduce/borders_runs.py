@@ -37,7 +37,6 @@ from mtjspice.spec.rates import DefectRates
 from mtjspice.spec.training import Hardware, TiledNetwork, Training, TrainingStudy
 from mtjspice.surrogate.card import load_card
 from mtjspice.surrogate.model import Surrogate
-from mtjspice.train.fit import placed
 from mtjspice.train.hardware import in_software, on_dies, tensors
 from mtjspice.train.orders import (
     Answer,
@@ -49,6 +48,7 @@ from mtjspice.train.orders import (
     losses_along,
     read_digits,
 )
+from mtjspice.train.plan import placed
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, steps done, steps in all)."""
@@ -131,8 +131,10 @@ class _Exploration:
         orders = [*first, *own]
         self.found.networks = len(orders)
         # The weights of dies start from the first baseline.
-        self._each("training", fill_folder, [(o, self.data) for o in first], 0, len(orders))
-        self._each("training", fill_folder, [(o, self.data) for o in own], len(first), len(orders))
+        for wanted, before in ((first, 0), (own, len(first))):
+            given = [(order, self.data) for order in wanted]
+            for notes in self._each("training", fill_folder, given, before, len(orders)):
+                self.found.notes += notes
 
     def _judge(self, reference: Sequence[Dies]) -> None:
         spec, found = self.spec, self.found
@@ -150,6 +152,7 @@ class _Exploration:
                 (q, self.data, self.store) for q in questions.values()
             ]), strict=True)
         )  # fmt: skip
+        self.found.notes += [one.note for one in answers.values() if one.note]
         self._gather(answers)
 
     def _questions(self, reference: Sequence[Dies]) -> dict[tuple[Any, ...], Question]:

@@ -106,7 +106,7 @@ def borders_subject(
         spec = changed(spec, "--seed", seed=seed)
     folder = make_folder(out / "weights") / "robust-0"
     order = Order(study_of(spec, spec.robust), folder)
-    weights = fill(order, data, functools.partial(tell, "training"))
+    weights = fill(order, data, functools.partial(tell, "training"), warnings)
     dies = drawn(spec, spec.dies)
     subject = Subject(
         title=f"{spec.name}, statistics-aware weights on {len(dies)} dies",

@@ -155,9 +155,9 @@ Confidence = Annotated[
 ]
 """Of a bound, from one half on."""
 LearningRate = Annotated[
-    float, Within("1", 1e-8, 1e5, "Adam's steps are of that size", usual=(1e-5, 0.3))
+    float, Within("1", 1e-8, 1e3, "the size of Adam's steps; weights lie in ±1", usual=(1e-5, 0.3))
 ]
-"""Of Adam, 1e-8 to 10."""
+"""Of Adam, 1e-8 to 1000."""
 Minutes = Annotated[float, Within("1", 0.01, 1e6, "minutes of wall time, up to two years")]
 """Minutes."""
 Lines = Annotated[int, Whole(1, MOST_LINES, "lines of an array that a circuit simulator can solve")]

@@ -7,8 +7,8 @@ from pydantic import Field, model_validator
 from mtjspice.spec.base import Celsius, Confidence, Name, Samples, Seed, Share, Some, Spec
 from mtjspice.spec.ranges import Within
 
-Part = Annotated[float, Within("1", 1e-6, 0.5, "a share of the images; 0.1 % is 0.001 or '0.1%'")]
-"""A share above 0."""
+Part = Annotated[float, Within("1", 1e-6, 0.999, "a share of the images; 0.1 % is 0.001 or '0.1%'")]
+"""A share, 1e-6 to 0.999."""
 Deviations = Annotated[float, Within("1", 0, 100, "a number of standard deviations")]
 """0 to 100."""
 Guard = Annotated[float, Within("1", 0.1, 100, "a number of standard deviations", usual=(3, 20))]

@@ -76,6 +76,7 @@ class Training(Spec):
             circuit of one die, with its spread and its defects; ``statistics-aware`` through
             nominal tiles with spread and defects drawn anew for every group of samples.
         epochs: passes over the training samples.
+        steps: at least so many; where the samples are few, there are more epochs for it.
         batch: samples of a step.
         learning_rate: at the start.
         dies: draws in a batch, for ``statistics-aware``.
@@ -83,6 +84,7 @@ class Training(Spec):
 
     method: Method = "statistics-aware"
     epochs: Epochs = 40
+    steps: Samples = 1
     batch: Samples = 256
     learning_rate: LearningRate = 0.012
     dies: Dies = 4

@@ -1,6 +1,7 @@
 """What `mtjspice train` does: one network from its study to programmed tiles, judged."""
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,13 +9,23 @@ from mtjspice.data.defects import dies_from
 from mtjspice.data.figures import Figure
 from mtjspice.data.files import write_text
 from mtjspice.data.mnist import find_mnist
-from mtjspice.data.weights import ProgrammedNetwork
+from mtjspice.data.weights import ABOUT, TENSORS, ProgrammedNetwork
 from mtjspice.errors import InputError
 from mtjspice.spec.training import TrainingStudy
 from mtjspice.spec.unusual import unusual
 from mtjspice.surrogate.card import load_card
 from mtjspice.train.fit import Progress
-from mtjspice.train.orders import Dies, Order, fill, judge_training
+from mtjspice.train.orders import (
+    CHECKPOINT,
+    JUDGEMENTS,
+    Dies,
+    Order,
+    check_judging,
+    fill,
+    judge_training,
+)
+
+REPORT = "report.json"
 
 
 @dataclass(frozen=True)
@@ -63,11 +74,13 @@ def run_training(
     Raises:
         InputError: if anything given is wrong, or the loss diverges.
     """
+    _check_folder(folder)
     own, said = _own_dies(study, dies)
     data, warnings = (None, []) if digits else find_mnist(mnist, folder.parent / "mnist")
     warnings = [*unusual(study), *said, *warnings]
-    weights = fill(Order(study, folder, own, start), data, progress)
-    figures = judge_training(weights, folder, data, own)
+    check_judging(study, data)
+    weights = fill(Order(study, folder, own, start), data, progress, warnings)
+    figures = judge_training(weights, folder, data, own, warnings)
     title = f"{study.name}, {study.training.method}: {weights.data}"
     report = {
         "study": title,
@@ -76,8 +89,22 @@ def run_training(
         "loss": list(weights.loss),
         "key": weights.key,
     }
-    write_text(folder / "report.json", json.dumps(report, indent=1) + "\n")
+    write_text(folder / REPORT, json.dumps(report, indent=1) + "\n")
     return Outcome(title, weights, figures, warnings)
+
+
+def _check_folder(folder: Path) -> None:
+    """See that what a training writes has its place, before it is done.
+
+    Raises:
+        InputError: naming what stands in its way.
+    """
+    for name in (TENSORS, ABOUT, CHECKPOINT, REPORT):
+        if (folder / name).is_dir():
+            raise InputError(source=folder / name, allowed="is a folder, where a file is written")
+    judged = folder / JUDGEMENTS
+    if os.path.lexists(judged) and not judged.is_dir():
+        raise InputError(source=judged, allowed="is no folder; judgements are kept there")
 
 
 def _own_dies(study: TrainingStudy, path: Path | None) -> tuple[Dies, tuple[str, ...]]:

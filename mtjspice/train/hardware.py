@@ -52,7 +52,11 @@ class OnDies:
         Args:
             inputs: of the network.
             at_once: so many samples are read side by side.
+
+        Raises:
+            InputError: if the inputs lack a feature.
         """
+        check_inputs(self.weights, inputs)
         return torch.cat([self._through(some) for some in torch.split(inputs, at_once)])
 
     def sums(self, k: int, x: Tensor) -> Tensor:
@@ -187,13 +191,35 @@ def _check_key(weights: ProgrammedNetwork, card: Card) -> None:
         )
 
 
+def check_inputs(weights: ProgrammedNetwork, inputs: Tensor) -> None:
+    """See that inputs [sample, feature] have the features that weights use.
+
+    Raises:
+        InputError: if they do not.
+    """
+    least = max(weights.features) + 1
+    if inputs.dim() != 2 or inputs.shape[1] < least:
+        raise InputError(
+            source=f"weights of {weights.study.name}",
+            key="inputs",
+            value=list(inputs.shape),
+            allowed=f"must have the shape [sample, feature], with at least {least} features, as "
+            f"those of {weights.data}",
+        )
+
+
 def error_of(network: OnDies, inputs: Tensor, labels: Tensor) -> float:
     """Share of samples that get a wrong class."""
     return float((network.outputs(inputs).argmax(-1) != labels).float().mean())
 
 
 def in_software(weights: ProgrammedNetwork, inputs: Tensor) -> Tensor:
-    """Outputs [sample, class] of the weights as numbers, without any circuit."""
+    """Outputs [sample, class] of the weights as numbers, without any circuit.
+
+    Raises:
+        InputError: if the inputs lack a feature.
+    """
+    check_inputs(weights, inputs)
     x = inputs[:, list(weights.features)]
     for k, layer in enumerate(weights.layers):
         placement = placement_of(layer)

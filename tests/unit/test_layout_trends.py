@@ -104,9 +104,9 @@ SEGMENTS = 100
 
 def uniform(ends: str) -> tuple[float, float]:
     """The drop over a row that all cells load alike, and r·I over one segment, both in V."""
-    r, volts = 1e-4, 0.1
-    one = layout(1, SEGMENTS + 1, row=Line(resistance=r, ends=ends), column=IDEAL)
-    return volts * drop(one), r * volts / OHMIC.r_p
+    r, volts, mtj = 0.01, 0.1, OHMIC.replace(ra=1e-9)
+    one = layout(1, SEGMENTS + 1, mtj=mtj, row=Line(resistance=r, ends=ends), column=IDEAL)
+    return volts * drop(one), r * volts / mtj.r_p
 
 
 def test_a_line_that_is_driven_at_one_end_drops_half_its_length_squared():

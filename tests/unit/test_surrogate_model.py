@@ -547,7 +547,7 @@ def test_sizes_of_junctions_are_part_of_the_range():
 def test_the_resistance_of_bridges_does_not_matter_where_there_are_none():
     elsewhere = tuple(d.replace(tile=3) for d in some("bridged_rows"))
     for defects in ((), elsewhere, some("short")):
-        die = DIE.replace(bridge_resistance=1e-3, defects=defects)
+        die = DIE.replace(bridge_resistance=0.01, defects=defects)
         check_range(card(), tile(card(), die=die))
 
 

@@ -136,6 +136,66 @@ def test_bad_input_names_what_is_wrong_and_writes_nothing(
     assert not (tmp_path / "out" / "weights.json").exists()
 
 
+@pytest.mark.parametrize("method", ["ideal", "statistics-aware"])
+@pytest.mark.parametrize(
+    ("table", "line", "named"),
+    [
+        ("hardware.spread", "sigma_ln_rp = 0.2", "die.sigma_ln_rp = 0.2"),
+        ("hardware.spread", "mismatch = 3", "die.mismatch = 3.0"),
+        ("hardware.spread", 'short_resistance = "10 Ohm"', "die.short_resistance = 10.0"),
+        ("hardware.rates", "short = 0.1", "share of shorts"),
+    ],
+)
+def test_dies_beyond_the_cards_range_are_refused_before_anything_is_written(
+    monkeypatch, capsys, spec, tmp_path, method, table, line, named
+):
+    rest = SPEC.replace("[hardware.rates]\nshort = 0.002\n", "")
+    spec.write_text(f"{rest}[{table}]\n{line}\n")
+    assert train(monkeypatch, spec, "--method", method, "--out", tmp_path / "out") == 2
+    message = capsys.readouterr().err
+    assert named in message
+    assert "training.toml" in message
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["tiles.safetensors", "weights.json", "checkpoint.safetensors", "report.json", "judged"]
+)
+def test_what_stands_in_the_way_of_a_file_is_named_before_any_work(
+    monkeypatch, capsys, spec, tmp_path, name
+):
+    there = tmp_path / "out" / name
+    there.parent.mkdir()
+    there.write_text("") if name == "judged" else there.mkdir()
+    assert train(monkeypatch, spec, "--out", there.parent) == 2
+    assert str(there) in capsys.readouterr().err
+    assert list(there.parent.iterdir()) == [there]
+
+
+def test_what_could_not_be_used_is_said_in_the_report_and_made_anew(
+    monkeypatch, capsys, spec, tmp_path
+):
+    out = tmp_path / "out"
+    assert train(monkeypatch, spec, "--out", out) == 0
+    before = (out / "weights.json").read_bytes()
+    capsys.readouterr()
+    (out / "weights.json").write_bytes(before[:-9])
+    (out / "checkpoint.safetensors").write_bytes(b"")
+    judged = sorted((out / "judged").iterdir())
+    judged[0].write_text("{}")
+    assert train(monkeypatch, spec, "--out", out) == 0
+    said = json.loads((out / "report.json").read_text())["warnings"]
+    assert [line.split(":")[0] for line in said] == [
+        "the weights are trained anew",
+        "the training begins anew",
+        "the weights are judged anew",
+    ]
+    assert "trained anew" in " ".join(capsys.readouterr().out.split())
+    assert (out / "weights.json").read_bytes() == before
+    assert train(monkeypatch, spec, "--out", out) == 0
+    assert json.loads((out / "report.json").read_text())["warnings"] == []
+
+
 def test_a_network_that_does_not_fit_says_how_many_tiles_it_needs(
     monkeypatch, capsys, spec, tmp_path
 ):
@@ -146,7 +206,7 @@ def test_a_network_that_does_not_fit_says_how_many_tiles_it_needs(
 
 
 def test_a_diverging_training_stops_and_says_so(monkeypatch, capsys, spec, tmp_path):
-    spec.write_text(SPEC.replace("learning_rate = 0.05", "learning_rate = 1e9"))
+    spec.write_text(SPEC.replace("learning_rate = 0.05", "learning_rate = 1e3"))
     assert train(monkeypatch, spec, "--out", tmp_path / "out") == 2
     message = capsys.readouterr().err
     assert "training.learning_rate" in message

@@ -34,7 +34,7 @@ MOST_TILES = 65_536
 MOST_VECTORS = 1_000_000
 """Most input vectors of one array."""
 VOLTS = Within("V", -20, 20, "junctions and transistors of integrated circuits break above",
-               usual=(-1, 1))  # fmt: skip
+               usual=(-0.5, 0.5))  # fmt: skip
 """Of an entry of a `VoltageMatrix`."""
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from mtjspice.spec.base import Name, PositiveVoltage, ReadVoltage, Seed, Share, Spec
+from mtjspice.spec.base import VOLTS, Name, PositiveVoltage, ReadVoltage, Seed, Share, Spec
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
 from mtjspice.spec.periphery import Converter, Periphery, VirtualGround
@@ -131,6 +131,13 @@ class Calibration(Spec):
             raise ValueError(
                 f"potential ({self.potential:g} V) must be at least read_voltage "
                 f"({self.read_voltage:g} V): an output line may follow its inputs"
+            )
+        furthest = abs(self.periphery.reference) + max(self.potential, self.access_volts)
+        if furthest > VOLTS.high:
+            raise ValueError(
+                f"periphery.reference ({self.periphery.reference:g} V) with potential "
+                f"({self.potential:g} V) or access_volts ({self.access_volts:g} V) must stay "
+                f"within {VOLTS.high:g} V of ground"
             )
         self._check_converter()
         least = 1.5 * self.read_voltage

@@ -9,6 +9,7 @@ from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.base import (
     GATE_VOLTS,
     MOST_LINES,
+    VOLTS,
     Celsius,
     GateVoltage,
     Lines,
@@ -369,6 +370,11 @@ class Layout(Spec):
                 f"({lowest:g} V) must not be below what a driven row is at ({highest:g} V: "
                 "periphery.reference and read.voltage)"
             )
+        if self.periphery.reference - self.read.voltage < -VOLTS.high:
+            raise ValueError(
+                f"periphery.reference ({self.periphery.reference:g} V) and read.voltage "
+                f"({self.read.voltage:g} V) must stay within {VOLTS.high:g} V of ground"
+            )
         if self.die.defects:
             raise ValueError("die.defects must be left out: defects.rates says what is drawn")
         if isinstance(self.periphery, SenseAmplifier) and self.periphery.reference != 0:
@@ -381,7 +387,9 @@ class Layout(Spec):
     @model_validator(mode="after")
     def _check_conditions(self) -> Self:
         """See that gates and supplies stay in their range under every condition."""
-        self.die.check_short(self.crossbar.cell.mtj, drawn=self.defects.rates.short > 0)
+        # A cell with a transistor is swept with a short in the place of its junction.
+        gated = not isinstance(self.crossbar.cell, PassiveCell)
+        self.die.check_short(self.crossbar.cell.mtj, drawn=self.defects.rates.short > 0 or gated)
         cell, periphery = self.crossbar.cell, self.periphery
         volts = {"supply.volts": self.supply.volts}
         if not isinstance(cell, PassiveCell):

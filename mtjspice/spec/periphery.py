@@ -112,8 +112,8 @@ class Converter(Spec):
     """
 
     bits: Bits = 12
-    low: Voltage = 0.0
-    high: Voltage = 5.0
+    low: ClipVoltage = 0.0
+    high: ClipVoltage = 5.0
     offset: Voltage = 0.0
 
     @model_validator(mode="after")

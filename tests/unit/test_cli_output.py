@@ -86,6 +86,19 @@ def test_a_die_is_simulated_and_kept(mtjspice, tmp_path):
     assert json.loads(said)["attrs"]["design"] == "small die"
 
 
+@pytest.mark.parametrize("command", ["simulate", "netlist"])
+def test_what_is_unusual_is_warned_of_on_stderr(tmp_path, monkeypatch, capsys, command):
+    (tmp_path / "spec.toml").write_text(EXPERIMENT.replace("5 Ohm", "5 kOhm"))
+    monkeypatch.setattr(sys, "argv", ["mtjspice", command, str(tmp_path / "spec.toml")])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert not left.value.code
+    answer = capsys.readouterr()
+    said = "warning: crossbar.row.resistance = 5 kΩ is unusual: most have 0 Ω to 1 kΩ\n"
+    assert said in answer.err
+    assert "unusual" not in answer.out
+
+
 @pytest.mark.parametrize(("allowed", "warned"), [("0", True), ("1", False)])
 def test_reads_that_are_clipped_are_warned_of(tmp_path, monkeypatch, allowed, warned):
     monkeypatch.chdir(tmp_path)

@@ -110,6 +110,19 @@ def test_weights_of_another_design_are_refused(monkeypatch, capsys, spec, tmp_pa
     assert not (tmp_path / "out" / "weights.json").exists()
 
 
+def test_what_is_unusual_and_where_a_dies_spread_is_from_are_in_the_report(
+    monkeypatch, capsys, spec, tmp_path
+):
+    (tmp_path / "map.csv").write_text("Kind;Tile;Row;Column\nShort;1;3;4\n")
+    spec.write_text(SPEC.replace("learning_rate = 0.05", "learning_rate = 0.5"))
+    options = ("--method", "hardware-aware", "--dies", tmp_path / "map.csv")
+    assert train(monkeypatch, spec, *options, "--out", tmp_path / "out") == 0
+    odd, source = json.loads((tmp_path / "out" / "report.json").read_text())["warnings"]
+    assert odd == "training.learning_rate = 0.5 is unusual: most have 1e-05 to 0.3"
+    assert source.endswith("those of the weights' study (hardware.spread, seed 0)")
+    assert "is unusual" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

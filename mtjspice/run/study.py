@@ -20,7 +20,6 @@ from mtjspice.errors import InputError
 from mtjspice.report.write import Story, write_report
 from mtjspice.signoff.levels import Chip, SpiceRun, ngspice_outputs, write_chips
 from mtjspice.signoff.verdict import Comparison, compare, judge, passes, warnings
-from mtjspice.spec.base import VOLTS
 from mtjspice.spec.study import (
     FullBatch,
     PopulationNetwork,
@@ -179,15 +178,7 @@ def check_fit(study: Study, samples: Samples, networks: list[Network]) -> None:
 
     Raises:
         CapacityError: with the lines that are needed and there.
-        InputError: if an input is a voltage that nothing bears.
     """
-    largest = float(np.abs(samples.inputs).max()) * study.readout.read_voltage
-    if largest > VOLTS.high:
-        raise InputError(
-            source=samples.source, key="inputs", value=float(np.abs(samples.inputs).max()),
-            allowed=f"times readout.read_voltage ({study.readout.read_voltage:g} V) must be at "
-            f"most {VOLTS.high:g} V: scale the features to -1 to 1",
-        )  # fmt: skip
     if isinstance(study.network, FullBatch):
         widths = (samples.inputs.shape[1], *study.network.hidden, len(samples.classes))
         blank = tuple(

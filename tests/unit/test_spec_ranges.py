@@ -260,6 +260,20 @@ def test_the_read_of_a_layout_can_be_made_longer():
         Timing(period=2e-6, step=1e-11, rise=1e-10)
 
 
+def test_the_reads_of_a_layout_stay_near_ground():
+    text = f"{BARE}[periphery]\nreference = -19.95\n"
+    assert "must stay within 20 V of ground" in refused(text, Layout)
+
+
+@pytest.mark.parametrize("cell", ["passive", "gated"])
+def test_layouts_of_gated_cells_need_shorts_for_their_sweeps(cell):
+    text = f"{BARE}[die]\nshort_resistance = 6e3\n[crossbar.cell]\nkind = '{cell}'\n"
+    if cell == "passive":
+        assert parse_spec(text, Layout).die.short_resistance == 6e3
+    else:
+        assert "die.short_resistance (6000 Ω) must be below" in refused(text, Layout)
+
+
 def test_conditions_are_counted():
     with pytest.raises(ValidationError, match="make 1200 conditions; at most 1000"):
         Corners(process=["a"] * 12, supply=[1.0] * 10, temperature=[27.0] * 10)

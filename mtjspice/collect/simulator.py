@@ -17,7 +17,7 @@ import xarray as xr
 from mtjspice.collect.label import form_of, label
 from mtjspice.collect.pool import WorkerPool
 from mtjspice.collect.simulation import simulate_as
-from mtjspice.data.files import make_folder, remove_stale_parts, storing, write_text
+from mtjspice.data.files import check_link, make_folder, remove_stale_parts, storing, write_text
 from mtjspice.data.results import DamagedResultError, load_result, save_result
 from mtjspice.errors import (
     ClusterError,
@@ -251,6 +251,7 @@ class Simulator:
             folder = Path(tempfile.mkdtemp(prefix="mtjspice-failed-"))
         with storing(folder):
             folder.mkdir(exist_ok=True)
+        check_link(folder)
         reason = error.reason if isinstance(error, SimulationError) else str(error)
         log = error.log if isinstance(error, SimulationError) else ""
         netlist = with_solver(build_deck(experiment).text, klu=self.info.klu)

@@ -150,8 +150,7 @@ def load_result(path: Path, key: str = "", form: Form | None = None) -> xr.Datas
 
 
 def _opened(content: bytes, form: Form | None) -> xr.Dataset:
-    """What a file holds, once its shapes are seen to fit: in a file they cost nothing, in memory
-    they do.
+    """What a file holds, once its shapes are seen to fit: they cost memory, and no room in a file.
 
     Raises:
         DamagedResultError: if it has other variables, shapes or types.

@@ -145,6 +145,15 @@ def check_design(weights: ProgrammedNetwork, card: Card, dies: Sequence[Die]) ->
             allowed=f"the card {card.name} in use has the key {card.key()}: the weights are of "
             "another design",
         )
+    shape = card.circuit.crossbar.shape
+    for k, layer in enumerate(weights.layers):
+        if layer.states.shape[1:] != shape:
+            raise InputError(
+                source=f"weights of {weights.study.name}",
+                key=f"layer{k}.states",
+                value=list(layer.states.shape),
+                allowed=f"the card {card.name} has tiles of {shape[0]} rows and {shape[1]} columns",
+            )
     if len(dies) != weights.study.hardware.dies:
         raise InputError(
             source="dies",

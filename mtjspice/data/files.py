@@ -99,12 +99,14 @@ def remove_stale_parts(folder: Path, older_than_s: float = 86400.0) -> int:
     return removed
 
 
-def inside(folder: Path, name: str) -> Path:
+def inside(folder: Path, name: object) -> Path:
     """The path of a name that a file of somebody else gives, which may not lead out of a folder.
 
     Raises:
-        ValueError: if it is absolute, has ``..`` in it, or goes through a link.
+        ValueError: if it is no text, is absolute, has ``..`` in it, or goes through a link.
     """
+    if not isinstance(name, str):
+        raise ValueError(f"{name!r} is no name")  # noqa: TRY004, one error for all
     parts = PurePosixPath(name).parts
     plain = parts and "/".join(parts) == name and not {"..", "/", "."} & set(parts)
     if not plain or "\\" in name or not name.isprintable():

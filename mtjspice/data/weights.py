@@ -211,14 +211,16 @@ def load_weights(folder: Path) -> ProgrammedNetwork:
             be.
     """
     path = folder / ABOUT
-    content = read_json(path, MOST_ABOUT)
+    try:
+        content, numbers = read_json(path, MOST_ABOUT), read_bytes(folder / TENSORS, MOST_TILES)
+    except InputError as error:
+        raise InputError(source=folder, allowed=f"does not hold weights: {error}") from None
     found = content.get("format") if isinstance(content, dict) else None
     if found != FORMAT:
         allowed = f"must be {FORMAT!r}; weights of another version are trained again"
         raise InputError(source=path, key="format", value=found, allowed=allowed)
     said = unstamped(content, path, "a file of weights", "`mtjspice train` makes weights anew")
     about = build_spec(said, About, source=path)
-    numbers = read_bytes(folder / TENSORS, MOST_TILES)
     if (digest := hashlib.sha256(numbers).hexdigest()) != about.tiles:
         raise InputError(
             source=folder / TENSORS,

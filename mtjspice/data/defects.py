@@ -88,8 +88,8 @@ def load_dies(folder: Path, shape: tuple[int, int], tiles: int) -> tuple[Die, ..
             raise ValueError(f"its format is {content['format']!r}, expected {FORMAT!r}")
         if more := content.keys() - {"format", "dies"}:
             raise ValueError(f"it has {min(more)!r}, and should have format and dies")
-        if not isinstance(content["dies"], list) or not content["dies"]:
-            raise ValueError("dies must be a list of at least one die")
+        if not isinstance(content["dies"], list):
+            raise TypeError("dies must be a list")
         entries = [(inside(folder, entry.pop("defects")), entry) for entry in content["dies"]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(source=path, allowed=f"cannot be read as dies: {error}") from None

@@ -263,7 +263,11 @@ def load_card(name: str | Path) -> Card:
                 f"is no card that ships ({', '.join(shipped)}); give others by their .json path"
             )
             raise InputError(source="card", value=str(name), allowed=allowed)
-    content = read_json(path, MOST)
+    try:
+        content = read_json(path, MOST)
+    except InputError as error:
+        allowed = f"is not a calibration card: it {error.allowed}"
+        raise InputError(source=path, key=error.key, value=error.value, allowed=allowed) from None
     try:
         checksum, card = content["checksum"], content["card"]
         version = card["version"]

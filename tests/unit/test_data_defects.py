@@ -193,7 +193,7 @@ def test_a_map_of_another_size_names_the_map(tmp_path):
             (lambda c, name=name: c["dies"][1].update(defects=name), "is no path inside|a link")
             for name in ("../die00.csv", "/etc/passwd", "a/../../x.csv", "link.csv", "", "..")
         ),
-        (lambda c: c.update(dies=[]), "a list of at least one die"),
+        (lambda c: c.update(dies="die00.csv"), "dies must be a list"),
         (lambda c: c.update(more=1), "it has 'more'"),
         (lambda c: c["dies"][1].update(sigma_ln_rp=-1), r"dies\.json.*sigma_ln_rp"),
         (lambda c: c["dies"][1].update(colour="red"), r"dies\.json.*colour.*unknown key"),

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.text import Text
 
 from mtjspice.signoff.verdict import Comparison, LevelScore
 
@@ -38,7 +39,13 @@ def picture(width: float, height: float, columns: int = 1) -> Iterator[tuple[Can
 
 
 def as_svg(canvas: Canvas) -> str:
-    """The picture as SVG text, without the date."""
+    """The picture as SVG text, without the date.
+
+    A name with ``$`` in it is shown as it is: we write no formulas, only axes do for their powers.
+    """
+    for text in canvas.findobj(Text):
+        if isinstance(text, Text) and "\\mathdefault" not in text.get_text():
+            text.set_parse_math("$" not in text.get_text())
     buffer = io.StringIO()
     with mpl.rc_context(STYLE):
         canvas.savefig(buffer, format="svg", metadata={"Date": None})

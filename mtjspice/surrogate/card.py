@@ -210,8 +210,6 @@ class Card(Spec):
     def _check_whole(self) -> Self:
         """See that the parts are of one circuit."""
         circuit = self.circuit
-        if self.name != circuit.name:
-            raise ValueError(f"name ({self.name}) must be that of the circuit ({circuit.name})")
         if self.units != UNITS:
             raise ValueError(f"units must be those of this version of cards: {UNITS}")
         for name, needed in (

@@ -379,7 +379,6 @@ def test_what_cannot_be_is_refused_by_name_even_with_its_own_checksum(path, plac
     [
         ({"amplifier": None}, "amplifier is missing: the circuit has gated cells"),
         ({"access": None}, "access is missing"),
-        ({"name": "other"}, "name (other) must be that of the circuit (small)"),
         ({"units": UNITS | {"amplifier.gain": "kOhm"}}, "units must be those of this version"),
     ],
 )

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from mtjspice.collect.label import form_of, label
+from mtjspice.collect.form import form_of
+from mtjspice.collect.label import label
 from mtjspice.collect.pool import WorkerPool
 from mtjspice.collect.simulation import simulate_as
 from mtjspice.data.files import check_link, make_folder, remove_stale_parts, storing, write_text

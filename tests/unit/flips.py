@@ -33,7 +33,7 @@ def flip_bits(path: Path, key: str, form: Form, count: int, seed: int, folder: P
     Args:
         path: of the result; it is not changed.
         key: of its simulation.
-        form: of its result, from `mtjspice.collect.label.form_of`.
+        form: of its result, from `mtjspice.collect.form.form_of`.
         count: single bits that are flipped, each in a copy of its own; other damage is added.
         seed: of their places.
         folder: where a copy may lie.

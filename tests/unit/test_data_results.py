@@ -233,3 +233,8 @@ def test_results_may_be_written_and_read_in_several_threads(tmp_path, result):
 
     with ThreadPoolExecutor(4) as threads:
         assert all(threads.map(there_and_back, range(60)))
+
+
+def test_a_result_may_say_which_nodes_were_left_out(tmp_path, result):
+    save_result(result.assign_attrs(dropped_nodes="wl1_0"), tmp_path / "r.nc")
+    assert load_result(tmp_path / "r.nc", "abc", FORM).attrs["dropped_nodes"] == "wl1_0"

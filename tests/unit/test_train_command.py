@@ -1,11 +1,12 @@
 """`mtjspice train` from its spec to programmed tiles."""
 
+import dataclasses
 import json
 
 import pytest
 
 from mtjspice import cli
-from mtjspice.data.weights import load_weights
+from mtjspice.data.weights import load_weights, save_weights
 
 SPEC = """
 name = "small"
@@ -75,9 +76,7 @@ def test_training_for_a_die_starts_from_weights_and_its_map(monkeypatch, spec, t
 def test_weights_of_another_design_are_refused(monkeypatch, capsys, spec, tmp_path):
     start = tmp_path / "start"
     assert train(monkeypatch, spec, "--method", "ideal", "--out", start) == 0
-    about = start / "weights.json"
-    theirs = json.loads(about.read_text()) | {"card": "0" * 64}
-    about.write_text(json.dumps(theirs))
+    save_weights(start, dataclasses.replace(load_weights(start), card="0" * 64), {})
     assert train(monkeypatch, spec, "--start", start, "--out", tmp_path / "out") == 2
     assert "the weights are of another design" in capsys.readouterr().err
     assert not (tmp_path / "out" / "weights.json").exists()

@@ -1,6 +1,7 @@
 """Experiments in, results out: in parallel, each simulated once and found again by its key."""
 
 import contextlib
+import logging
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,18 +14,27 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from mtjspice.collect.form import form_of
 from mtjspice.collect.label import label
 from mtjspice.collect.pool import WorkerPool
 from mtjspice.collect.simulation import simulate_as
-from mtjspice.data.files import make_folder, remove_stale_parts, storing, write_text
-from mtjspice.data.results import load_result, save_result
-from mtjspice.errors import ClusterError, SimulationError, SimulatorError, WorkerError
+from mtjspice.data.files import check_link, make_folder, remove_stale_parts, storing, write_text
+from mtjspice.data.results import DamagedResultError, load_result, save_result
+from mtjspice.errors import (
+    ClusterError,
+    InputError,
+    SimulationError,
+    SimulatorError,
+    WorkerError,
+)
 from mtjspice.netlist.deck import build_deck
 from mtjspice.netlist.identity import inputs_digest, simulation_key
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spice.probe import NgspiceInfo, probe
 from mtjspice.spice.simulate import run_samples, with_solver
 
+LOG = logging.getLogger(__name__)
+"""What it says reaches stderr where nobody has arranged for something else."""
 Progress = Callable[[int, int], None]
 """Called with (simulations done, simulations asked for)."""
 
@@ -48,6 +58,8 @@ class Simulator:
         store: folder of results.
         ran: number of simulations run so far.
         found: number of simulations found in the store so far.
+        damaged: number of stored results so far that were not what their names say: damaged, of
+            another simulation, or of an earlier version; their simulations were run again.
         keys: of all simulations asked for so far, each once, in their order.
         seconds: wall time that ngspice took, summed over the simulations that were run.
 
@@ -68,7 +80,7 @@ class Simulator:
         self.store = make_folder(store) if store is not None else None
         if self.store is not None:
             remove_stale_parts(self.store)
-        self.ran = self.found = 0
+        self.ran = self.found = self.damaged = 0
         self.keys: dict[str, None] = {}
         self.seconds = 0.0
         self._counting = threading.Lock()
@@ -123,15 +135,16 @@ class Simulator:
         An error that is raised ends the whole: what has not been started is cancelled.
 
         Raises:
-            InputError: if a transistor card cannot be read or lacks what is asked of it, before
-                anything is run; if a circuit has a node without a path to ground.
+            InputError: if a transistor card cannot be read or lacks what is asked of it, or a
+                folder has the name of a result, before anything is run; if a circuit has a node
+                without a path to ground.
             SimulatorError: if a worker has another ngspice or another program than this process.
             ClusterError: if the workers are gone.
             StorageError: if the disk is full.
         """
         tell = progress or (lambda done, total: None)
         keys = [self.key(experiment) for experiment in experiments]
-        results: list[xr.Dataset | SimulationError | None] = [self._load(key) for key in keys]
+        results: list[xr.Dataset | SimulationError | None] = self._load_all(experiments, keys)
         missing = [i for i, result in enumerate(results) if result is None]
         done = len(keys) - len(missing)
         with self._counting:
@@ -180,8 +193,37 @@ class Simulator:
         inputs = inputs_digest(experiment)
         return self.pool.submit(simulate_as, experiment, str(self.info), inputs, key)
 
-    def _load(self, key: str) -> xr.Dataset | None:
-        return None if self.store is None else load_result(self.store / f"{key}.nc")
+    def _load_all(
+        self, experiments: Sequence[Experiment], keys: Sequence[str]
+    ) -> list[xr.Dataset | SimulationError | None]:
+        """What the store has; what is there and cannot be used is said once.
+
+        Raises:
+            InputError: if a folder has the name of a result: it is not ours to remove.
+        """
+        if self.store is None:
+            return [None] * len(keys)
+        found: list[xr.Dataset | SimulationError | None] = []
+        damaged: dict[str, str] = {}
+        for experiment, key in zip(experiments, keys, strict=True):
+            path = self.store / f"{key}.nc"
+            if path.is_dir() and not path.is_symlink():
+                allowed = "is a folder, and has the name of a stored result: move it away"
+                raise InputError(source=path, allowed=allowed)
+            try:
+                found.append(load_result(path, key, form_of(experiment)))
+            except DamagedResultError as error:
+                found.append(None)
+                damaged[key] = str(error)
+        if damaged:
+            with self._counting:
+                self.damaged += len(damaged)
+            first, reason = next(iter(damaged.items()))
+            LOG.warning(
+                "%d stored results in %s cannot be used and are simulated again; the first is "
+                "%s.nc: %s", len(damaged), self.store, first, reason,
+            )  # fmt: skip
+        return found
 
     def _finish(
         self, experiment: Experiment, key: str, future: Future[xr.Dataset]
@@ -210,6 +252,7 @@ class Simulator:
             folder = Path(tempfile.mkdtemp(prefix="mtjspice-failed-"))
         with storing(folder):
             folder.mkdir(exist_ok=True)
+        check_link(folder)
         reason = error.reason if isinstance(error, SimulationError) else str(error)
         log = error.log if isinstance(error, SimulationError) else ""
         netlist = with_solver(build_deck(experiment).text, klu=self.info.klu)

@@ -12,7 +12,7 @@ from typing import get_args
 
 from pydantic import ValidationError
 
-from mtjspice.data.files import make_folder, write_text
+from mtjspice.data.files import inside, make_folder, write_text
 from mtjspice.errors import InputError
 from mtjspice.reading import read_json, read_text
 from mtjspice.spec.die import Defect, DefectKind, Die
@@ -86,7 +86,11 @@ def load_dies(folder: Path, shape: tuple[int, int], tiles: int) -> tuple[Die, ..
     try:
         if content["format"] != FORMAT:
             raise ValueError(f"its format is {content['format']!r}, expected {FORMAT!r}")
-        entries = [(folder / entry.pop("defects"), entry) for entry in content["dies"]]
+        if more := content.keys() - {"format", "dies"}:
+            raise ValueError(f"it has {min(more)!r}, and should have format and dies")
+        if not isinstance(content["dies"], list):
+            raise TypeError("dies must be a list")
+        entries = [(inside(folder, entry.pop("defects")), entry) for entry in content["dies"]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(source=path, allowed=f"cannot be read as dies: {error}") from None
     return tuple(

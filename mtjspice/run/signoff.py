@@ -13,7 +13,8 @@ from mtjspice.calibrate.run import run_calibration
 from mtjspice.collect.cluster import open_pool
 from mtjspice.collect.simulator import Simulator
 from mtjspice.data import versions
-from mtjspice.data.files import make_folder, write_text
+from mtjspice.data.files import make_folder
+from mtjspice.data.outputs import Outputs
 from mtjspice.data.signoff import Flip, Judged, SignOffStory
 from mtjspice.errors import InputError
 from mtjspice.netlist.cards import read_card
@@ -27,6 +28,7 @@ from mtjspice.signoff.tiles import driven_tiles
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.signoff import SignOff
 from mtjspice.spec.technology import Technology
+from mtjspice.spec.toml import changed
 from mtjspice.spice.probe import probe
 from mtjspice.surrogate.card import Card
 from mtjspice.surrogate.model import Surrogate
@@ -116,11 +118,12 @@ def run_signoff(
     warned = [*notes, *_doubts(card, str(probe()), strict=strict)]
     judged, times = [], dict[str, float]()
     with open_pool(jobs, scheduler) as pool:
+        outputs = Outputs(out)
         simulator = Simulator(store=make_folder(out / "simulations"), pool=pool)
         for number, circuit in enumerate(circuits):
             of_condition = card
             if circuit != card.circuit:
-                folder = out / "cards" / circuit.name
+                folder = make_folder(out / "cards") / circuit.name
                 of_condition = run_calibration(circuit, folder, pool=pool, progress=tell).card
                 warned += _doubts(of_condition, str(simulator.info), strict=strict)
             named = _named(tell, _label(circuit) if len(circuits) > 1 else "")
@@ -136,8 +139,7 @@ def run_signoff(
                 told=named,
             )
             times |= _times(_label(circuit), read, time.perf_counter() - begun)
-            judged.append(_judged(subject, spec, of_condition, read, out))
-        _forget_others(out, judged)
+            judged.append(_judged(subject, spec, of_condition, read, outputs))
         times |= {
             "workers": float(simulator.jobs),
             "simulations run": float(simulator.ran),
@@ -145,7 +147,7 @@ def run_signoff(
             "all": time.perf_counter() - start,
         }
         story = _story(subject, spec, card, full, judged, warned, simulator, times)
-    write_signoff(story, out)
+    write_signoff(story, out, outputs.close())
     return story
 
 
@@ -158,10 +160,10 @@ def _times(label: str, read: Read, wall: float) -> dict[str, float]:
     }
 
 
-def _judged(subject: Subject, spec: SignOff, card: Card, read: Read, out: Path) -> Judged:
+def _judged(subject: Subject, spec: SignOff, card: Card, read: Read, outputs: Outputs) -> Judged:
     """One condition, with netlists of its flips written."""
     label = _label(card.circuit)
-    flips = _flips(subject, spec, card, label, read, out)
+    flips = _flips(subject, spec, card, label, read, outputs)
     return Judged(label, card.name, read.dies, read.statement, flips)
 
 
@@ -235,7 +237,7 @@ def _conditions(spec: SignOff, circuit: Calibration) -> list[Calibration]:
                 continue
             read_card(technology)
             name = f"{circuit.name}-{corner}-{celsius:g}C"
-            found.append(circuit.replace(name=name, technology=technology))
+            found.append(changed(circuit, "conditions", name=name, technology=technology))
     return found
 
 
@@ -274,7 +276,7 @@ def _doubts(card: Card, simulator: str, *, strict: bool) -> list[str]:
 
 
 def _flips(
-    subject: Subject, spec: SignOff, card: Card, label: str, read: Read, out: Path
+    subject: Subject, spec: SignOff, card: Card, label: str, read: Read, outputs: Outputs
 ) -> tuple[Flip, ...]:
     """All flips, those that matter with a netlist each."""
     found, flips = list[tuple[int, FoundFlip]](), list[Flip]()
@@ -289,17 +291,9 @@ def _flips(
     levels = [i for i, one in enumerate(plain) if one]
     for i in (*first[: spec.netlists], *levels[: spec.level_netlists]):
         n, flip = found[i]
-        name = _write_netlist(subject.specimens[n], card, flip, label, out)
+        name = _write_netlist(subject.specimens[n], card, flip, label, outputs)
         flips[i] = replace(flips[i], netlist=name)
     return tuple(flips)
-
-
-def _forget_others(out: Path, judged: Sequence[Judged]) -> None:
-    """Remove netlists of flips that only an earlier run into the same folder had."""
-    named = {flip.netlist for one in judged for flip in one.flips}
-    for netlist in (out / "netlists").glob("*-image*-tile*.cir"):
-        if f"netlists/{netlist.name}" not in named:
-            netlist.unlink()
 
 
 def _flip(one: Specimen, label: str, found: FoundFlip, *, possible: bool) -> Flip:
@@ -321,7 +315,9 @@ def _flip(one: Specimen, label: str, found: FoundFlip, *, possible: bool) -> Fli
     )
 
 
-def _write_netlist(one: Specimen, card: Card, found: FoundFlip, label: str, out: Path) -> str:
+def _write_netlist(
+    one: Specimen, card: Card, found: FoundFlip, label: str, outputs: Outputs
+) -> str:
     """The tile that shows a flip with this one input vector; its path in the output folder."""
     k, tile = found.differing.layer, max(found.differing.tile, 0)
     layer = one.weights.layers[k]
@@ -329,6 +325,4 @@ def _write_netlist(one: Specimen, card: Card, found: FoundFlip, label: str, out:
     name = "netlists/" + "".join(c if c.isalnum() else "-" for c in place) + ".cir"
     volts = torch.from_numpy(found.volts)[None, None]
     (experiment,) = driven_tiles(one.weights, card.circuit, one.dies, k, volts, (tile,))
-    make_folder(out / "netlists")
-    write_text(out / name, build_deck(experiment).text)
-    return name
+    return outputs.write(name, build_deck(experiment).text)

@@ -453,7 +453,11 @@ def output_volts(netlist: Path, folder: Path) -> np.ndarray:
 
 def test_only_so_many_flips_have_netlists_classes_first(cards, tmp_path, shared_workers):
     run(cards, tmp_path / "out", ASKED.replace(level_netlists=30), hidden=(4, 4))
+    mine = tmp_path / "out" / "netlists" / "mine-image1-tile1.cir"
+    mine.write_text("mine")
     story = run(cards, tmp_path / "out", ASKED.replace(netlists=5, level_netlists=0), hidden=(4, 4))
+    assert mine.read_text() == "mine"
+    mine.unlink()
     flips = [flip for judged in story.judged for flip in judged.flips]
     classes = [flip for flip in flips if flip.kind == "class"]
     assert len(classes) > 5

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from unit.commands import assert_refused, caller
@@ -93,9 +94,24 @@ def test_weights_that_are_cut_off(mtjspice, folder):
     assert_refused(answer, folder, "weights: does not hold weights")
 
 
+def test_weights_whose_description_was_changed(mtjspice, folder):
+    changed_json(folder / "weights" / ABOUT, data="digits of somebody")
+    answer = mtjspice("signoff", "weights", "--dies", "dies")
+    assert_refused(answer, folder, f"weights/{ABOUT}: checksum", "was changed or damaged")
+
+
+def test_weights_of_other_tiles(mtjspice, folder):
+    weights = network()
+    layers = tuple(
+        replace(x, states=np.pad(x.states, ((0, 0), (0, 3), (0, 0)))) for x in weights.layers
+    )
+    save_weights(folder / "weights", replace(weights, layers=layers), {})
+    answer = mtjspice("signoff", "weights", "--dies", "dies")
+    assert_refused(answer, folder, "layer0.states", "28, 25", "tiles of 25 rows and 25 columns")
+
+
 def test_weights_of_another_card(mtjspice, folder):
-    changed_json(folder / "weights" / ABOUT, card="1" * 64)
-    (folder / "weights").rename(folder / "trained")
+    save_weights(folder / "trained", replace(network(), card="1" * 64), {})
     answer = mtjspice("signoff", "trained", "--dies", "dies")
     assert_refused(
         answer, folder, "trained: weights of small: card = ", "1" * 64, "another design",

@@ -86,7 +86,8 @@ def run_calibration(
     plan = make_plan(spec)
     make_folder(out)
     start = time.perf_counter()
-    with Simulator(jobs=jobs, store=out / "simulations", pool=pool) as simulator:
+    store = out / "simulations"
+    with Simulator(jobs=jobs, store=store, limits=spec.ngspice, pool=pool) as simulator:
         found = simulator.attempt(
             [run.experiment for run in plan], lambda done, total: tell("ngspice", done, total)
         )

@@ -16,12 +16,16 @@ import xarray as xr
 from mtjspice.collect.label import label
 from mtjspice.collect.pool import WorkerPool
 from mtjspice.collect.simulation import simulate_as
+from mtjspice.data.assets import folder
 from mtjspice.data.files import make_folder, remove_stale_parts, storing, write_text
 from mtjspice.data.results import load_result, save_result
 from mtjspice.errors import ClusterError, SimulationError, SimulatorError, WorkerError
 from mtjspice.netlist.deck import build_deck
 from mtjspice.netlist.identity import inputs_digest, simulation_key
 from mtjspice.spec.experiment import Experiment
+from mtjspice.spec.periphery import SenseAmplifier
+from mtjspice.spec.resources import USUAL, Resources
+from mtjspice.spec.technology import Technology
 from mtjspice.spice.probe import NgspiceInfo, probe
 from mtjspice.spice.simulate import run_samples, with_solver
 
@@ -35,12 +39,12 @@ class Simulator:
     Its methods may be called from several threads at once.
 
     Args:
-        jobs: worker processes; as many as this process may use processors if left out.
+        jobs: worker processes; as many as processors and memory allow if left out.
         store: folder of results, one NetCDF file a simulation, named by its key; a simulation that
             is there is not run again. Nothing is kept if left out.
-        timeout_s: a simulation that takes longer is taken for hung.
+        limits: what a simulation may take; those of experiments are not looked at.
         pool: where simulations run, in the place of worker processes of its own; how many there are
-            and when they are hung is then the pool's business, and whoever made it ends it.
+            and what they may take is then the pool's business, and whoever made it ends it.
 
     Attributes:
         info: the ngspice that is used.
@@ -53,7 +57,7 @@ class Simulator:
 
     Raises:
         SimulatorMissingError: if there is no usable ngspice.
-        InputError: if the store cannot be written.
+        InputError: if the store cannot be written, or there are too many jobs.
     """
 
     def __init__(
@@ -61,7 +65,7 @@ class Simulator:
         *,
         jobs: int | None = None,
         store: Path | None = None,
-        timeout_s: float = 3600.0,
+        limits: Resources = USUAL,
         pool: Executor | None = None,
     ):
         self.info: NgspiceInfo = probe()
@@ -73,7 +77,7 @@ class Simulator:
         self.seconds = 0.0
         self._counting = threading.Lock()
         self._owns_pool = pool is None
-        self.pool = WorkerPool(jobs, timeout_s=timeout_s) if pool is None else pool
+        self.pool = WorkerPool(jobs, limits=limits) if pool is None else pool
 
     def __enter__(self) -> Self:
         return self
@@ -178,7 +182,8 @@ class Simulator:
 
     def _submit(self, experiment: Experiment, key: str) -> Future[xr.Dataset]:
         inputs = inputs_digest(experiment)
-        return self.pool.submit(simulate_as, experiment, str(self.info), inputs, key)
+        sent = _with_absolute_cards(experiment)
+        return self.pool.submit(simulate_as, sent, str(self.info), inputs, key)
 
     def _load(self, key: str) -> xr.Dataset | None:
         return None if self.store is None else load_result(self.store / f"{key}.nc")
@@ -229,7 +234,26 @@ def _cancelled_if_left(waiting: Mapping[Future[xr.Dataset], int]) -> Iterator[No
         raise
 
 
+def _with_absolute_cards(experiment: Experiment) -> Experiment:
+    """The same experiment, for workers: they have folders of their own to start paths from."""
+    technology, periphery = experiment.technology, experiment.periphery
+    changes: dict[str, Technology | SenseAmplifier] = {}
+    if (card := _absolute(technology.card)) != technology.card:
+        changes["technology"] = technology.replace(card=card)
+    if isinstance(periphery, SenseAmplifier) and (
+        (card := _absolute(periphery.card)) != periphery.card
+    ):
+        changes["periphery"] = periphery.replace(card=card)
+    return experiment.replace(**changes) if changes else experiment
+
+
+def _absolute(card: str) -> str:
+    """The absolute path of a card's file; the name of one that ships as it is."""
+    ships = (folder("models") / f"{card}.lib").is_file()
+    return card if ships or not Path(card).is_file() else str(Path(card).absolute())
+
+
 def simulate(experiment: Experiment) -> xr.Dataset:
     """Simulate one experiment in ngspice; the form is that of `mtjspice.data.results`."""
-    with Simulator(jobs=1) as simulator:
+    with Simulator(jobs=1, limits=experiment.ngspice) as simulator:
         return simulator.run([experiment])[0]

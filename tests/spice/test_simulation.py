@@ -29,7 +29,16 @@ from mtjspice.netlist import build_deck
 from mtjspice.netlist.golden import golden_experiments
 from mtjspice.netlist.identity import inputs_digest
 from mtjspice.netlist.pyspice import to_circuit
-from mtjspice.spec import Crossbar, Defect, Die, Experiment, Line, ProgrammedTile, Stimulus
+from mtjspice.spec import (
+    Crossbar,
+    Defect,
+    Die,
+    Experiment,
+    Line,
+    ProgrammedTile,
+    Resources,
+    Stimulus,
+)
 from mtjspice.spice.simulate import check_vectors, run_deck
 
 pytestmark = pytest.mark.ngspice
@@ -38,7 +47,7 @@ GOLDEN = golden_experiments()
 
 @pytest.fixture(scope="module")
 def pool():
-    with WorkerPool(1, timeout_s=60) as one:
+    with WorkerPool(1, limits=Resources(time=60)) as one:
         yield one
 
 
@@ -181,8 +190,8 @@ def large() -> Experiment:
 def test_a_simulation_that_hangs_keeps_its_run_folder_and_the_others_finish(tmp_path):
     experiments = [large(), GOLDEN["passive_wires"]]
     with (
-        Simulator(jobs=1, store=tmp_path, timeout_s=1.5) as simulator,
-        pytest.raises(SimulationError, match=r"died 2 times.*no answer within") as caught,
+        Simulator(jobs=1, store=tmp_path, limits=Resources(time=1.5)) as simulator,
+        pytest.raises(SimulationError, match=r"ngspice\.time = 1\.5 s: no answer within") as caught,
     ):
         simulator.run(experiments)
     folder = caught.value.run_dir

@@ -20,6 +20,8 @@ from mtjspice.spec.resources import Resources, size_in_words
 from mtjspice.spice.sandbox import OVER_MEMORY, environment, make_private, python, remove_private
 
 WORKER = "mtjspice.collect.worker"
+START_S = 300.0
+"""A process that is not ready by then will not be, s; importing from a slow disk takes long."""
 LOOKS = 10
 """How often within the time of patience one looks whether a process is stopped."""
 NO_MEMORY = re.compile(
@@ -69,6 +71,7 @@ class Worker:
         self._ended = False
         self._looking = threading.Lock()
         self._call: Call | None = None
+        self._is_ready = False
         self._busy_s = self._stopped_s = self._unseen_s = 0.0
         self._killed_for = ""
 
@@ -79,11 +82,9 @@ class Worker:
             LimitError: if it exceeds a limit.
             WorkerDeathError: if the process ends otherwise.
         """
-        with self._looking:
-            self._busy_s = self._stopped_s = self._unseen_s = 0.0
-            self._killed_for = ""
         try:
             connection = self._ready(call)
+            self._watched(call, ready=True)
             connection.send((call.function, call.args))
             answer: tuple[bool, Any] = connection.recv()
             if not answer[0] and _lacked_memory(answer[1]):
@@ -94,8 +95,7 @@ class Worker:
             self.stop()
             raise
         finally:
-            with self._looking:
-                self._call = None
+            self._watched(None)
         return answer
 
     @property
@@ -119,8 +119,8 @@ class Worker:
                 stopped = _is_stopped(process.pid)
                 self._stopped_s = self._stopped_s + self._unseen_s if stopped else 0.0
                 self._unseen_s = 0.0
-            if self._busy_s > call.limits.time:
-                self._killed_for = "time"
+            if self._busy_s > (call.limits.time if self._is_ready else START_S):
+                self._killed_for = "time" if self._is_ready else "start"
             elif self._stopped_s > self._patience_s:
                 self._killed_for = "stop"
             else:
@@ -151,14 +151,19 @@ class Worker:
             remove_private(self._folder)
             self._folder = None
 
+    def _watched(self, call: Call | None, *, ready: bool = False) -> None:
+        """Have `look` count from now on."""
+        with self._looking:
+            self._call, self._is_ready = call, ready
+            self._busy_s = self._stopped_s = self._unseen_s = 0.0
+            self._killed_for = ""
+
     def _ready(self, call: Call) -> Connection:
         """The connection to a living process that has the limits of a call."""
         if self._process is not None and self._connection is not None:
             if self._process.poll() is not None or self._limits != call.limits:
                 self.stop()
             else:
-                with self._looking:
-                    self._call = call
                 return self._connection
         with self._starting:
             if self._ended:
@@ -167,8 +172,8 @@ class Worker:
                 connection = self._start(call.limits)
             except OSError as error:
                 raise WorkerError(f"no worker process could be started: {error}") from None
-        with self._looking:
-            self._call = call
+        self._watched(call)
+        connection.recv()
         return connection
 
     def _start(self, limits: Resources) -> Connection:
@@ -210,6 +215,8 @@ class Worker:
         except subprocess.TimeoutExpired:
             return WorkerDeathError("it closed its connection")
         said = _last_words(self._said)
+        if self._killed_for == "start":
+            return WorkerDeathError(f"it was not ready within {START_S:g} s")
         if self._killed_for == "stop":
             how = f"it was stopped (SIGSTOP) and did not go on within {self._patience_s:g} s"
             return WorkerDeathError(how)

@@ -13,6 +13,8 @@ from typing import Any
 from mtjspice.spec.resources import Resources
 from mtjspice.spice import sandbox
 
+READY = "ready"
+"""What a worker sends before the first call: what it takes to start is not the call's time."""
 LOOK_EVERY_S = 0.5
 """How often a worker looks whether its parent still lives and what memory it holds, s."""
 
@@ -75,7 +77,9 @@ def main(connection: str, parent: str, folder: str, limits: str) -> None:
     sandbox.confine(may)
     # Ctrl-C is the parent's business.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    serve(Connection(int(connection)))
+    connected = Connection(int(connection))
+    connected.send(READY)
+    serve(connected)
     sandbox.remove_private(Path(folder))
 
 

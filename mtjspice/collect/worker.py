@@ -15,7 +15,7 @@ from mtjspice.spice import sandbox
 
 READY = "ready"
 """What a worker sends before the first call: what it takes to start is not the call's time."""
-LOOK_EVERY_S = 0.5
+LOOK_EVERY_S = 0.1
 """How often a worker looks whether its parent still lives and what memory it holds, s."""
 
 

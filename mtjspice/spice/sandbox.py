@@ -24,6 +24,8 @@ LIBRARY_VARIABLE = "NGSPICE_LIBRARY_PATH"
 """Names the shared library; see `mtjspice.spice.probe`."""
 SCRIPTS = Path(__file__).absolute().parent / "scripts"
 """Folder of the start-up script that every ngspice here reads."""
+HEADROOM = 2**30
+"""How far the operating system's limit on memory lies above the one that is asked for, bytes."""
 START_UP = ".spiceinit"
 OVER_MEMORY = 86
 """Exit code of a process that ended itself because it holds more memory than it may."""
@@ -97,9 +99,10 @@ def python(module: str, *arguments: str) -> list[str]:
 def confine(limits: Resources) -> None:
     """Set limits on this process and those that it starts, but for the number of processes.
 
-    RLIMIT_DATA bounds the memory, not RLIMIT_AS: libraries such as torch map gigabytes of address
-    space that they never touch. Some operating systems do not enforce it (macOS), and it does not
-    count what is shared: workers look at `resident`, too.
+    Where memory is refused to it, ngspice crashes. Workers therefore look at `resident` and end by
+    themselves, and what the operating system enforces lies above: it is for what grows faster than
+    they look. It is RLIMIT_DATA and not RLIMIT_AS, because libraries such as torch map gigabytes of
+    address space that they never touch.
 
     Args:
         limits: with `memory`.
@@ -108,7 +111,7 @@ def confine(limits: Resources) -> None:
     assert limits.memory is not None
     _most_processes = limits.processes
     _lower(resource.RLIMIT_CORE, 0)
-    _lower(resource.RLIMIT_DATA, limits.memory)
+    _lower(resource.RLIMIT_DATA, limits.memory + HEADROOM)
     _lower(resource.RLIMIT_FSIZE, limits.file_size)
     # Python ignores this signal; ngspice then goes on and leaves half a file.
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)

@@ -75,8 +75,10 @@ def main(connection: str, parent: str, folder: str, limits: str) -> None:
     assert may.memory is not None
     watch(int(parent), Path(folder), may.memory)
     sandbox.confine(may)
-    # Ctrl-C is the parent's business.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C, the end of a job and of a terminal are the parent's business: this process ends soon
+    # after it, and its folder with it.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     connected = Connection(int(connection))
     connected.send(READY)
     serve(connected)

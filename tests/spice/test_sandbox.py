@@ -103,11 +103,13 @@ def test_a_card_by_a_relative_path_is_found_by_workers(repository, tmp_path, mon
     if latches:
         experiment = GOLDEN["gated_transient"].replace(periphery=SenseAmplifier())
     for card in ("cmos33_bsim4", "cmos12_bsim4"):
-        (tmp_path / f"{card}.own").write_text((repository / "models" / f"{card}.lib").read_text())
-    technology = experiment.technology.replace(card="cmos33_bsim4.own")
+        (tmp_path / f"{card}_own.lib").write_text(
+            (repository / "models" / f"{card}.lib").read_text()
+        )
+    technology = experiment.technology.replace(card="cmos33_bsim4_own.lib")
     own = experiment.replace(technology=technology)
     if latches:
-        own = own.replace(periphery=SenseAmplifier(card="cmos12_bsim4.own"))
+        own = own.replace(periphery=SenseAmplifier(card="cmos12_bsim4_own.lib"))
     monkeypatch.chdir(tmp_path)
     with Simulator(jobs=1) as simulator:
         found, expected = simulator.run([own, experiment])

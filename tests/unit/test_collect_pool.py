@@ -332,13 +332,18 @@ def parent_of_a_call(seconds: float) -> subprocess.Popen:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
 
 
-def test_a_worker_ends_with_its_parent_in_the_middle_of_a_call_and_its_folder_goes():
+@pytest.mark.parametrize("everybody", [None, signal.SIGTERM, signal.SIGHUP])
+def test_a_worker_ends_with_its_parent_in_the_middle_of_a_call_and_its_folder_goes(everybody):
+    """The parent is killed, or a batch system or a terminal ends all processes of the job."""
     with parent_of_a_call(60.0) as parent:
         worker, folder = parent.stdout.readline().split()
         time.sleep(0.3)  # the call has begun
         assert lives(int(worker))
         assert Path(folder).is_dir()
-        parent.kill()
+        if everybody is None:
+            parent.kill()
+        else:
+            os.killpg(parent.pid, everybody)
     assert gone_within(int(worker), 2.0)
     assert not Path(folder).exists()
 

@@ -55,7 +55,12 @@ SignOffToo = Annotated[
     bool, typer.Option("--signoff", help="Sign the trained weights off in SPICE, and no more.")
 ]
 Scheduler = Annotated[
-    str | None, typer.Option(help="Address of a Dask scheduler, in the place of local workers.")
+    str | None,
+    typer.Option(
+        help="Address of a Dask scheduler, tcp://... or tls://..., in the place of local workers. "
+        "Calls and results are pickles: whoever reaches the scheduler can run code on the workers, "
+        "and they here."
+    ),
 ]
 
 
@@ -127,13 +132,17 @@ def simulate(
     from mtjspice.data.results import save_result  # noqa: PLC0415
 
     described = read_spec(spec, Experiment, DieDesign)
+    assert isinstance(described, Experiment | DieDesign)
     store = None if out is None else out / "simulations"
-    with _about(spec), Simulator(jobs=jobs, store=store) as simulator, tables.progress() as tell:
+    with (
+        _about(spec),
+        Simulator(jobs=jobs, store=store, limits=described.ngspice) as simulator,
+        tables.progress() as tell,
+    ):
         count = functools.partial(tell, "ngspice")
         if isinstance(described, DieDesign):
             result = simulate_die(described, simulator, count)
         else:
-            assert isinstance(described, Experiment)
             result = simulator.run([described], count)[0]
     allowed = getattr(described.periphery, "clipped", 0.0)
     clipped = result.attrs.get("clipped_share", 0.0)

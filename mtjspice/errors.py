@@ -84,6 +84,10 @@ class WorkerError(SimulatorError):
     """A worker process crashed or hung, also on the second try."""
 
 
+class LimitError(WorkerError):
+    """A call took more time, memory or disk than it may; the message names limit and key."""
+
+
 class ClusterError(WorkerError):
     """A cluster is gone or cannot be used: no call of its own fault, and further ones fail, too."""
 

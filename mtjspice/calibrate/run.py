@@ -88,7 +88,8 @@ def run_calibration(
     inputs_digest(plan[0].experiment)  # every run has the same transistors
     outputs = Outputs(out)
     start = time.perf_counter()
-    with Simulator(jobs=jobs, store=out / "simulations", pool=pool) as simulator:
+    store = out / "simulations"
+    with Simulator(jobs=jobs, store=store, limits=spec.ngspice, pool=pool) as simulator:
         found = simulator.attempt(
             [run.experiment for run in plan], lambda done, total: tell("ngspice", done, total)
         )

@@ -29,7 +29,11 @@ from mtjspice.errors import (
 )
 from mtjspice.netlist.deck import build_deck
 from mtjspice.netlist.identity import inputs_digest, simulation_key
+from mtjspice.spec.base import is_path
 from mtjspice.spec.experiment import Experiment
+from mtjspice.spec.periphery import SenseAmplifier
+from mtjspice.spec.resources import USUAL, Resources
+from mtjspice.spec.technology import Technology
 from mtjspice.spice.probe import NgspiceInfo, probe
 from mtjspice.spice.simulate import run_samples, with_solver
 
@@ -45,12 +49,12 @@ class Simulator:
     Its methods may be called from several threads at once.
 
     Args:
-        jobs: worker processes; as many as this process may use processors if left out.
+        jobs: worker processes; as many as processors and memory allow if left out.
         store: folder of results, one NetCDF file a simulation, named by its key; a simulation that
             is there is not run again. Nothing is kept if left out.
-        timeout_s: a simulation that takes longer is taken for hung.
+        limits: what a simulation may take; those of experiments are not looked at.
         pool: where simulations run, in the place of worker processes of its own; how many there are
-            and when they are hung is then the pool's business, and whoever made it ends it.
+            and what they may take is then the pool's business, and whoever made it ends it.
 
     Attributes:
         info: the ngspice that is used.
@@ -65,7 +69,7 @@ class Simulator:
 
     Raises:
         SimulatorMissingError: if there is no usable ngspice.
-        InputError: if the store cannot be written.
+        InputError: if the store cannot be written, or there are too many jobs.
     """
 
     def __init__(
@@ -73,7 +77,7 @@ class Simulator:
         *,
         jobs: int | None = None,
         store: Path | None = None,
-        timeout_s: float = 3600.0,
+        limits: Resources = USUAL,
         pool: Executor | None = None,
     ):
         self.info: NgspiceInfo = probe()
@@ -85,7 +89,7 @@ class Simulator:
         self.seconds = 0.0
         self._counting = threading.Lock()
         self._owns_pool = pool is None
-        self.pool = WorkerPool(jobs, timeout_s=timeout_s) if pool is None else pool
+        self.pool = WorkerPool(jobs, limits=limits) if pool is None else pool
 
     def __enter__(self) -> Self:
         return self
@@ -191,7 +195,8 @@ class Simulator:
 
     def _submit(self, experiment: Experiment, key: str) -> Future[xr.Dataset]:
         inputs = inputs_digest(experiment)
-        return self.pool.submit(simulate_as, experiment, str(self.info), inputs, key)
+        sent = _with_absolute_cards(experiment)
+        return self.pool.submit(simulate_as, sent, str(self.info), inputs, key)
 
     def _load_all(
         self, experiments: Sequence[Experiment], keys: Sequence[str]
@@ -272,7 +277,25 @@ def _cancelled_if_left(waiting: Mapping[Future[xr.Dataset], int]) -> Iterator[No
         raise
 
 
+def _with_absolute_cards(experiment: Experiment) -> Experiment:
+    """The same experiment, for workers: they have folders of their own to start paths from."""
+    technology, periphery = experiment.technology, experiment.periphery
+    changes: dict[str, Technology | SenseAmplifier] = {}
+    if (card := _absolute(technology.card)) != technology.card:
+        changes["technology"] = technology.replace(card=card)
+    if isinstance(periphery, SenseAmplifier) and (
+        (card := _absolute(periphery.card)) != periphery.card
+    ):
+        changes["periphery"] = periphery.replace(card=card)
+    return experiment.replace(**changes) if changes else experiment
+
+
+def _absolute(card: str) -> str:
+    """The absolute path of a card's file; the name of one that ships as it is."""
+    return str(Path(card).absolute()) if is_path(card) else card
+
+
 def simulate(experiment: Experiment) -> xr.Dataset:
     """Simulate one experiment in ngspice; the form is that of `mtjspice.data.results`."""
-    with Simulator(jobs=1) as simulator:
+    with Simulator(jobs=1, limits=experiment.ngspice) as simulator:
         return simulator.run([experiment])[0]

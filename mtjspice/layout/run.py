@@ -87,8 +87,8 @@ def run_layout(
     times: dict[str, float] = {}
     with (
         one_thread(),
-        Simulator(jobs=jobs, store=out / "simulations") as simulator,
-        WorkerPool(simulator.jobs) as pool,
+        Simulator(jobs=jobs, store=out / "simulations", limits=layout.ngspice) as simulator,
+        WorkerPool(simulator.jobs, limits=layout.ngspice) as pool,
     ):
         fits = _clocked(times, "access", lambda: fit_conditions(
             judged_layout, conditions, simulator, partial(tell, "access")
@@ -240,7 +240,7 @@ def check_path(layout: Layout, jobs: int | None) -> None:
         InputError: saying so.
         SimulatorError: if ngspice is missing or fails.
     """
-    with Simulator(jobs=jobs) as simulator:
+    with Simulator(jobs=jobs, limits=layout.ngspice) as simulator:
         fit_conditions(layout, [nominal_condition(layout)], simulator)
 
 

@@ -1,6 +1,5 @@
 """Borders et al. (2024): one set of weights for dies with defects. The entry of the command."""
 
-import os
 import time
 import tomllib
 from collections.abc import Callable
@@ -8,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from mtjspice.collect.machine import checked_jobs
 from mtjspice.data import versions
 from mtjspice.data.figures import at_most
 from mtjspice.data.mnist import find_mnist
@@ -82,7 +82,7 @@ def reproduce_borders(
             "those of the whole run"
         )
     simulator = str(probe())
-    workers = jobs or len(os.sched_getaffinity(0))
+    workers = checked_jobs(jobs)
     found = explore(spec, out, data, workers, progress or (lambda what, done, total: None))
     found.times["all"] = time.perf_counter() - start
     minutes = found.times["all"] / 60

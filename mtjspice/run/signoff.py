@@ -117,7 +117,7 @@ def run_signoff(
     circuits = _conditions(spec, card.circuit)
     warned = [*notes, *_doubts(card, str(probe()), strict=strict)]
     judged, times = [], dict[str, float]()
-    with open_pool(jobs, scheduler) as pool:
+    with open_pool(jobs, scheduler, limits=spec.ngspice) as pool:
         outputs = Outputs(out)
         simulator = Simulator(store=make_folder(out / "simulations"), pool=pool)
         for number, circuit in enumerate(circuits):

@@ -98,7 +98,7 @@ def simulate_study(
     """
     tell = progress or (lambda what, done, total: None)
     samples, ready = read_study(study, solutions)
-    with Simulator(jobs=jobs, store=out / "simulations") as simulator:
+    with Simulator(jobs=jobs, store=out / "simulations", limits=study.ngspice) as simulator:
         times, start = {}, time.perf_counter()
         networks = ready or trained(study, samples, out, functools.partial(tell, "training"))
         chips = write_chips(study, networks)

@@ -5,7 +5,6 @@ images that are not safe, and a random sample of the others. A flip that the bou
 widens the bound: the set is made anew, and a new sample is drawn from what is left.
 """
 
-import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -16,6 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from mtjspice.collect.machine import processors
 from mtjspice.collect.simulator import Progress, Simulator
 from mtjspice.data.signoff import ALL, AUDIT, NOT, UNSAFE, DieRead, Statement
 from mtjspice.signoff.dies import FoundFlip, OnOneDie, Specimen
@@ -138,7 +138,7 @@ class _Guided:
     def _foresee(self) -> None:
         """Margins of all images on all dies."""
         tell = self.told or (lambda what, done, total: None)
-        with ThreadPoolExecutor(min(self.simulator.jobs, os.cpu_count() or 1)) as pool:
+        with ThreadPoolExecutor(min(self.simulator.jobs, processors())) as pool:
             self.seen = []
             for seen in pool.map(lambda one: one.foresee(self.inputs, self.scale), self.dies):
                 self.seen.append(seen)

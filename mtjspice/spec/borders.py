@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from mtjspice.spec.base import Count, Index, Name, Ratio, Scale, Seed, Share, Spec
+from mtjspice.spec.resources import Ngspice, Resources
 from mtjspice.spec.training import Hardware, TiledNetwork, Training
 
 
@@ -111,6 +112,7 @@ class Borders(Spec):
         correction: training samples that a die reads for its digital correction.
         audit: test images that go through ngspice on one die.
         limits: of the verdict.
+        ngspice: limits on its processes; no part of the spec's key.
     """
 
     name: Name
@@ -129,6 +131,7 @@ class Borders(Spec):
     correction: Count = 1000
     audit: Index = 25
     limits: Promises = Promises()
+    ngspice: Ngspice = Resources()
 
     @model_validator(mode="after")
     def _check_dies(self) -> Self:

@@ -8,6 +8,7 @@ from mtjspice.spec.base import Count, Name, PositiveVoltage, Seed, Share, Spec
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
 from mtjspice.spec.periphery import Converter, Periphery, VirtualGround
+from mtjspice.spec.resources import Ngspice, Resources
 from mtjspice.spec.technology import Technology
 
 Some = Annotated[int, Field(ge=1, le=1000, strict=True)]
@@ -98,6 +99,7 @@ class Calibration(Spec):
         plan: the runs.
         limits: of the verdict.
         seed: of states, dies and inputs.
+        ngspice: limits on its processes; no part of the spec's key.
     """
 
     name: Name
@@ -113,6 +115,7 @@ class Calibration(Spec):
     plan: Plan = Plan()
     limits: CardLimits = CardLimits()
     seed: Seed = 0
+    ngspice: Ngspice = Resources()
 
     @model_validator(mode="after")
     def _check_range(self) -> Self:

@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from mtjspice.spec.base import Celsius, Count, Name, Ratio, Scale, Seed, Share, Spec
+from mtjspice.spec.resources import Ngspice, Resources
 
 Confidence = Annotated[float, Field(ge=0.5, lt=1)]
 Some = Annotated[int, Field(ge=0, le=100_000, strict=True)]
@@ -58,6 +59,7 @@ class SignOff(Spec):
             beyond their bound.
         level_netlists: the same, of other levels.
         limits: of the verdict.
+        ngspice: limits on its processes; no part of the spec's key.
     """
 
     name: Name = "sign-off"
@@ -71,6 +73,7 @@ class SignOff(Spec):
     netlists: Some = 1000
     level_netlists: Some = 50
     limits: SignOffLimits = SignOffLimits()
+    ngspice: Ngspice = Resources()
 
     @model_validator(mode="after")
     def _check_conditions(self) -> Self:

@@ -123,7 +123,9 @@ def shared_workers(simulator, monkeypatch):
 
 
 def use(monkeypatch, pool: Executor) -> None:
-    monkeypatch.setattr("mtjspice.run.signoff.open_pool", lambda *_: contextlib.nullcontext(pool))
+    monkeypatch.setattr(
+        "mtjspice.run.signoff.open_pool", lambda *_, **__: contextlib.nullcontext(pool)
+    )
 
 
 def specimens(folder: Path, name: str = "coarse", dies: int = 2, seed: int = 1, **network):

@@ -44,6 +44,7 @@ from mtjspice.spec import (
     Line,
     PassiveCell,
     ProgrammedTile,
+    Resources,
     SenseAmplifier,
     Stimulus,
     TransientRead,
@@ -59,7 +60,7 @@ GOLDEN = golden_experiments()
 
 @pytest.fixture(scope="module")
 def pool():
-    with WorkerPool(1, timeout_s=60) as one:
+    with WorkerPool(1, limits=Resources(time=60)) as one:
         yield one
 
 
@@ -383,8 +384,8 @@ def large() -> Experiment:
 def test_a_simulation_that_hangs_keeps_its_run_folder_and_the_others_finish(tmp_path):
     experiments = [large(), GOLDEN["passive_wires"]]
     with (
-        Simulator(jobs=1, store=tmp_path, timeout_s=1.5) as simulator,
-        pytest.raises(SimulationError, match=r"died 2 times.*no answer within") as caught,
+        Simulator(jobs=1, store=tmp_path, limits=Resources(time=1.5)) as simulator,
+        pytest.raises(SimulationError, match=r"ngspice\.time = 1\.5 s: no answer within") as caught,
     ):
         simulator.run(experiments)
     folder = caught.value.run_dir

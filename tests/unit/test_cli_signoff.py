@@ -352,7 +352,7 @@ def passive(mtjspice, folder, simulator, monkeypatch):
     save_dies(folder / "dies", dies_for(weights, 2))
     (folder / "asked.toml").write_text(OPEN)
     monkeypatch.setattr(
-        "mtjspice.run.signoff.open_pool", lambda *_: contextlib.nullcontext(simulator.pool)
+        "mtjspice.run.signoff.open_pool", lambda *_, **__: contextlib.nullcontext(simulator.pool)
     )
     for name in ("margins_plot", "accuracy_plot", "leads_plot", "conditions_plot"):
         monkeypatch.setattr(f"mtjspice.report.signoff_plots.{name}", lambda *_: "<svg/>")
@@ -503,7 +503,7 @@ def test_a_simulation_that_fails_is_exit_code_three(passive, folder, simulator, 
             pass
 
     monkeypatch.setattr(
-        "mtjspice.run.signoff.open_pool", lambda *_: contextlib.nullcontext(Failing())
+        "mtjspice.run.signoff.open_pool", lambda *_, **__: contextlib.nullcontext(Failing())
     )
     answer = passive()
     assert answer.code == 3

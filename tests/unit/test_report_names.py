@@ -33,13 +33,6 @@ def _comment(name: str) -> str:
     return name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def test_powers_on_axes_are_still_formulas():
-    with picture(4, 3) as (canvas, (axis,)):
-        axis.loglog([1e-6, 1e6], [1, 10])
-        svg = as_svg(canvas)
-    assert "mathdefault" in svg
-
-
 @pytest.mark.parametrize("path", sorted(TEMPLATES.glob("*.j2")), ids=lambda path: path.name)
 def test_no_template_lets_markup_through(path):
     text = path.read_text(encoding="utf-8")

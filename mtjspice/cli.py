@@ -1,8 +1,4 @@
-"""The command line. It parses, calls one function, prints; exit codes are those of `errors`.
-
-0: done, or the verdict is a pass. 1: the verdict is a fail. 2: bad input. 3: the simulator is
-missing or failed.
-"""
+"""The command line. It parses, calls one function, prints; exit codes are those of `errors`."""
 
 import functools
 import json
@@ -13,11 +9,12 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
 
 from mtjspice import tables
 from mtjspice.device.trial import tile_experiment
-from mtjspice.errors import InputError, MtjspiceError
+from mtjspice.ending import DEBUG
+from mtjspice.ending import run as run_to_its_end
+from mtjspice.errors import ExitCode, InputError
 from mtjspice.spec import (
     Calibration,
     DieDesign,
@@ -33,7 +30,11 @@ from mtjspice.spec import (
 HELP = """
 Simulate arrays of magnetic tunnel junctions in ngspice, and the networks that live in them.
 
-Exit codes: 0 done or verdict pass, 1 verdict fail, 2 bad input, 3 simulator missing or failed.
+Exit codes: 0 done or verdict pass, 1 verdict fail, 2 bad input, 3 simulator, disk, cluster or
+memory missing or failing, 4 verdict inconclusive, 70 a fault of mtjspice, 130 interrupted, 141 the
+reader of the output left.
+
+With --debug, before or after the command, an error comes with its traceback.
 """
 app = typer.Typer(
     help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
@@ -41,6 +42,10 @@ app = typer.Typer(
 
 reproduce = typer.Typer(no_args_is_help=True, help="Do a published experiment again.")
 app.add_typer(reproduce, name="reproduce")
+_UsageError: type[Exception] = next(
+    kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
+)
+"""Of the parser; typer brings a click of its own from 0.26 on."""
 
 SpecFile = Annotated[Path, typer.Argument(metavar="SPEC.toml", show_default=False)]
 OutFolder = Annotated[Path | None, typer.Option("--out", help="Folder of all output.")]
@@ -92,7 +97,7 @@ def run(
         tables.print_json(json.loads((folder / "report.json").read_text()))
     else:
         tables.print_outcome(study, outcome)
-    raise typer.Exit(0 if outcome.passed else 1)
+    raise typer.Exit(_verdict(outcome.passed))
 
 
 @app.command()
@@ -138,7 +143,7 @@ def simulate(
     allowed = getattr(described.periphery, "clipped", 0.0)
     clipped = result.attrs.get("clipped_share", 0.0)
     if clipped > allowed:
-        Console(stderr=True).print(
+        tables.made_console(stderr=True).print(
             f"warning: {100 * clipped:.2f} % of the reads are clipped; "
             f"{100 * allowed:g} % are allowed (periphery.clipped)"
         )
@@ -181,7 +186,7 @@ def layout(
         tables.print_json(json.loads(content.read_text()))
     else:
         tables.print_layouts(stories, page)
-    raise typer.Exit(0 if all(story.passed for story in stories) else 1)
+    raise typer.Exit(_verdict(all(story.passed for story in stories)))
 
 
 @app.command()
@@ -205,7 +210,7 @@ def calibrate(
         tables.print_json(json.loads((folder / "report.json").read_text()))
     else:
         tables.print_calibration(outcome)
-    raise typer.Exit(0 if outcome.passed else 1)
+    raise typer.Exit(_verdict(outcome.passed))
 
 
 @app.command()
@@ -317,7 +322,7 @@ def goodwill2022(
         tables.print_json(json.loads((folder / "report.json").read_text()))
     else:
         tables.print_figures(story.title, story, folder / "report.html")
-    raise typer.Exit(0 if story.passed else 1)
+    raise typer.Exit(_verdict(story.passed))
 
 
 @reproduce.command()
@@ -354,7 +359,7 @@ def borders2024(
         tables.print_json(json.loads((folder / "report.json").read_text()))
     else:
         tables.print_figures(story.title, story, folder / "report.html", story.warnings)
-    raise typer.Exit(0 if story.passed else 1)
+    raise typer.Exit(_verdict(story.passed))
 
 
 @app.command()
@@ -367,7 +372,8 @@ def doctor(as_json: AsJson = False) -> None:
         tables.print_json([finding.__dict__ for finding in findings])
     else:
         tables.print_findings(findings)
-    raise typer.Exit(0 if all(finding.usable for finding in findings) else 3)
+    usable = all(finding.usable for finding in findings)
+    raise typer.Exit(ExitCode.DONE if usable else ExitCode.MACHINE)
 
 
 def _needs_signoff(scheduler: str | None) -> None:
@@ -378,24 +384,37 @@ def _needs_signoff(scheduler: str | None) -> None:
         )  # fmt: skip
 
 
+def _verdict(passed: bool) -> ExitCode:
+    return ExitCode.DONE if passed else ExitCode.FAIL
+
+
 def _signed_off(story: Any, folder: Path, *, as_json: bool) -> NoReturn:
     """Print a sign-off; its verdict is the exit code."""
     if as_json:
         tables.print_json(json.loads((folder / "report.json").read_text()))
     else:
         tables.print_signoff(story, folder / "report.html")
-    raise typer.Exit(0 if story.passed else 1)
+    raise typer.Exit(_verdict(story.passed))
 
 
-def main() -> None:
-    """Entry point: errors on purpose become one message and their exit code."""
+def main() -> NoReturn:
+    """Entry point where nothing has to be said of libraries that do not load; see `__main__`."""
+    run_to_its_end(answer)
+
+
+def answer() -> int:
+    """Do what the command line asks for; the exit code."""
+    command = typer.main.get_command(app)
     try:
-        app()
-    except MtjspiceError as error:
-        Console(stderr=True).print(
-            f"mtjspice: {error}", markup=False, highlight=False, soft_wrap=True
-        )
-        sys.exit(error.exit_code)
+        given = [word for word in sys.argv[1:] if word != DEBUG]
+        with command.make_context("mtjspice", given) as context:
+            command.invoke(context)
+    except typer.Exit as left:
+        return left.exit_code
+    except _UsageError as error:
+        error.show()  # type: ignore[attr-defined]
+        return ExitCode.BAD_INPUT
+    return ExitCode.DONE
 
 
 @contextmanager

@@ -33,9 +33,20 @@ FLIPS_SHOWN = 10
 """Most flips of classes that are listed."""
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the one place that knows the exit codes; rich's own is that of a fail."""
+        raise BrokenPipeError
+
+
+def made_console(*, stderr: bool = False) -> Console:
+    """Prints on stdout, or on stderr."""
+    return _Console(stderr=stderr)
+
+
 def print_outcome(study: Study, outcome: Any) -> None:
     """The short table that a run ends with."""
-    console = Console()
+    console = made_console()
     table = Table(title=escape(study.name))
     for heading in ("level", "best G_norm", "all samples", "training", "test"):
         table.add_column(heading, justify="left" if heading == "level" else "right")
@@ -62,7 +73,7 @@ def print_outcome(study: Study, outcome: Any) -> None:
 
 def print_calibration(outcome: Any) -> None:
     """The held-out errors of a card."""
-    console = Console()
+    console = made_console()
     table = Table(title=escape(f"{outcome.card.name}: surrogate − ngspice, % of full scale"))
     for heading in ("what is new", "level", "tiles", "RMS", "99.9 %", "largest", "equal signs"):
         table.add_column(
@@ -87,7 +98,7 @@ def print_calibration(outcome: Any) -> None:
 
 def print_figures(title: str, story: Any, report: Path, notes: Sequence[str] = ()) -> None:
     """Every figure of a published experiment, its limit and the verdict."""
-    console = Console()
+    console = made_console()
     table = Table(title=escape(title))
     for heading in ("figure", "value", "limit", ""):
         table.add_column(heading, justify="right" if heading == "value" else "left")
@@ -105,7 +116,7 @@ def print_figures(title: str, story: Any, report: Path, notes: Sequence[str] = (
 
 def print_signoff(story: SignOffStory, page: Path) -> None:
     """Every figure of a sign-off, what was simulated, the first flips of classes, the verdict."""
-    console = Console()
+    console = made_console()
     table = Table(title=escape(story.title))
     for heading in ("figure", "value", "limit", ""):
         table.add_column(heading, justify="right" if heading == "value" else "left")
@@ -151,7 +162,7 @@ def _print_flips(console: Console, story: SignOffStory) -> None:
 
 def print_layouts(stories: Sequence[LayoutStory], page: Path) -> None:
     """The limits of each layout, its largest size, and the verdict."""
-    console = Console()
+    console = made_console()
     for story in stories:
         table = Table(title=escape(story.layout.name))
         for heading in ("quantity", "worst value", "limit", "", "condition", "level"):
@@ -186,7 +197,7 @@ def in_unit(value: float, unit: str) -> str:
 
 def print_currents(result: Any) -> None:
     """Every current of one array; of a die or a transient, how many there are and their range."""
-    console, currents = Console(), result["current"]
+    console, currents = made_console(), result["current"]
     if currents.dims != ("vector", "output_line"):
         low, high = float(currents.min()), float(currents.max())
         sizes = " x ".join(f"{size} {name}s" for name, size in currents.sizes.items())
@@ -213,7 +224,7 @@ def print_findings(findings: Sequence[Any]) -> None:
         table.add_column(heading, overflow="fold")
     for finding in findings:
         table.add_row(finding.part, finding.found, finding.advice or "nothing")
-    Console().print(table)
+    made_console().print(table)
 
 
 class _Rate(ProgressColumn):
@@ -235,7 +246,7 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
         TimeRemainingColumn(),
     )
     bars: dict[str, TaskID] = {}
-    with Progress(*columns, console=Console(stderr=True)) as shown:
+    with Progress(*columns, console=made_console(stderr=True)) as shown:
 
         def tell(what: str, done: int, total: int) -> None:
             if what not in bars:

@@ -257,7 +257,9 @@ def signoff(
         Path | None, typer.Option(help="TOML: confidence, conditions, limits of the verdict.")
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Simulate every image.")] = False,
-    images: Annotated[int | None, typer.Option(min=1, help="Only so many test images.")] = None,
+    images: Annotated[
+        int | None, typer.Option(min=1, help="Only so many test images, drawn with the seed.")
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse another ngspice than that of the card.")
     ] = False,
@@ -276,12 +278,12 @@ def signoff(
     asked = SignOff() if spec is None else read_spec(spec, SignOff)
     if seed is not None:
         asked = changed(asked, "--seed", seed=seed)
-    subject, notes = subject_of(weights, dies, mnist=mnist, digits=digits, first=images)
+    subject = subject_of(weights, dies, mnist=mnist, digits=digits, images=images, seed=asked.seed)
     folder = out or Path("out") / "signoff"
     with nullcontext() if spec is None else _about(spec), tables.progress() as tell:
         story = run_signoff(
             subject, asked, folder, full=full, strict=strict, jobs=jobs, scheduler=scheduler,
-            progress=tell, notes=notes,
+            progress=tell,
         )  # fmt: skip
     _signed_off(story, folder, as_json=as_json)
 

@@ -177,7 +177,7 @@ def _print_flips(console: Console, story: SignOffStory) -> None:
     """The first flips of classes, what needs looking at first."""
     flips = noticed(story)
     for flip in flips[:FLIPS_SHOWN]:
-        label = story.classes[int(story.labels[flip.image])]
+        label = story.classes[int(story.labels[story.place(flip.image)])]
         one, other = story.classes[flip.surrogate], story.classes[flip.ngspice]
         allowed = "" if flip.possible else ", not allowed by the bound"
         console.print(

@@ -35,7 +35,7 @@ def main(folder: Path) -> None:
     save_dies(folder / "dies", dies)
 
     # 100 images are few: to know the accuracy to 5 points, a part of them is enough.
-    subject, _ = subject_of(folder / "weights", folder / "dies", digits=True, first=100)
+    subject = subject_of(folder / "weights", folder / "dies", digits=True, images=100)
     asked = SignOff(accuracy_bound=0.05, limits=SignOffLimits(drop_mean=0.1, flips=0.1))
     story = run_signoff(subject, asked, folder / "signoff")
 

@@ -60,10 +60,10 @@ def sign_borders(
         progress: told of each step.
         options: of `borders_subject`.
     """
-    subject, notes = borders_subject(out, progress=progress, **options)
+    subject = borders_subject(out, progress=progress, **options)
     return run_signoff(
         subject, shipped_signoff("borders2024"), out / "signoff",
-        jobs=jobs, scheduler=scheduler, progress=progress, notes=notes,
+        jobs=jobs, scheduler=scheduler, progress=progress,
     )  # fmt: skip
 
 
@@ -94,27 +94,26 @@ def borders_subject(
     digits: bool = False,
     seed: int | None = None,
     progress: Progress | None = None,
-) -> tuple[Subject, list[str]]:
+) -> Subject:
     """The statistics-aware weights of borders2024 on its dies; trained unless `out` holds them.
 
-    Arguments and errors are those of `reproduce_borders`. Returns the subject, and warnings.
+    Arguments and errors are those of `reproduce_borders`.
     """
     tell = progress or (lambda what, done, total: None)
-    data, warnings = (None, []) if digits else find_mnist(mnist, out.parent / "mnist")
-    spec = borders_spec(quick=quick, digits=data is None)
+    data = find_mnist(mnist, out.parent / "mnist", digits=digits)
+    spec = borders_spec(quick=quick, digits=digits)
     if seed is not None:
         spec = changed(spec, "--seed", seed=seed)
     folder = make_folder(out / "weights") / "robust-0"
     order = Order(study_of(spec, spec.robust), folder)
     weights = fill(order, data, functools.partial(tell, "training"))
     dies = drawn(spec, spec.dies)
-    subject = Subject(
+    return Subject(
         title=f"{spec.name}, statistics-aware weights on {len(dies)} dies",
         weights=f"{folder}, {weights.study.training.method}, key {weights.key}",
         specimens=on_dies_of(weights, dies),
         images=images_of(read_digits(data)),
     )
-    return subject, warnings
 
 
 def goodwill_subject(

@@ -44,6 +44,8 @@ class Images:
         classes: names.
         source: in words.
         shape: in pixels; None where inputs are no image.
+        drawn: int64 [image], rising: their numbers among all test images, where only some of them
+            are shown; None for all.
     """
 
     inputs: npt.NDArray[np.float64]
@@ -51,6 +53,12 @@ class Images:
     classes: tuple[str, ...]
     source: str
     shape: tuple[int, int] | None = None
+    drawn: npt.NDArray[np.int64] | None = None
+
+    @property
+    def numbers(self) -> npt.NDArray[np.int64]:
+        """Of each image among all test images."""
+        return np.arange(len(self.labels)) if self.drawn is None else self.drawn
 
 
 @dataclass(frozen=True)
@@ -131,6 +139,7 @@ def run_signoff(
                 full=full,
                 number=number,
                 told=named,
+                names=subject.images.numbers.tolist(),
             )
             times |= _times(_label(circuit), read, time.perf_counter() - begun)
             judged.append(_judged(subject, spec, of_condition, read, out))
@@ -200,6 +209,7 @@ def _story(
         data=images.source,
         inputs=images.inputs,
         shape=images.shape,
+        drawn=images.drawn,
         labels=images.labels,
         classes=images.classes,
         tile=card.circuit.crossbar.shape,
@@ -207,7 +217,7 @@ def _story(
         full=full,
         one_network=subject.one_network,
         judged=tuple(judged),
-        figures=figures_of(spec, judged, images.labels, allowed),
+        figures=figures_of(spec, judged, images.labels, allowed, images.numbers),
         warnings=warned,
         versions=versions.of_everything(str(simulator.info)),
         keys=sorted(simulator.keys),
@@ -273,9 +283,11 @@ def _flips(
 ) -> tuple[Flip, ...]:
     """All flips, those that matter with a netlist each."""
     found, flips = list[tuple[int, FoundFlip]](), list[Flip]()
+    numbers = subject.images.numbers
     for n, (one, of_one) in enumerate(zip(subject.specimens, read.found, strict=True)):
-        found += [(n, flip) for flip, _ in of_one]
-        flips += [_flip(one, label, flip, possible=possible) for flip, possible in of_one]
+        named = [(replace(flip, image=int(numbers[flip.image])), ok) for flip, ok in of_one]
+        found += [(n, flip) for flip, _ in named]
+        flips += [_flip(one, label, flip, possible=ok) for flip, ok in named]
     plain = [flip.kind == "level" and flip.possible for flip in flips]
     # Classes first, then what the bound does not allow; those in the order of the dies.
     first = sorted(

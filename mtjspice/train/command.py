@@ -63,19 +63,19 @@ def run_training(
         InputError: if anything given is wrong, or the loss diverges.
     """
     own = _own_dies(study, dies)
-    data, warnings = (None, []) if digits else find_mnist(mnist, folder.parent / "mnist")
+    data = find_mnist(mnist, folder.parent / "mnist", digits=digits)
     weights = fill(Order(study, folder, own, start), data, progress)
     figures = judge_training(weights, folder, data, own)
     title = f"{study.name}, {study.training.method}: {weights.data}"
     report = {
         "study": title,
-        "warnings": warnings,
+        "warnings": [],
         "figures": [figure.as_dict() for figure in figures],
         "loss": list(weights.loss),
         "key": weights.key,
     }
     write_text(folder / "report.json", json.dumps(report, indent=1) + "\n")
-    return Outcome(title, weights, figures, warnings)
+    return Outcome(title, weights, figures, [])
 
 
 def _own_dies(study: TrainingStudy, path: Path | None) -> Dies:

@@ -49,7 +49,11 @@ _UsageError: type[Exception] = next(
 
 SpecFile = Annotated[Path, typer.Argument(metavar="SPEC.toml", show_default=False)]
 OutFolder = Annotated[Path | None, typer.Option("--out", help="Folder of all output.")]
-Jobs = Annotated[int | None, typer.Option(min=1, help="Worker processes; default: processors.")]
+MOST_JOBS = 256
+"""Worker processes on one machine; a cluster's workers are its own business."""
+Jobs = Annotated[
+    int | None, typer.Option(min=1, max=MOST_JOBS, help="Worker processes; default: processors.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Mnist = Annotated[Path | None, typer.Option(help="Folder of MNIST; what it lacks is downloaded.")]
 Digits = Annotated[
@@ -72,16 +76,22 @@ def run(
         Path | None, typer.Option(help="Folder of networks in NIST's format.")
     ] = None,
     only: Annotated[
-        list[int] | None, typer.Option(help="Run this solution; may be given more than once.")
+        list[int] | None,
+        typer.Option(min=0, help="Run this solution; may be given more than once."),
     ] = None,
     seed: Seed = None,
     jobs: Jobs = None,
     as_json: AsJson = False,
 ) -> None:
     """Train or read networks, simulate every sample in ngspice, judge, write the report."""
-    from mtjspice.run.study import run_study  # noqa: PLC0415, keeps the other commands quick
+    from mtjspice.run.study import run_study, seed_matters  # noqa: PLC0415, keeps others quick
 
     study = read_spec(spec, Study)
+    if seed is not None and not seed_matters(study):
+        raise InputError(
+            source="--seed", value=seed, allowed="this study reads its networks and its split: "
+            "nothing is drawn",
+        )  # fmt: skip
     if seed is not None:
         study = changed(study, "--seed", seed=seed)
     if only:
@@ -89,6 +99,8 @@ def run(
             raise InputError(
                 source="--only", value=only, allowed="this study trains its network itself"
             )
+        if len(set(only)) < len(only):
+            raise InputError(source="--only", value=only, allowed="names a solution twice")
         study = study.replace(network=changed(study.network, "--only", only=tuple(only)))
     folder = out or Path("out") / spec.resolve().parent.name
     with _about(spec), tables.progress() as tell:
@@ -169,6 +181,9 @@ def layout(
     """Does an array layout read, settle, write and yield? Several layouts are also compared."""
     from mtjspice.layout.run import run_comparison, run_layout  # noqa: PLC0415, imports torch
 
+    for path in specs:
+        if specs.count(path) > 1:
+            raise InputError(source=path, allowed="is named twice: nothing to compare")
     described = {path: read_spec(path, Layout) for path in specs}
     if seed is not None:
         described = {path: changed(one, "--seed", seed=seed) for path, one in described.items()}

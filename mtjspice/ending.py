@@ -22,6 +22,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from importlib.metadata import distributions
 from pathlib import Path
+from types import FrameType
 from typing import IO, NoReturn
 
 from mtjspice.errors import ExitCode, MachineError, MtjspiceError
@@ -55,11 +56,13 @@ PLAIN = str.maketrans({
 """Letters of reports in the letters that every terminal has."""
 _of_threads: list[BaseException] = []
 """Faults that ended a thread of this command."""
+_interrupts: list[int] = []
+"""Ctrl-C so far: what calls back from compiled code makes an error of its own of it."""
 
 
 def run(command: Callable[[], int | None]) -> NoReturn:
     """Do what a command does and end the process: the one place where errors become exit codes."""
-    with _streams():
+    with _streams(), _interrupted():
         sys.exit(_answer(command))
 
 
@@ -69,6 +72,8 @@ def _answer(command: Callable[[], int | None]) -> int:
         sys.stdout.flush()
     except BaseException as error:
         if isinstance(error, SystemExit):
+            if isinstance(error.__context__, BrokenPipeError):  # of rich, whose code is 1
+                return ExitCode.READER_GONE
             raise
         if DEBUG in sys.argv:
             _say("".join(traceback.format_exception(error)))
@@ -80,17 +85,18 @@ def _told(error: BaseException) -> int:
     """Say what went wrong; the exit code."""
     code, said = ExitCode.MACHINE, ""
     match error:
-        case MtjspiceError():
-            code = ExitCode(error.exit_code)
-            said = "\n".join((str(error), *getattr(error, "__notes__", ())))
-        case KeyboardInterrupt() if _of_threads:
+        case _ if _of_threads and _interrupts:
+            _interrupts.clear()
             return _told(_of_threads.pop())
-        case KeyboardInterrupt():
+        case _ if _interrupts or isinstance(error, KeyboardInterrupt):
             code = ExitCode.INTERRUPTED
             said = (
                 "interrupted; what was finished in the output folder is kept, and the same command "
                 "goes on from there"
             )
+        case MtjspiceError():
+            code = ExitCode(error.exit_code)
+            said = "\n".join((str(error), *getattr(error, "__notes__", ())))
         case BrokenPipeError() if _reader_gone():
             code = ExitCode.READER_GONE
         case _ if _lacks_memory(error):
@@ -221,6 +227,26 @@ def _streams() -> Iterator[None]:
         warnings.showwarning, threading.excepthook, sys.unraisablehook = before
 
 
+@contextlib.contextmanager
+def _interrupted() -> Iterator[None]:
+    """Count Ctrl-C; a process that ignores it, as one in the background does, goes on to."""
+    _interrupts.clear()
+    _of_threads.clear()
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+
+    def note(number: int, frame: FrameType | None) -> NoReturn:
+        _interrupts.append(number)
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def _reserve_streams() -> None:
     """Put nowhere in the place of streams that are closed.
 
@@ -269,5 +295,7 @@ def _thread_ended(args: threading.ExceptHookArgs) -> None:
     error: BaseException | None = args.exc_value
     if error is not None and not isinstance(error, OSError):
         _of_threads.append(error)
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            os._exit(_told(error))
         # A real signal: it also wakes a main thread that waits for a lock.
         os.kill(os.getpid(), signal.SIGINT)

@@ -64,7 +64,10 @@ class InputError(MtjspiceError):
         if str(file) in self.source:
             return self
         source = f"{file}: {self.source}"
-        return type(self)(source=source, key=self.key, value=self.value, allowed=self.allowed)
+        named = type(self)(source=source, key=self.key, value=self.value, allowed=self.allowed)
+        for note in getattr(self, "__notes__", ()):
+            named.add_note(note)
+        return named
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle with the keyword arguments: errors travel from worker processes."""

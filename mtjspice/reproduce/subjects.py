@@ -14,12 +14,13 @@ from mtjspice.data.mnist import find_mnist
 from mtjspice.data.network import Network
 from mtjspice.data.signoff import SignOffStory
 from mtjspice.data.weights import ProgrammedLayer, ProgrammedNetwork
+from mtjspice.errors import InputError
 from mtjspice.reproduce.borders import shipped_spec as borders_spec
 from mtjspice.reproduce.borders_runs import drawn, study_of
 from mtjspice.reproduce.goodwill import chosen_study
 from mtjspice.reproduce.goodwill import shipped_spec as goodwill_spec
 from mtjspice.run.signoff import Images, Subject, run_signoff
-from mtjspice.run.study import read_study, trained
+from mtjspice.run.study import read_study, seed_matters, trained
 from mtjspice.run.subjects import images_of, on_dies_of
 from mtjspice.signoff.dies import Specimen
 from mtjspice.signoff.levels import Chip, write_chips
@@ -134,6 +135,9 @@ def goodwill_subject(
     tell = progress or (lambda what, done, total: None)
     spec = goodwill_spec()
     study = chosen_study(spec, quick=quick, solutions=solutions, seed=seed)
+    if seed is not None and not seed_matters(study):
+        allowed = "with --solutions, networks and split are read: a sign-off of them draws nothing"
+        raise InputError(source="--seed", value=seed, allowed=allowed)
     samples, ready = read_study(study, solutions)
     card = load_card(spec.card)
     networks = ready or trained(

@@ -367,7 +367,7 @@ def test_a_damaged_network_in_the_output_folder_is_refused(mtjspice, folder):
     (folder / "kept").mkdir()
     (folder / "kept" / "networks.json").write_text("{")
     answer = mtjspice("run", "spec.toml", "--out", "kept")
-    assert_refused(answer, folder, "kept/networks.json", "cannot be read as networks")
+    assert_refused(answer, folder, "kept/networks.json", "is not JSON")
     assert (folder / "kept" / "networks.json").read_text() == "{"
 
 

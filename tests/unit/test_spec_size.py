@@ -1,5 +1,6 @@
 """What specs are taken to need, and that what needs too much is refused before it starts."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def test_a_spec_says_how_much_it_asks_for():
     transient = "[analysis]\nkind = 'transient'\nperiod = '20ns'\nstep = '0.1ns'\n"
     (timed,) = size_of(parse_spec(EXPERIMENT + transient, Experiment)).sweeps
     assert timed.points == pytest.approx(200)
-    assert timed.seconds > 100 * (one.seconds - 4 * 2e-4)
+    assert timed.seconds > 100 * (one.seconds - 4 * 2e-4)  # which loading takes
     design = parse_spec(DESIGN, DieDesign)
     (tiles,) = size_of(design).sweeps
     assert (tiles.vectors, tiles.count) == (design.vectors, design.tiles)
@@ -137,25 +138,34 @@ def test_sizes_without_simulations_have_no_time(machine):
 
 
 TRAINING = "name = 'a'\n[network]\nhidden = [30000, 30000]\n"
+EXAMPLES = Path(__file__).parents[2] / "examples"
+CALIBRATION = (EXAMPLES / "passive15" / "calibration.toml").read_text()
 CIRCUIT = "name = 'a'\n[crossbar]\nrows = 3000\ncolumns = 3000\n"
+
+
+def of_3000(text: str) -> str:
+    """The same with arrays of 3000 x 3000."""
+    return re.sub(r"(rows|columns) = \d+", r"\1 = 3000", text)
 
 
 @pytest.mark.parametrize(
     ("command", "text", "words"),
     [
-        ("simulate", DESIGN.replace("rows = 4", "rows = 3000").replace("columns = 3", "columns = "
-         "3000"), ("memory =", "3,000 x 3,000")),
-        ("netlist", DESIGN.replace("rows = 4", "rows = 3000").replace("columns = 3", "columns = "
-         "3000"), ("memory =", "3,000 x 3,000")),
-        ("simulate", DESIGN.replace("vectors = 3", "vectors = 1000000").replace("rows = 4",
-         "rows = 400"), ("memory =", "1,000,000 vectors")),
-        ("calibrate", CIRCUIT, ("memory =", "tiles that are")),
+        ("simulate", of_3000(DESIGN), ("memory =", "3,000 x 3,000")),
+        ("netlist", of_3000(DESIGN), ("memory =", "3,000 x 3,000")),
+        (
+            "simulate",
+            re.sub(
+                r"vectors = \d+", "vectors = 1000000", DESIGN.replace("tiles = 2", "tiles = 640")
+            ),
+            ("memory =", "1,000,000 vectors"),
+        ),
+        ("calibrate", of_3000(CALIBRATION), ("memory =", "tiles that are")),
         ("layout", CIRCUIT, ("memory =", "arrays of")),
-        ("run", STUDY.replace("rows = 15", "rows = 3000").replace("columns = 15", "columns = 3000"),
-         ("memory =", "layers")),
+        ("run", of_3000(STUDY), ("memory =", "layers")),
         ("train", TRAINING, ("memory =", "cells of dies")),
     ],
-)  # fmt: skip
+)
 def test_commands_refuse_what_is_too_large_before_work(
     machine, tmp_path, monkeypatch, capsys, command, text, words
 ):

@@ -146,8 +146,8 @@ def make_folder(path: Path) -> Path:
         check_link(path)
         with tempfile.TemporaryFile(dir=path):
             pass
-    except OSError as error:
-        raise InputError(
-            source=path, allowed=f"is not a folder that can be written: {error.strerror}"
-        ) from None
+    except (OSError, ValueError) as error:  # a name with NUL in it is a ValueError
+        reason = getattr(error, "strerror", None) or error
+        allowed = f"is not a folder that can be written: {reason}"
+        raise InputError(source=path, allowed=allowed) from None
     return path

@@ -245,17 +245,17 @@ def _gallery(story: SignOffStory, flips: Sequence[Flip]) -> list[Shown]:
     dies = {(j.condition, die.name): die for j in story.judged for die in j.dies}
     shown_flips = []
     for flip in flips:
-        die = dies[flip.condition, flip.die]
+        die, place = dies[flip.condition, flip.die], story.place(flip.image)
         shown_flips.append(
             Shown(
                 flip=flip,
-                label=story.classes[int(story.labels[flip.image])],
+                label=story.classes[int(story.labels[place])],
                 surrogate=story.classes[flip.surrogate],
                 ngspice=story.classes[flip.ngspice],
                 effect=words.effect(story, flip),
-                lead=(float(die.lead[flip.image]), float(die.ngspice_lead[flip.image])),
-                safety=float(die.safety[flip.image]),
-                picture=maps.thumbnail(story, flip.image),
+                lead=(float(die.lead[place]), float(die.ngspice_lead[place])),
+                safety=float(die.safety[place]),
+                picture=maps.thumbnail(story, place),
                 link=urllib.parse.quote(flip.netlist),
             )
         )

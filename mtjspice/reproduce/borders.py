@@ -58,7 +58,7 @@ def reproduce_borders(
         out: folder of the report, weights, dies and judgements; made if it is missing.
         quick: fewer and shorter trainings, fewer dies.
         mnist: folder of MNIST; what it lacks is downloaded. Without it, MNIST is downloaded beside
-            `out` if the network allows, and the small bundled digits are used otherwise.
+            `out`.
         digits: use the small bundled digits.
         seed: replaces the spec's.
         jobs: worker processes; all processors if left out.
@@ -69,11 +69,9 @@ def reproduce_borders(
         SimulatorError: if ngspice is missing or fails.
     """
     start = time.perf_counter()
-    data: Path | None = None
+    data = find_mnist(mnist, out.parent / "mnist", digits=digits)
     warnings: list[str] = []
-    if not digits:
-        data, warnings = find_mnist(mnist, out.parent / "mnist")
-    spec = shipped_spec(quick=quick, digits=data is None)
+    spec = shipped_spec(quick=quick, digits=digits)
     if seed is not None:
         spec = changed(spec, "--seed", seed=seed)
     if quick:

@@ -47,6 +47,8 @@ class Images:
         classes: names.
         source: in words.
         shape: in pixels; None where inputs are no image.
+        drawn: int64 [image], rising: their numbers among all test images, where only some of them
+            are shown; None for all.
     """
 
     inputs: npt.NDArray[np.float64]
@@ -54,6 +56,12 @@ class Images:
     classes: tuple[str, ...]
     source: str
     shape: tuple[int, int] | None = None
+    drawn: npt.NDArray[np.int64] | None = None
+
+    @property
+    def numbers(self) -> npt.NDArray[np.int64]:
+        """Of each image among all test images."""
+        return np.arange(len(self.labels)) if self.drawn is None else self.drawn
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,7 @@ class Subject:
         images: that they are shown.
         card: that the networks were trained with.
         one_network: whether it is one network on many dies.
+        notes: warnings from before, for the report.
     """
 
     title: str
@@ -75,6 +84,7 @@ class Subject:
     images: Images
     card: Card
     one_network: bool = True
+    notes: tuple[str, ...] = ()
 
 
 def run_signoff(
@@ -87,7 +97,6 @@ def run_signoff(
     jobs: int | None = None,
     scheduler: str | None = None,
     progress: Progress | None = None,
-    notes: Sequence[str] = (),
 ) -> SignOffStory:
     """Read networks on their dies in SPICE, under every condition; judge; write the report.
 
@@ -103,7 +112,6 @@ def run_signoff(
         jobs: local worker processes; all processors if left out.
         scheduler: address of a Dask cluster, in the place of local workers.
         progress: told of each step.
-        notes: warnings from before, for the report.
 
     Raises:
         InputError: if anything given is wrong; nothing is written then.
@@ -115,7 +123,7 @@ def run_signoff(
     card = subject.card
     check_subject(subject.specimens, card)
     circuits = _conditions(spec, card.circuit)
-    warned = [*notes, *_doubts(card, str(probe()), strict=strict)]
+    warned = [*subject.notes, *_doubts(card, str(probe()), strict=strict)]
     judged, times = [], dict[str, float]()
     with open_pool(jobs, scheduler, limits=spec.ngspice) as pool:
         outputs = Outputs(out)
@@ -137,6 +145,7 @@ def run_signoff(
                 full=full,
                 number=number,
                 told=named,
+                names=subject.images.numbers.tolist(),
             )
             times |= _times(_label(circuit), read, time.perf_counter() - begun)
             judged.append(_judged(subject, spec, of_condition, read, outputs))
@@ -205,6 +214,7 @@ def _story(
         data=images.source,
         inputs=images.inputs,
         shape=images.shape,
+        drawn=images.drawn,
         labels=images.labels,
         classes=images.classes,
         tile=card.circuit.crossbar.shape,
@@ -212,7 +222,7 @@ def _story(
         full=full,
         one_network=subject.one_network,
         judged=tuple(judged),
-        figures=figures_of(spec, judged, images.labels, allowed),
+        figures=figures_of(spec, judged, images.labels, allowed, images.numbers),
         warnings=warned,
         versions=versions.of_everything(str(simulator.info)),
         keys=sorted(simulator.keys),
@@ -280,9 +290,11 @@ def _flips(
 ) -> tuple[Flip, ...]:
     """All flips, those that matter with a netlist each."""
     found, flips = list[tuple[int, FoundFlip]](), list[Flip]()
+    numbers = subject.images.numbers
     for n, (one, of_one) in enumerate(zip(subject.specimens, read.found, strict=True)):
-        found += [(n, flip) for flip, _ in of_one]
-        flips += [_flip(one, label, flip, possible=possible) for flip, possible in of_one]
+        named = [(replace(flip, image=int(numbers[flip.image])), ok) for flip, ok in of_one]
+        found += [(n, flip) for flip, _ in named]
+        flips += [_flip(one, label, flip, possible=ok) for flip, ok in named]
     plain = [flip.kind == "level" and flip.possible for flip in flips]
     # Classes first, then what the bound does not allow; those in the order of the dies.
     first = sorted(

@@ -75,14 +75,15 @@ def run_training(
     """
     _check_folder(folder)
     own = _own_dies(study, dies)
-    data, warnings = (None, []) if digits else find_mnist(mnist, folder.parent / "mnist")
+    data = find_mnist(mnist, folder.parent / "mnist", digits=digits)
+    warnings: list[str] = []
     check_judging(study, data)
     weights = fill(Order(study, folder, own, start), data, progress, warnings)
     figures = judge_training(weights, folder, data, own, warnings)
     title = f"{study.name}, {study.training.method}: {weights.data}"
     report = {
         "study": title,
-        "warnings": warnings,
+        "warnings": [],
         "figures": [figure.as_dict() for figure in figures],
         "loss": list(weights.loss),
         "key": weights.key,

@@ -162,7 +162,7 @@ def test_the_tutorial_of_a_sign_off(monkeypatch, capsys, repository, tmp_path):
     assert "verdict: PASS" in printed
     assert report(tmp_path / "signoff")["verdict"] == "pass"
     simulated, images = map(int, re.findall(r"^(\d+) of (\d+) images", printed, re.MULTILINE)[0])
-    assert 0 < simulated < images == 200
+    assert 0 < simulated < images == 1000
 
 
 def test_the_spec_of_a_sign_off_is_that_of_the_defaults_with_two_changes(repository):

@@ -170,10 +170,9 @@ def test_weights_for_digits_with_mnist(mtjspice, folder, shared_data):
 def test_nothing_is_downloaded_for_weights_that_are_for_something_else(
     mtjspice, folder, monkeypatch
 ):
-    def fetch(*_):
-        raise AssertionError
-
-    monkeypatch.setattr("mtjspice.run.subjects.find_mnist", fetch)
+    monkeypatch.setattr(
+        "mtjspice.data.mnist.download_mnist", lambda _: pytest.fail("nothing is to be fetched")
+    )
     save_weights(folder / "weights", network(data="wine"), {})
     answer = mtjspice("signoff", "weights", "--dies", "dies")
     assert_refused(answer, folder, "data = 'wine'", "--mnist DIR or --digits")
@@ -365,6 +364,11 @@ def passive(mtjspice, folder, simulator, monkeypatch):
     return call
 
 
+def drawn(seed: int) -> np.ndarray:
+    """Numbers of the test images that are shown."""
+    return np.sort(np.random.default_rng(seed).permutation(500)[:IMAGES])
+
+
 def report(folder: Path) -> dict:
     return json.loads((folder / "report.json").read_text())
 
@@ -385,9 +389,11 @@ def test_a_pass_prints_and_writes_what_was_found(passive, folder):
     statement = condition["statement"]
     assert statement["images"] == 2 * IMAGES > statement["simulated"] > 0
     assert [die["die"] for die in condition["dies"]] == ["die 00", "die 01"]
-    labels = DIGITS.labels[~DIGITS.train][:IMAGES]
+    chosen = drawn(0)
+    labels = DIGITS.labels[~DIGITS.train][chosen]
+    assert f"{IMAGES} of 500 test images, drawn with seed 0" in said["data"]
     value = {figure["name"]: figure["value"] for figure in said["figures"]}
-    images = torch.from_numpy(DIGITS.inputs[~DIGITS.train][:IMAGES])
+    images = torch.from_numpy(DIGITS.inputs[~DIGITS.train][chosen])
     right = in_software(network("passive15"), images).argmax(-1).numpy() == labels
     assert value["accuracy, software"] == pytest.approx(right.mean())
     with (out / "dies.csv").open() as lines:

@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from mtjspice.data.files import make_folder, write_text
+from mtjspice.data.files import inside, make_folder, write_text
 from mtjspice.errors import InputError
 from mtjspice.reading import read_json, read_text
 from mtjspice.spec.die import Defect, DefectKind, Die
@@ -87,7 +87,7 @@ def load_dies(folder: Path, shape: tuple[int, int], tiles: int) -> tuple[Die, ..
     Raises:
         InputError: if a file is missing, is not what it should be, or does not fit the tiles.
     """
-    return tuple(_die(folder, name, rest, shape, tiles) for name, rest in _index(folder))
+    return tuple(_die(folder, csv_path, rest, shape, tiles) for csv_path, rest in _index(folder))
 
 
 def dies_from(
@@ -112,10 +112,10 @@ def dies_from(
         return load_dies(path, shape, tiles), ()
     index = path.parent / INDEX
     entries = _index(path.parent) if index.exists() else []
-    for name, rest in entries:
-        if name == path.name:
+    for csv_path, rest in entries:
+        if csv_path == path:
             note = f"{path} is a die of {index}: its spread and its seed are from there"
-            return (_die(path.parent, name, rest, shape, tiles),), (note,)
+            return (_die(path.parent, csv_path, rest, shape, tiles),), (note,)
     defects = read_defects(path, shape, tiles)
     note = (
         f"{path} says nothing of spread and seed, and no {INDEX} beside it lists it: both are "
@@ -125,8 +125,8 @@ def dies_from(
     return (die,), (note,)
 
 
-def _index(folder: Path) -> list[tuple[str, dict[str, Any]]]:
-    """The name of the map of each die, and what else ``dies.json`` says of it.
+def _index(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """The map of each die, and what else ``dies.json`` says of it.
 
     Raises:
         InputError: if it cannot be read, or is not what `save_dies` writes.
@@ -136,17 +136,20 @@ def _index(folder: Path) -> list[tuple[str, dict[str, Any]]]:
     try:
         if content["format"] != FORMAT:
             raise ValueError(f"its format is {content['format']!r}, expected {FORMAT!r}")
-        entries = [(entry.pop("defects"), entry) for entry in content["dies"]]
-        for name, _ in entries:
-            if Path(name).name != name:
-                raise ValueError(f"{name!r} is not the name of a file beside it")
+        if more := content.keys() - {"format", "dies"}:
+            raise ValueError(f"it has {min(more)!r}, and should have format and dies")
+        if not isinstance(content["dies"], list):
+            raise TypeError("dies must be a list")
+        entries = [(inside(folder, entry.pop("defects")), entry) for entry in content["dies"]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(source=path, allowed=f"cannot be read as dies: {error}") from None
     return entries
 
 
-def _die(folder: Path, name: str, rest: dict[str, Any], shape: tuple[int, int], tiles: int) -> Die:
-    defects = read_defects(folder / name, shape, tiles)
+def _die(
+    folder: Path, csv_path: Path, rest: dict[str, Any], shape: tuple[int, int], tiles: int
+) -> Die:
+    defects = read_defects(csv_path, shape, tiles)
     return build_spec(rest | {"defects": defects}, Die, source=folder / INDEX)
 
 

@@ -8,6 +8,7 @@ pixels. Images are reduced to 10 x 10 pixels, as in Borders et al. (2024), by ar
 middle 24 x 24: the digits lie within 20 x 20 around their centre of mass.
 """
 
+import contextlib
 import gzip
 import hashlib
 import http.client
@@ -71,7 +72,7 @@ def read_mnist(folder: Path) -> Samples:
 
 
 def read_small_digits(seed: int = 0, test_samples: int = 500) -> Samples:
-    """The 1,797 digits of 8 x 8 pixels that scikit-learn ships; the offline default."""
+    """The 1,797 digits of 8 x 8 pixels that scikit-learn ships."""
     from sklearn import datasets  # noqa: PLC0415, takes a second and most commands never need it
 
     raw, labels = datasets.load_digits(return_X_y=True)
@@ -102,7 +103,8 @@ def download_mnist(folder: Path) -> Path:
                 content = answer.read(MOST + 1)
         except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
             allowed = (
-                f"cannot be fetched from {MIRROR}: {error}; give a folder that holds the files"
+                f"cannot be fetched from {MIRROR}: {error}; give a folder that holds the files "
+                "(--mnist DIR), or take the small digits that scikit-learn ships (--digits)"
             )
             raise InputError(source=path, allowed=allowed) from None
         _unpacked(path, name, content)
@@ -111,28 +113,31 @@ def download_mnist(folder: Path) -> Path:
     return folder
 
 
-def find_mnist(given: Path | None, usual: Path) -> tuple[Path | None, list[str]]:
-    """The folder of MNIST, or None where it cannot be had, and what a report should say of it.
+def find_mnist(given: Path | None, usual: Path, *, digits: bool = False) -> Path | None:
+    """The folder of MNIST; None where the small digits are asked for.
 
     Args:
         given: what the user named; what it lacks is downloaded.
         usual: where it is looked for, and downloaded to, if nothing was named.
+        digits: whether the small digits are asked for.
 
     Raises:
-        InputError: as `download_mnist` if a folder was named; if files are there, and are not what
-            was published.
+        InputError: if both are asked for; as `download_mnist`.
     """
-    if given is not None:
-        return download_mnist(given), []
+    if digits and given is not None:
+        allowed = "names other images than --digits does: give one of the two"
+        raise InputError(source="--mnist", value=str(given), allowed=allowed)
+    if digits:
+        return None
+    folder = usual if given is None else given
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
-        return download_mnist(usual), []
-    except InputError as error:
-        if all((usual / name).is_file() for name in FILES):
-            raise
-        return None, [
-            "MNIST is not here and cannot be downloaded; these are the 1,797 small digits that "
-            f"scikit-learn ships. Give a folder with --mnist. ({error})"
-        ]
+        return download_mnist(folder)
+    except InputError:
+        for path in new:  # made here, in vain
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        raise
 
 
 def reduced(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:

@@ -13,8 +13,8 @@ from typing import TypeVar
 from mtjspice.collect.pool import WorkerPool
 from mtjspice.collect.simulator import Simulator
 from mtjspice.data.figures import Figure
-from mtjspice.data.files import make_folder, write_text
 from mtjspice.data.layout import QUANTITIES, Condition, Finding, Judged, LayoutStory
+from mtjspice.data.outputs import Outputs
 from mtjspice.errors import InputError
 from mtjspice.layout import scale
 from mtjspice.layout.access import fit_conditions
@@ -84,12 +84,12 @@ def run_layout(
     judged_layout = quickened(layout) if quick else layout
     conditions = quick_conditions(conditions) if quick else conditions
     check_path(layout, jobs)
-    make_folder(out)
+    outputs = Outputs(out)
     times: dict[str, float] = {}
     with (
         one_thread(),
-        Simulator(jobs=jobs, store=out / "simulations") as simulator,
-        WorkerPool(simulator.jobs) as pool,
+        Simulator(jobs=jobs, store=out / "simulations", limits=layout.ngspice) as simulator,
+        WorkerPool(simulator.jobs, limits=layout.ngspice) as pool,
     ):
         fits = _clocked(times, "access", lambda: fit_conditions(
             judged_layout, conditions, simulator, partial(tell, "access")
@@ -119,7 +119,7 @@ def run_layout(
         passed=passes(judged, figures),
         nominal=bench.nominal,
         conditions=conditions,
-        judged=write_netlists(judged, out),
+        judged=write_netlists(judged, outputs),
         findings=findings,
         figures=(*figures, *_counted(simulator)),
         maps=read.maps,
@@ -138,7 +138,7 @@ def run_layout(
         keys=tuple(simulator.keys),
         notes=notes(layout, bench),
     )
-    write_layout(story, out)
+    write_layout(story, out, outputs.close())
     return story
 
 
@@ -258,7 +258,7 @@ def check_path(layout: Layout, jobs: int | None) -> None:
         InputError: saying so.
         SimulatorError: if ngspice is missing or fails.
     """
-    with Simulator(jobs=jobs) as simulator:
+    with Simulator(jobs=jobs, limits=layout.ngspice) as simulator:
         fit_conditions(layout, [nominal_condition(layout)], simulator)
 
 
@@ -319,16 +319,13 @@ def passes(judged: Sequence[Judged], figures: Sequence[Figure]) -> bool:
     return False not in holding
 
 
-def write_netlists(judged: Sequence[Judged], out: Path) -> tuple[Judged, ...]:
+def write_netlists(judged: Sequence[Judged], outputs: Outputs) -> tuple[Judged, ...]:
     """Write the netlist of each worst case; the lines with their files."""
-    folder = make_folder(out / "worst")
-    for old in folder.glob("*.cir"):
-        old.unlink()
     named = []
     for line in judged:
-        file = folder / f"{line.quantity.name}.cir"
-        write_text(file, build_deck(line.worst.experiment).text)
-        named.append(replace(line, netlist=f"worst/{file.name}"))
+        netlist = build_deck(line.worst.experiment).text
+        name = outputs.write(f"worst/{line.quantity.name}.cir", netlist)
+        named.append(replace(line, netlist=name))
     return tuple(named)
 
 

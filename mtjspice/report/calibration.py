@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from mtjspice.data.figures import Figure
 from mtjspice.data.files import write_text
+from mtjspice.data.outputs import NO_FILES
 from mtjspice.report.canvas import as_svg, picture
 from mtjspice.report.page import inline, render
 from mtjspice.report.plots import IDEAL, SPICE
@@ -72,8 +73,16 @@ class CalibrationStory:
         return unusual(self.card.circuit)
 
 
-def write_calibration(story: CalibrationStory, out: Path) -> Path:
-    """Write the three files, each whole; the path of the page."""
+def write_calibration(
+    story: CalibrationStory, out: Path, files: Mapping[str, str] = NO_FILES
+) -> Path:
+    """Write the three files, each whole; the path of the page.
+
+    Args:
+        story: what was found.
+        out: folder that exists.
+        files: SHA-256 of other files of the run, for the manifest.
+    """
     card = story.card
     report = {
         "card": card.name,
@@ -92,6 +101,7 @@ def write_calibration(story: CalibrationStory, out: Path) -> Path:
         "data_key": card.data_key,
         "versions": card.versions,
         "simulations": story.keys,
+        "files": dict(files),
     }
     write_text(out / "report.json", json.dumps(report, indent=1) + "\n")
     write_text(out / "manifest.json", json.dumps(manifest, indent=1) + "\n")

@@ -91,12 +91,12 @@ def _ticks(axis: Axes, layers: Sequence[int], count: int) -> None:
     right.tick_params(length=0)
 
 
-def thumbnail(story: SignOffStory, image: int) -> Markup | None:
+def thumbnail(story: SignOffStory, place: int) -> Markup | None:
     """An input as a small grey-scale PNG inside the page; None where the inputs are no image."""
     if story.shape is None or math.prod(story.shape) != story.inputs.shape[1]:
         return None
     low, high = _range(story)
-    pixels = np.clip((story.inputs[image].reshape(story.shape) - low) / (high - low), 0, 1)
+    pixels = np.clip((story.inputs[place].reshape(story.shape) - low) / (high - low), 0, 1)
     buffer = io.BytesIO()
     nobody: Any = {"Software": None}  # the same image is the same bytes
     with style():

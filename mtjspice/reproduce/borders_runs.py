@@ -54,6 +54,8 @@ Progress = Callable[[str, int, int], None]
 """Called with (what is being done, steps done, steps in all)."""
 Floats = npt.NDArray[np.float64]
 T = TypeVar("T")
+TRAINING_S = 4 * 3600.0
+"""What a training may take at least, s."""
 
 
 def explore(spec: Borders, out: Path, data: Path | None, jobs: int, progress: Progress) -> Findings:
@@ -70,12 +72,18 @@ def explore(spec: Borders, out: Path, data: Path | None, jobs: int, progress: Pr
         InputError: if the spec, the data and the card do not fit each other.
         SimulatorError: if ngspice is missing or fails.
     """
+    # Workers have folders of their own to start paths from.
+    out, data = out.absolute(), data and data.absolute()
+    if Path(spec.hardware.card).suffix == ".json":
+        card = str(Path(spec.hardware.card).absolute())
+        spec = spec.replace(hardware=spec.hardware.replace(card=card))
     samples = read_digits(data)
     surrogate = Surrogate(load_card(spec.hardware.card), "full")
     for study in (study_of(spec, spec.baseline), study_of(spec, spec.robust), _deep(spec, "ideal")):
         placed(study, samples, surrogate)  # before anything is trained
     make_folder(out)
-    with WorkerPool(jobs, timeout_s=4 * 3600.0) as pool:
+    limits = spec.ngspice.replace(time=max(spec.ngspice.time, TRAINING_S))
+    with WorkerPool(jobs, limits=limits) as pool:
         return _Exploration(spec, out, data, jobs, pool, progress).run()
 
 
@@ -259,7 +267,8 @@ class _Exploration:
         surrogate = Surrogate(load_card(spec.hardware.card), "full")
         images = tensors(samples, ~samples.train)[0][: spec.audit]
         store = self.out / "simulations"
-        with Simulator(jobs=self.jobs, store=store) as simulator, torch.no_grad():
+        limits = spec.ngspice
+        with Simulator(jobs=self.jobs, store=store, limits=limits) as simulator, torch.no_grad():
             tell = functools.partial(self.tell, "ngspice")
             circuit = surrogate.card.circuit
             theirs = in_ngspice(weights, circuit, dies, simulator, tell).outputs(images)

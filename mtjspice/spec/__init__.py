@@ -24,6 +24,7 @@ from mtjspice.spec.periphery import (
     VirtualGround,
 )
 from mtjspice.spec.rates import DefectRates
+from mtjspice.spec.resources import Resources
 from mtjspice.spec.signoff import SignOff, SignOffLimits
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.study import (
@@ -69,6 +70,7 @@ __all__ = [
     "PopulationNetwork",
     "ProgrammedTile",
     "Readout",
+    "Resources",
     "SenseAmplifier",
     "SignOff",
     "SignOffLimits",

@@ -9,6 +9,7 @@ from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
 from mtjspice.spec.periphery import Converter, Periphery, VirtualGround
 from mtjspice.spec.ranges import Whole
+from mtjspice.spec.resources import Ngspice, Resources
 from mtjspice.spec.technology import Technology
 
 Runs = Annotated[int, Whole(1, 1000, "runs of a calibration that end within a day")]
@@ -104,6 +105,7 @@ class Calibration(Spec):
         plan: the runs.
         limits: of the verdict.
         seed: of states, dies and inputs.
+        ngspice: limits on its processes; no part of the spec's key.
     """
 
     name: Name
@@ -119,6 +121,7 @@ class Calibration(Spec):
     plan: Plan = Plan()
     limits: CardLimits = CardLimits()
     seed: Seed = 0
+    ngspice: Ngspice = Resources()
 
     @model_validator(mode="after")
     def _check_range(self) -> Self:

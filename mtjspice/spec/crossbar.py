@@ -8,8 +8,6 @@ from mtjspice.spec.base import Lines, Spec, Termination
 from mtjspice.spec.cell import Cell, PassiveCell
 from mtjspice.spec.line import Line
 
-MOST_CELLS = 2**20
-"""Most cells of an array: a circuit of so many takes ngspice tens of gigabytes."""
 MOST_LINE_OHMS = 1e9
 """Largest resistance of a whole line with its end, Ω."""
 
@@ -48,12 +46,7 @@ class Crossbar(Spec):
         return self
 
     @model_validator(mode="after")
-    def _check_size(self) -> Self:
-        if self.rows * self.columns > MOST_CELLS:
-            raise ValueError(
-                f"rows ({self.rows}) times columns ({self.columns}) must be at most {MOST_CELLS} "
-                "cells: a circuit simulator solves no larger array"
-            )
+    def _check_lines(self) -> Self:
         for name, line, cells in (
             ("row", self.row, self.columns),
             ("column", self.column, self.rows),

@@ -8,6 +8,7 @@ from mtjspice.spec.base import Name, ReadVoltage, Samples, Seed, Spec, Tiles
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
 from mtjspice.spec.periphery import Converter, Periphery, VirtualGround
+from mtjspice.spec.resources import Ngspice, Resources
 from mtjspice.spec.technology import Technology
 
 Pattern = Literal["random", "checkerboard", "all_p", "all_ap"]
@@ -29,6 +30,7 @@ class DieDesign(Spec):
         pattern: states that are written for a trial.
         vectors: random input vectors of a trial, for each tile.
         seed: of random states and inputs; every tile has its own.
+        ngspice: limits on its processes; no part of the spec's key.
     """
 
     name: Name
@@ -43,6 +45,7 @@ class DieDesign(Spec):
     pattern: Pattern = "random"
     vectors: Samples = 10
     seed: Seed = 0
+    ngspice: Ngspice = Resources()
 
     @model_validator(mode="after")
     def _check_defects(self) -> Self:

@@ -10,6 +10,7 @@ from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
 from mtjspice.spec.periphery import Periphery, VirtualGround
 from mtjspice.spec.ranges import Within
+from mtjspice.spec.resources import Ngspice, Resources
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.technology import Technology
 from mtjspice.spec.tile import ProgrammedTile
@@ -38,6 +39,8 @@ class Experiment(Spec):
         reltol: relative tolerance of ngspice's Newton iteration. In a sweep that starts each point
             from the last, 1e-6 leaves up to 5e-8 of full scale with bias-dependent junctions, 1e-8
             at most 3e-9, for about the same time.
+        ngspice: limits on its process where this experiment is simulated by itself; no part of the
+            experiment's key.
     """
 
     crossbar: Crossbar
@@ -49,6 +52,7 @@ class Experiment(Spec):
     analysis: Analysis = DcRead()
     observe: Literal["outputs", "cells"] = "outputs"
     reltol: Tolerance = 1e-8
+    ngspice: Ngspice = Resources()
 
     @property
     def driven_rows(self) -> tuple[int, ...]:

@@ -27,6 +27,7 @@ from mtjspice.spec.die import Die
 from mtjspice.spec.periphery import Periphery, SenseAmplifier, VirtualGround
 from mtjspice.spec.ranges import Whole, Within
 from mtjspice.spec.rates import DefectRates
+from mtjspice.spec.resources import Ngspice, Resources
 from mtjspice.spec.technology import Technology
 from mtjspice.spec.writing import Writing
 
@@ -315,6 +316,7 @@ class Layout(Spec):
         monte_carlo: how the yield is estimated.
         largest: most rows and columns that the search over sizes tries.
         limits: of the verdict.
+        ngspice: limits on its processes; no part of the spec's key.
     """
 
     name: Name
@@ -334,6 +336,7 @@ class Layout(Spec):
     monte_carlo: MonteCarlo = MonteCarlo()
     largest: Largest = 128
     limits: LayoutLimits = LayoutLimits()
+    ngspice: Ngspice = Resources()
 
     @property
     def rows_read(self) -> int:

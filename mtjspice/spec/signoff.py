@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from mtjspice.spec.base import Celsius, Confidence, Name, Samples, Seed, Share, Some, Spec
 from mtjspice.spec.ranges import Within
+from mtjspice.spec.resources import Ngspice, Resources
 
 Part = Annotated[float, Within("1", 1e-6, 0.999, "a share of the images; 0.1 % is 0.001 or '0.1%'")]
 """A share, 1e-6 to 0.999."""
@@ -62,6 +63,7 @@ class SignOff(Spec):
             beyond their bound.
         level_netlists: the same, of other levels.
         limits: of the verdict.
+        ngspice: limits on its processes; no part of the spec's key.
     """
 
     name: Name = "sign-off"
@@ -75,6 +77,7 @@ class SignOff(Spec):
     netlists: Some = 1000
     level_netlists: Some = 50
     limits: SignOffLimits = SignOffLimits()
+    ngspice: Ngspice = Resources()
 
     @model_validator(mode="after")
     def _check_conditions(self) -> Self:

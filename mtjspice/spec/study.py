@@ -22,6 +22,7 @@ from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
 from mtjspice.spec.periphery import Periphery, VirtualGround
 from mtjspice.spec.ranges import Whole, Within
+from mtjspice.spec.resources import Ngspice, Resources
 from mtjspice.spec.technology import Technology
 from mtjspice.spec.writing import Writing
 
@@ -160,6 +161,7 @@ class Study(Spec):
         technology: card, corner and temperature of the transistors.
         readout: how currents become numbers.
         limits: of the verdict.
+        ngspice: limits on its processes; no part of the spec's key.
     """
 
     name: Name
@@ -181,6 +183,7 @@ class Study(Spec):
     technology: Technology = Technology()
     readout: Readout = Readout()
     limits: Limits = Limits()
+    ngspice: Ngspice = Resources()
 
     @model_validator(mode="after")
     def _check_array(self) -> Self:

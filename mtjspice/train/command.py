@@ -76,8 +76,8 @@ def run_training(
     """
     _check_folder(folder)
     own, said = _own_dies(study, dies)
-    data, warnings = (None, []) if digits else find_mnist(mnist, folder.parent / "mnist")
-    warnings = [*unusual(study), *said, *warnings]
+    data = find_mnist(mnist, folder.parent / "mnist", digits=digits)
+    warnings = [*unusual(study), *said]
     check_judging(study, data)
     weights = fill(Order(study, folder, own, start), data, progress, warnings)
     figures = judge_training(weights, folder, data, own, warnings)

@@ -174,7 +174,7 @@ class Session:
                 first=placement.first,
                 states=placement.states(weights).numpy(),
                 unit=unit,
-                g_norm=unit / float(gain.detach()),
+                g_norm=unit / abs(float(gain.detach())),
                 outlier=outlier,
                 bias=bias.detach().double().numpy(),
             )

@@ -172,6 +172,15 @@ def check_design(weights: ProgrammedNetwork, card: Card, dies: Sequence[Die]) ->
         InputError: naming what does not.
     """
     _check_key(weights, card)
+    shape = card.circuit.crossbar.shape
+    for k, layer in enumerate(weights.layers):
+        if layer.states.shape[1:] != shape:
+            raise InputError(
+                source=f"weights of {weights.study.name}",
+                key=f"layer{k}.states",
+                value=list(layer.states.shape),
+                allowed=f"the card {card.name} has tiles of {shape[0]} rows and {shape[1]} columns",
+            )
     if len(dies) != weights.study.hardware.dies:
         raise InputError(
             source="dies",

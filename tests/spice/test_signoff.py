@@ -123,7 +123,9 @@ def shared_workers(simulator, monkeypatch):
 
 
 def use(monkeypatch, pool: Executor) -> None:
-    monkeypatch.setattr("mtjspice.run.signoff.open_pool", lambda *_: contextlib.nullcontext(pool))
+    monkeypatch.setattr(
+        "mtjspice.run.signoff.open_pool", lambda *_, **__: contextlib.nullcontext(pool)
+    )
 
 
 def specimens(folder: Path, name: str = "coarse", dies: int = 2, seed: int = 1, **network):
@@ -453,7 +455,11 @@ def output_volts(netlist: Path, folder: Path) -> np.ndarray:
 
 def test_only_so_many_flips_have_netlists_classes_first(cards, tmp_path, shared_workers):
     run(cards, tmp_path / "out", ASKED.replace(level_netlists=30), hidden=(4, 4))
+    mine = tmp_path / "out" / "netlists" / "mine-image1-tile1.cir"
+    mine.write_text("mine")
     story = run(cards, tmp_path / "out", ASKED.replace(netlists=5, level_netlists=0), hidden=(4, 4))
+    assert mine.read_text() == "mine"
+    mine.unlink()
     flips = [flip for judged in story.judged for flip in judged.flips]
     classes = [flip for flip in flips if flip.kind == "class"]
     assert len(classes) > 5

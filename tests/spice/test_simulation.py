@@ -44,6 +44,7 @@ from mtjspice.spec import (
     Line,
     PassiveCell,
     ProgrammedTile,
+    Resources,
     SenseAmplifier,
     Stimulus,
     TransientRead,
@@ -59,7 +60,7 @@ GOLDEN = golden_experiments()
 
 @pytest.fixture(scope="module")
 def pool():
-    with WorkerPool(1, timeout_s=60) as one:
+    with WorkerPool(1, limits=Resources(time=60)) as one:
         yield one
 
 
@@ -288,13 +289,85 @@ def test_a_simulation_is_found_again_by_its_key(tmp_path):
     assert all(a.identical(b) for a, b in zip(one, again, strict=False))
 
 
-def test_a_damaged_result_is_simulated_again(tmp_path):
+LATCHED = GOLDEN["passive_wires"].replace(periphery=SenseAmplifier(), observe="cells")
+
+
+def test_results_of_every_kind_are_found_again(tmp_path):
+    kinds = [*GOLDEN.values(), LATCHED, LATCHED.replace(analysis=TransientRead())]
+    with Simulator(jobs=1, store=tmp_path) as first:
+        one = first.run(kinds)
+    with Simulator(jobs=1, store=tmp_path) as second:
+        again = second.run(kinds)
+        assert (second.ran, second.found, second.damaged) == (0, len(kinds), 0)
+    assert all(a.identical(b) for a, b in zip(one, again, strict=True))
+    assert "decision_time" in again[-1]
+
+
+def cut(file, other):
+    file.write_bytes(file.read_bytes()[:100])
+
+
+def emptied(file, other):
+    file.write_bytes(b"")
+
+
+def exchanged(file, other):
+    file.write_bytes(other.read_bytes())
+
+
+def linked(file, other):
+    file.rename(file.with_name("elsewhere"))
+    file.symlink_to("elsewhere")
+
+
+def piped(file, other):
+    file.unlink()
+    os.mkfifo(file)
+
+
+@pytest.mark.parametrize("spoil", [cut, emptied, exchanged, linked, piped])
+def test_a_damaged_result_is_simulated_again_and_said_once(tmp_path, caplog, spoil):
+    both = [GOLDEN["passive_wires"], GOLDEN["passive_floating"]]
     with Simulator(jobs=1, store=tmp_path) as simulator:
-        simulator.run([GOLDEN["passive_wires"]])
-        (file,) = tmp_path.glob("*.nc")
-        file.write_bytes(file.read_bytes()[:100])
-        simulator.run([GOLDEN["passive_wires"]])
-        assert simulator.ran == 2
+        right, _ = simulator.run(both)
+        file, other = (tmp_path / f"{simulator.key(one)}.nc" for one in both)
+        spoil(file, other)
+        found = simulator.run(both)
+        assert (simulator.ran, simulator.found, simulator.damaged) == (3, 1, 1)
+        assert found[0].equals(right)
+        assert file.is_file()
+        assert not file.is_symlink()
+        simulator.run(both)
+        assert simulator.ran == 3
+    (said,) = caplog.messages
+    assert "1 stored results" in said
+    assert file.name in said
+
+
+def test_what_is_said_of_damage_reaches_stderr(tmp_path):
+    program = (
+        "import sys; from mtjspice.collect import Simulator\n"
+        "from mtjspice.netlist.golden import golden_experiments\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from pathlib import Path\n"
+        "one = golden_experiments()['passive_wires']\n"
+        "simulator = Simulator(store=Path(sys.argv[1]), pool=ThreadPoolExecutor(1))\n"
+        "Path(sys.argv[1], simulator.key(one) + '.nc').touch()\n"
+        "simulator._load_all([one], [simulator.key(one)])\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr.startswith("1 stored results in ")
+    assert "simulated again" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_folder_with_the_name_of_a_result_is_refused_before_anything_is_run(tmp_path):
+    with Simulator(jobs=1, store=tmp_path) as simulator:
+        (tmp_path / f"{simulator.key(GOLDEN['passive_wires'])}.nc").mkdir()
+        with pytest.raises(InputError, match="move it away"):
+            simulator.run([GOLDEN["passive_floating"], GOLDEN["passive_wires"]])
+        assert simulator.ran == 0
 
 
 def large() -> Experiment:
@@ -311,8 +384,8 @@ def large() -> Experiment:
 def test_a_simulation_that_hangs_keeps_its_run_folder_and_the_others_finish(tmp_path):
     experiments = [large(), GOLDEN["passive_wires"]]
     with (
-        Simulator(jobs=1, store=tmp_path, timeout_s=1.5) as simulator,
-        pytest.raises(SimulationError, match=r"died 2 times.*no answer within") as caught,
+        Simulator(jobs=1, store=tmp_path, limits=Resources(time=1.5)) as simulator,
+        pytest.raises(SimulationError, match=r"ngspice\.time = 1\.5 s: no answer within") as caught,
     ):
         simulator.run(experiments)
     folder = caught.value.run_dir

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from unit.commands import assert_refused, caller
@@ -93,9 +94,24 @@ def test_weights_that_are_cut_off(mtjspice, folder):
     assert_refused(answer, folder, "weights: does not hold weights")
 
 
+def test_weights_whose_description_was_changed(mtjspice, folder):
+    changed_json(folder / "weights" / ABOUT, data="digits of somebody")
+    answer = mtjspice("signoff", "weights", "--dies", "dies")
+    assert_refused(answer, folder, f"weights/{ABOUT}: checksum", "was changed or damaged")
+
+
+def test_weights_of_other_tiles(mtjspice, folder):
+    weights = network()
+    layers = tuple(
+        replace(x, states=np.pad(x.states, ((0, 0), (0, 3), (0, 0)))) for x in weights.layers
+    )
+    save_weights(folder / "weights", replace(weights, layers=layers), {})
+    answer = mtjspice("signoff", "weights", "--dies", "dies")
+    assert_refused(answer, folder, "layer0.states", "28, 25", "tiles of 25 rows and 25 columns")
+
+
 def test_weights_of_another_card(mtjspice, folder):
-    changed_json(folder / "weights" / ABOUT, card="1" * 64)
-    (folder / "weights").rename(folder / "trained")
+    save_weights(folder / "trained", replace(network(), card="1" * 64), {})
     answer = mtjspice("signoff", "trained", "--dies", "dies")
     assert_refused(
         answer, folder, "trained: weights of small: card = ", "1" * 64, "another design",
@@ -154,10 +170,9 @@ def test_weights_for_digits_with_mnist(mtjspice, folder, shared_data):
 def test_nothing_is_downloaded_for_weights_that_are_for_something_else(
     mtjspice, folder, monkeypatch
 ):
-    def fetch(*_):
-        raise AssertionError
-
-    monkeypatch.setattr("mtjspice.run.subjects.find_mnist", fetch)
+    monkeypatch.setattr(
+        "mtjspice.data.mnist.download_mnist", lambda _: pytest.fail("nothing is to be fetched")
+    )
     save_weights(folder / "weights", network(data="wine"), {})
     answer = mtjspice("signoff", "weights", "--dies", "dies")
     assert_refused(answer, folder, "data = 'wine'", "--mnist DIR or --digits")
@@ -336,7 +351,7 @@ def passive(mtjspice, folder, simulator, monkeypatch):
     save_dies(folder / "dies", dies_for(weights, 2))
     (folder / "asked.toml").write_text(OPEN)
     monkeypatch.setattr(
-        "mtjspice.run.signoff.open_pool", lambda *_: contextlib.nullcontext(simulator.pool)
+        "mtjspice.run.signoff.open_pool", lambda *_, **__: contextlib.nullcontext(simulator.pool)
     )
     for name in ("margins_plot", "accuracy_plot", "leads_plot", "conditions_plot"):
         monkeypatch.setattr(f"mtjspice.report.signoff_plots.{name}", lambda *_: "<svg/>")
@@ -347,6 +362,11 @@ def passive(mtjspice, folder, simulator, monkeypatch):
         return mtjspice("signoff", "weights", *given, *options)
 
     return call
+
+
+def drawn(seed: int) -> np.ndarray:
+    """Numbers of the test images that are shown."""
+    return np.sort(np.random.default_rng(seed).permutation(500)[:IMAGES])
 
 
 def report(folder: Path) -> dict:
@@ -369,9 +389,11 @@ def test_a_pass_prints_and_writes_what_was_found(passive, folder):
     statement = condition["statement"]
     assert statement["images"] == 2 * IMAGES > statement["simulated"] > 0
     assert [die["die"] for die in condition["dies"]] == ["die 00", "die 01"]
-    labels = DIGITS.labels[~DIGITS.train][:IMAGES]
+    chosen = drawn(0)
+    labels = DIGITS.labels[~DIGITS.train][chosen]
+    assert f"{IMAGES} of 500 test images, drawn with seed 0" in said["data"]
     value = {figure["name"]: figure["value"] for figure in said["figures"]}
-    images = torch.from_numpy(DIGITS.inputs[~DIGITS.train][:IMAGES])
+    images = torch.from_numpy(DIGITS.inputs[~DIGITS.train][chosen])
     right = in_software(network("passive15"), images).argmax(-1).numpy() == labels
     assert value["accuracy, software"] == pytest.approx(right.mean())
     with (out / "dies.csv").open() as lines:
@@ -487,7 +509,7 @@ def test_a_simulation_that_fails_is_exit_code_three(passive, folder, simulator, 
             pass
 
     monkeypatch.setattr(
-        "mtjspice.run.signoff.open_pool", lambda *_: contextlib.nullcontext(Failing())
+        "mtjspice.run.signoff.open_pool", lambda *_, **__: contextlib.nullcontext(Failing())
     )
     answer = passive()
     assert answer.code == 3

@@ -226,14 +226,19 @@ def test_a_map_of_another_size_names_the_map(tmp_path):
         (lambda c: c["dies"][1].pop("defects") and None, "cannot be read as dies"),
         (lambda c: c["dies"][1].update(defects=5), "cannot be read as dies"),
         (lambda c: c["dies"][1].update(defects="gone.csv"), r"gone\.csv.*cannot be read"),
-        (lambda c: c["dies"][1].update(defects="../x.csv"), "is not the name of a file beside it"),
-        (lambda c: c["dies"][1].update(defects="/etc/passwd"), "is not the name of a file"),
+        *(
+            (lambda c, name=name: c["dies"][1].update(defects=name), "is no path inside|a link")
+            for name in ("../die00.csv", "/etc/passwd", "a/../../x.csv", "link.csv", "", "..")
+        ),
+        (lambda c: c.update(dies="die00.csv"), "dies must be a list"),
+        (lambda c: c.update(more=1), "it has 'more'"),
         (lambda c: c["dies"][1].update(sigma_ln_rp=-1), r"dies\.json.*sigma_ln_rp"),
         (lambda c: c["dies"][1].update(colour="red"), r"dies\.json.*colour.*unknown key"),
     ],
 )
 def test_a_spoilt_index_is_refused(tmp_path, change, match):
     saved(tmp_path)
+    (tmp_path / "link.csv").symlink_to("die00.csv")
     spoil(tmp_path, change)
     with pytest.raises(InputError, match=match) as caught:
         load_dies(tmp_path, SHAPE, TILES)

@@ -133,8 +133,8 @@ def test_a_count_is_a_whole_number_up_to_both_ends(bounds):
 
 
 def test_counts_of_a_thousand_millions_are_refused_everywhere():
-    """But for seeds and numbers of solutions, which count nothing."""
-    free = {"seed", "die_seed", "only"}
+    """But for seeds, numbers of solutions and bytes, which count nothing."""
+    free = {"seed", "die_seed", "only", "memory", "file_size"}
     counts = [one for one in NUMBERS if isinstance(one[2], Whole) and one[1] not in free]
     assert [one for one in counts if one[2].high >= 10**9] == []
 
@@ -200,12 +200,6 @@ def test_a_spread_may_be_in_per_cent():
 
 
 # Across fields
-
-
-def test_an_array_has_at_most_a_million_cells():
-    assert Crossbar(rows=1024, columns=1024).shape == (1024, 1024)
-    with pytest.raises(ValidationError, match=r"rows \(1025\) times columns \(1024\) must be at"):
-        Crossbar(rows=1025, columns=1024)
 
 
 def test_a_whole_line_has_a_largest_resistance():

@@ -104,7 +104,7 @@ def card(cell: str = "gated", *, amplifier: AmplifierModel | None = None, **part
                 cells=30,
             ),
             "planned": 1,
-            "data_key": "",
+            "data_key": "0" * 64,
             "versions": {},
         }
         | parts

@@ -1,8 +1,8 @@
 """`mtjspice train` from its spec to programmed tiles."""
 
+import dataclasses
 import json
 import shutil
-from dataclasses import replace
 
 import pytest
 
@@ -77,7 +77,7 @@ def test_a_card_of_ones_own_is_that_of_the_spec_and_not_of_the_folder(
     assert found.card == load_card(own).key()
     # What the folder names is not followed; the weights are still those that the spec asks for.
     other = found.study.hardware.replace(card=str(tmp_path / "no such.card.json"))
-    theirs = replace(found, study=found.study.replace(hardware=other))
+    theirs = dataclasses.replace(found, study=found.study.replace(hardware=other))
     save_weights(out, theirs, {})
     shutil.rmtree(out / "judged")
     assert train(monkeypatch, spec, "--out", out) == 0
@@ -102,9 +102,7 @@ def test_training_for_a_die_starts_from_weights_and_its_map(monkeypatch, spec, t
 def test_weights_of_another_design_are_refused(monkeypatch, capsys, spec, tmp_path):
     start = tmp_path / "start"
     assert train(monkeypatch, spec, "--method", "ideal", "--out", start) == 0
-    about = start / "weights.json"
-    theirs = json.loads(about.read_text()) | {"card": "0" * 64}
-    about.write_text(json.dumps(theirs))
+    save_weights(start, dataclasses.replace(load_weights(start), card="0" * 64), {})
     assert train(monkeypatch, spec, "--start", start, "--out", tmp_path / "out") == 2
     assert "the weights are of another design" in capsys.readouterr().err
     assert not (tmp_path / "out" / "weights.json").exists()

@@ -52,6 +52,7 @@ from mtjspice.spec import (
     VirtualGround,
     parse_spec,
 )
+from mtjspice.spec.base import LEAST_OHMS
 from mtjspice.spice.simulate import check_vectors, run_deck
 
 pytestmark = pytest.mark.ngspice
@@ -183,7 +184,7 @@ def test_a_ten_millionth_of_the_current_is_not_lost_in_rounding(pool, name):
 
 
 def test_what_rounding_may_leave_is_far_below_a_current_of_a_whole_tile():
-    for resistance in (2.0, 1e-6):
+    for resistance in (2.0, LEAST_OHMS):
         deck = build_deck(all_open(GatedCell(), 0.5, resistance))
         assert 0 < deck.rounding <= 1e-12 * len(deck.branches)
     # 625 junctions at 50 mV carry some 3 mA; of it 1e-7 is 3e-10 A.

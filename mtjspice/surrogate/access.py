@@ -13,7 +13,7 @@ MOST_POWERS = 16
 GRID = np.linspace(0, 1, 11)
 """Where a resistance is looked at, in units of the scales."""
 Number = Annotated[float, Field(ge=-1e30, le=1e30, allow_inf_nan=False, strict=True)]
-"""A coefficient; those of a device that does not conduct are enormous, and it is refused as such."""
+"""A coefficient; a device that does not conduct has enormous ones, and is refused for that."""
 Powers = Annotated[tuple[Number, ...], Field(min_length=1, max_length=MOST_POWERS)]
 Polynomial = Annotated[tuple[Powers, ...], Field(min_length=1, max_length=MOST_POWERS)]
 Sides = Annotated[tuple[Polynomial, ...], Field(min_length=2, max_length=2)]

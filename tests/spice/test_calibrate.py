@@ -537,7 +537,7 @@ REFUSED = {
     "share": (SMALL + "[limits]\ncompleted = 1.1\n", ("limits.completed = 1.1", "1")),
     "per cent": (SMALL + "[limits]\nnew_tiles_rms = 5\n", ("limits.new_tiles_rms = 5", "1")),
     "unit": (SMALL + "[limits]\nnew_tiles_rms = '1 V'\n", ("limits.new_tiles_rms", "1 V")),
-    "voltage": ("read_voltage = 0.0\n" + SMALL, ("read_voltage = 0.0", "must be from 1 µV (1e-06) to 5 V")),
+    "voltage": ("read_voltage = 0.0\n" + SMALL, ("read_voltage = 0.0", "from 1 µV (1e-06)")),
     "unit of voltage": ("access_volts = '1 A'\n" + SMALL, ("access_volts = '1 A'", "unit V")),
     "no name": (SMALL.removeprefix("name = 'small'\n"), ("name", "is required")),
     "no crossbar": (SMALL.replace(CROSSBAR, ""), ("crossbar", "is required")),

@@ -152,7 +152,7 @@ def check_apart(paths: Sequence[Path]) -> None:
     for path in paths:
         if path.resolve() in seen:
             raise InputError(
-                source=path, allowed=f"is given twice (also as {seen[path.resolve()]}): layouts "
+                source=path, allowed=f"is named twice (also as {seen[path.resolve()]}): layouts "
                 "that are compared must be different files",
             )  # fmt: skip
         seen[path.resolve()] = path

@@ -211,7 +211,7 @@ def test_a_layout_is_not_compared_with_itself(mtjspice, folder, again):
     (folder / "one.toml").write_text(LAYOUT)
     (folder / "link.toml").symlink_to("one.toml")
     answer = mtjspice("layout", "one.toml", again, "--out", "out")
-    assert_nothing_done(answer, folder, "is given twice (also as one.toml)", "different files")
+    assert_nothing_done(answer, folder, "is named twice (also as one.toml)", "different files")
 
 
 @pytest.mark.parametrize("name", ["missing.toml", "."])

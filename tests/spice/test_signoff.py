@@ -161,7 +161,10 @@ def subject(folder: Path, name: str = "coarse", **parts) -> Subject:
 def surrogate(folder: Path, name: str = "coarse", divided: float = 1.0) -> Surrogate:
     """Of a card, and what it says of its errors divided."""
     card = load_card(folder / f"{name}.card.json")
-    errors = tuple(e.replace(rms=e.rms / divided, maximum=e.maximum / divided) for e in card.errors)
+    errors = tuple(
+        e.replace(rms=e.rms / divided, p999=e.p999 / divided, maximum=e.maximum / divided)
+        for e in card.errors
+    )
     return Surrogate(card.replace(errors=errors), "full")
 
 

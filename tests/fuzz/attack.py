@@ -33,7 +33,8 @@ RAW = re.compile(
     re.MULTILINE,
 )
 """What nobody who uses the program should get to see."""
-USAGE = re.compile(r"^Usage: mtjspice", re.MULTILINE)
+USAGE = re.compile(r"^\s*Usage: ", re.MULTILINE)
+"""How the parser's own refusal of a command line begins."""
 MESSAGE = re.compile(r"^mtjspice: (?!warning)", re.MULTILINE)
 
 Outcome = Literal["refused", "without effect"]

@@ -84,6 +84,10 @@ columns = 2
 
 {CELL}
 {TECHNOLOGY}
+[dac]
+low = -2.5
+high = 2.5
+
 [plan]
 tiles = 1
 vectors = 12

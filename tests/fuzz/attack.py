@@ -33,7 +33,7 @@ RAW = re.compile(
     re.MULTILINE,
 )
 """What nobody who uses the program should get to see."""
-USAGE = re.compile(r"^\s*Usage: ", re.MULTILINE)
+USAGE = re.compile(r"^\s*Usage: |^\W*Error\b", re.MULTILINE)
 """How the parser's own refusal of a command line begins."""
 MESSAGE = re.compile(r"^mtjspice: (?!warning)", re.MULTILINE)
 
@@ -132,7 +132,8 @@ def fault_of(ran: Ran) -> str:
         return "exit 1 without a verdict"
     if ran.code in (2, 3):
         said = len(MESSAGE.findall(ran.err))
-        if said != 1 and not (ran.code == 2 and said == 0 and USAGE.search(ran.err)):
+        usage = ran.code == 2 and said == 0 and USAGE.search(ran.err or ran.out)
+        if said != 1 and not usage:
             return f"{said} messages"
     return ""
 

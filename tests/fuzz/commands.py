@@ -146,6 +146,20 @@ LEAVES: tuple[Any, ...] = (
     "transimpedance", "sense_amplifier", "transient", "dc", "cells", CARD, "cmos33_bsim4", "cmos12_level1",
     "shared", "own", "ternary", "binary", "x" * 500, "\U0001f4a9",
 )  # fmt: skip
+EXTREMES = (10**9, 10**6, 2**31, 2**62, 10**18, 1e9, 1e300, 1e-300, 1e-18, 1e30, 0, -1, 100_000)
+NUMBERED = tuple((tuple(path.split(".")[:-1]), path.split(".")[-1]) for path in (
+    "crossbar.row.resistance", "crossbar.row.end", "crossbar.column.resistance", "crossbar.column.capacitance",
+    "crossbar.cell.mtj.tmr0", "crossbar.cell.mtj.diameter", "crossbar.cell.mtj.ra", "crossbar.cell.mtj.v_half",
+    "crossbar.cell.gate_volts", "crossbar.cell.mtj.c_parallel", "die.short_resistance", "die.mismatch",
+    "die.bridge_resistance", "die.sigma_ln_rp", "die.seed", "periphery.reference", "periphery.gain",
+    "periphery.load", "technology.temperature", "analysis.step", "analysis.period", "analysis.hold", "reltol",
+    "stimulus.held", "stimulus.read_voltage", "tile.index", "read_voltage", "vectors", "tiles", "dac.bits",
+    "network.epochs", "network.restarts", "network.count", "network.learning_rate", "training.epochs",
+    "training.batch", "training.dies", "training.learning_rate", "hardware.tiles", "hardware.dies",
+    "hardware.spread.mismatch", "hardware.rates.short", "monte_carlo.samples", "monte_carlo.tail", "largest",
+    "read.voltage", "read.rows", "sense.step", "sense.offset", "timing.period", "timing.step", "supply.volts",
+    "life.reads", "plan.tiles", "plan.vectors", "plan.held_tiles", "access_volts", "potential", "limits.ir_drop",
+    "readout.read_voltage", "data.test_samples", "guard", "vectors", "netlists", "confidence"))
 KEYS = ("rows", "columns", "cell", "kind", "mtj", "ra", "diameter", "tmr0", "v_half", "row", "column", "gate",
         "resistance", "end", "ends", "capacitance", "geometry", "via", "tile", "states", "index", "stimulus", "volts",
         "driven_rows", "sensed_columns", "held", "die", "defects", "sigma_ln_rp", "mismatch", "short_resistance",
@@ -181,7 +195,9 @@ def _change(content: dict[str, Any], chance: Random) -> None:
     """One change at a random place."""
     table = chance.choice([one for one in _tables(content) if one] or [content])
     key = chance.choice(list(table) if isinstance(table, dict) else range(len(table)))
-    match chance.randrange(8):
+    match chance.randrange(11):
+        case 8 | 9 | 10:
+            _make_extreme(content, chance)
         case 0:
             del table[key]
         case 1 if isinstance(table, dict):
@@ -196,8 +212,31 @@ def _change(content: dict[str, Any], chance: Random) -> None:
             other = tomllib.loads(SPECS[chance.choice(list(SPECS))])
             name = chance.choice(list(other))
             content[name] = other[name]
+        case _ if isinstance(table[key], dict | list) and chance.random() < 0.7:
+            _make_extreme(content, chance)
         case _:
             table[key] = chance.choice(LEAVES)
+
+
+def _make_extreme(content: dict[str, Any], chance: Random) -> None:
+    """A number that is there becomes one that no array has; or one that is left out is given."""
+    if chance.random() < 0.4:
+        path, key = chance.choice(NUMBERED)
+        for name in path:
+            content = content.setdefault(name, {})
+            if not isinstance(content, dict):
+                return
+        content[key] = chance.choice(EXTREMES)
+        return
+    places = [
+        (table, key)
+        for table in _tables(content)
+        for key, value in (table.items() if isinstance(table, dict) else enumerate(table))
+        if isinstance(value, int | float)
+    ]
+    if places:
+        table, key = chance.choice(places)
+        table[key] = chance.choice(EXTREMES)
 
 
 def _changed_text(content: bytes, chance: Random) -> bytes:

@@ -1,6 +1,5 @@
 """Clean folders, each with all that one command reads; and the kinds of attacks on them."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -63,6 +62,7 @@ high = 2.5
 """
 LAYOUT = f"""\
 name = "small layout"
+largest = 2
 
 [crossbar]
 rows = 2
@@ -74,6 +74,10 @@ columns = 2
 process = ["tt"]
 supply = [1.0]
 temperature = [27]
+
+[monte_carlo]
+samples = 20
+tail = 20
 """
 CALIBRATION = f"""\
 name = "small card"
@@ -156,7 +160,7 @@ SPECS: Mapping[str, str] = {
 
 def write_specs(folder: Path) -> None:
     """A small spec of every kind, and the library that some of them name."""
-    (folder / LIBRARY).parent.mkdir(parents=True)
+    (folder / LIBRARY).parent.mkdir(parents=True, exist_ok=True)
     (folder / LIBRARY).write_text(CLEAN)
     for name, text in SPECS.items():
         (folder / name).write_text(text)
@@ -228,14 +232,10 @@ def write_networks(folder: Path) -> None:
     save_networks([Network("one", layers)], folder / "out" / "networks.json", key="0" * 64)
 
 
-def write_results(folder: Path) -> None:
-    """Only the specs: what lies beside them is what is tried."""
-    write_specs(folder)
-
-
-def as_json(content: object) -> bytes:
-    """The JSON text of plain data."""
-    return json.dumps(content, indent=1).encode()
+def write_everything_clean(folder: Path) -> None:
+    """Specs, weights, dies, a map, networks."""
+    write_weights(folder)
+    write_networks(folder)
 
 
 KINDS: Mapping[str, Kind] = {
@@ -278,6 +278,6 @@ KINDS: Mapping[str, Kind] = {
          "signoff.toml"),
         taken="--images",
     ),
-    "surroundings": Kind(write_results, ("simulate", "spec.toml", "--jobs", "1", "--json"),
+    "surroundings": Kind(write_specs, ("simulate", "spec.toml", "--jobs", "1", "--json"),
                          limit_s=40.0),
 }  # fmt: skip

@@ -29,7 +29,7 @@ MOST_S = 20.0
 """Seconds that a command may take to refuse something."""
 RAW = re.compile(
     r"Traceback \(most recent call last\)|\.py:\d+: \w*Warning|errors\.pydantic\.dev|"
-    r"^\w*(?:Error|Exception): ",
+    r"^\w+(?:Error|Exception): ",
     re.MULTILINE,
 )
 """What nobody who uses the program should get to see."""
@@ -115,7 +115,9 @@ class Tried:
 
     def __str__(self) -> str:
         said = self.ran.err.strip()[-300:]
-        return f"{self.attack.kind}: {self.attack.name}: {self.outcome} (exit {self.ran.code}): {said}"
+        return (
+            f"{self.attack.kind}: {self.attack.name}: {self.outcome} (exit {self.ran.code}): {said}"
+        )
 
 
 def fault_of(ran: Ran) -> str:
@@ -144,23 +146,26 @@ class Field:
     Args:
         kinds: by name.
         jobs: attacks at a time.
+
+    Attributes:
+        servers: one for each of them, while the field is open.
     """
 
     def __init__(self, kinds: Mapping[str, Kind], jobs: int = 2):
         self.kinds = kinds
         self.jobs = jobs
         self._folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
-        self._servers: list[Server] = []
+        self.servers: list[Server] = []
         self._clean: dict[str, Ran] = {}
 
     @contextmanager
     def opened(self) -> Iterator["Field"]:
         """With its servers running."""
         try:
-            self._servers = [Server() for _ in range(self.jobs)]
+            self.servers = [Server() for _ in range(self.jobs)]
             yield self
         finally:
-            for server in self._servers:
+            for server in self.servers:
                 server.__exit__()
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -176,7 +181,7 @@ class Field:
 
     def each(self, work: Callable[[Server, int], T], count: int) -> list[T]:
         """Do work by number, each with a server of its own."""
-        free = list(self._servers)
+        free = list(self.servers)
 
         def one(k: int) -> T:
             server = free.pop()
@@ -194,7 +199,7 @@ class Field:
         kind, folder = self.kinds[name], self._folder / f"{name}.clean"
         kind.prepare(folder)
         folder_of_run = self._copy(name, f"{name}.first")
-        ran = self._servers[0].run(kind.arguments, folder_of_run, 120.0)
+        ran = self.servers[0].run(kind.arguments, folder_of_run, 120.0)
         taken = kind.taken in ran.err if kind.taken else ran.code == 0
         assert taken, f"the clean {name} is refused: {ran.err}"
         self._clean[name] = ran

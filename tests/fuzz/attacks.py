@@ -13,7 +13,12 @@ from fuzz.surroundings import surroundings_attacks
 @cache
 def attacks() -> tuple[Attack, ...]:
     """Each once, whatever its name."""
-    found = [*library_attacks(), *document_attacks(), *description_attacks(), *surroundings_attacks()]
+    found = [
+        *library_attacks(),
+        *document_attacks(),
+        *description_attacks(),
+        *surroundings_attacks(),
+    ]
     return tuple({attack.content: attack for attack in found}.values())
 
 

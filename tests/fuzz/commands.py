@@ -27,7 +27,12 @@ TEXTS = ("ideal", "hardware-aware", "statistics-aware", "", "nonsense", "IDEAL",
 ADDRESSES = ("", "nonsense", "tcp://", "tcp://127.0.0.1:9", "tcp://127.0.0.1:many", "tls://127.0.0.1:9",
              "inproc://x", "ucx://x", "http://127.0.0.1:9", "x" * 5000, "tcp://[::1", "-1", "\u00b5")  # fmt: skip
 PATH, NUMBER, TEXT, ADDRESS, FLAG = "path", "number", "text", "address", "flag"
-POOLS: Mapping[str, tuple[str, ...]] = {PATH: HOSTILE, NUMBER: NUMBERS, TEXT: TEXTS, ADDRESS: ADDRESSES}
+POOLS: Mapping[str, tuple[str, ...]] = {
+    PATH: HOSTILE,
+    NUMBER: NUMBERS,
+    TEXT: TEXTS,
+    ADDRESS: ADDRESSES,
+}
 COMMON = {"--out": PATH, "--seed": NUMBER, "--jobs": NUMBER, "--json": FLAG}
 DATA = {"--mnist": PATH, "--digits": FLAG}
 
@@ -60,7 +65,7 @@ SHAPES: tuple[Shape, ...] = (
     Shape(("run", "study.toml"), "study.toml", COMMON | {"--solutions": PATH, "--only": NUMBER}, 240.0, True),
     Shape(("run", "nist.toml", "--solutions", "nist"), "nist.toml", COMMON | {"--only": NUMBER}, 240.0, True),
     Shape(("layout", "layout.toml", "--quick"), "layout.toml", COMMON, 300.0, True),
-    Shape(("layout", "layout.toml", "array.toml"), "layout.toml", COMMON | {"--quick": FLAG}, 60.0),
+    Shape(("layout", "layout.toml", "array.toml"), "layout.toml", COMMON | {"--quick": FLAG}, 300.0, True),
     Shape(("calibrate", "calibration.toml"), "calibration.toml", COMMON, 300.0, True),
     Shape(("train", "training.toml", "--digits"), "training.toml",
           COMMON | DATA | {"--method": TEXT, "--dies": PATH, "--start": PATH}, 120.0, True),
@@ -91,11 +96,13 @@ class Line:
         arguments: of ``mtjspice``.
         files: content by path, in the place of what is in the clean folder.
         limit_s: for the command.
+        costly: whether it may be long work.
     """
 
     arguments: tuple[str, ...]
     files: Mapping[str, bytes]
     limit_s: float
+    costly: bool
 
 
 def command_line(seed: int) -> Line:
@@ -115,7 +122,7 @@ def command_line(seed: int) -> Line:
     if chance.random() < 0.05:
         arguments.insert(chance.randrange(len(arguments) + 1), chance.choice(HOSTILE))
     arguments = [one for one in arguments if "\0" not in one]  # no process can be given one
-    return Line(tuple(arguments), files, shape.limit_s)
+    return Line(tuple(arguments), files, shape.limit_s, shape.costly)
 
 
 def _with_options(shape: Shape, arguments: list[str], chance: Random) -> bool:
@@ -147,19 +154,76 @@ LEAVES: tuple[Any, ...] = (
     "shared", "own", "ternary", "binary", "x" * 500, "\U0001f4a9",
 )  # fmt: skip
 EXTREMES = (10**9, 10**6, 2**31, 2**62, 10**18, 1e9, 1e300, 1e-300, 1e-18, 1e30, 0, -1, 100_000)
-NUMBERED = tuple((tuple(path.split(".")[:-1]), path.split(".")[-1]) for path in (
-    "crossbar.row.resistance", "crossbar.row.end", "crossbar.column.resistance", "crossbar.column.capacitance",
-    "crossbar.cell.mtj.tmr0", "crossbar.cell.mtj.diameter", "crossbar.cell.mtj.ra", "crossbar.cell.mtj.v_half",
-    "crossbar.cell.gate_volts", "crossbar.cell.mtj.c_parallel", "die.short_resistance", "die.mismatch",
-    "die.bridge_resistance", "die.sigma_ln_rp", "die.seed", "periphery.reference", "periphery.gain",
-    "periphery.load", "technology.temperature", "analysis.step", "analysis.period", "analysis.hold", "reltol",
-    "stimulus.held", "stimulus.read_voltage", "tile.index", "read_voltage", "vectors", "tiles", "dac.bits",
-    "network.epochs", "network.restarts", "network.count", "network.learning_rate", "training.epochs",
-    "training.batch", "training.dies", "training.learning_rate", "hardware.tiles", "hardware.dies",
-    "hardware.spread.mismatch", "hardware.rates.short", "monte_carlo.samples", "monte_carlo.tail", "largest",
-    "read.voltage", "read.rows", "sense.step", "sense.offset", "timing.period", "timing.step", "supply.volts",
-    "life.reads", "plan.tiles", "plan.vectors", "plan.held_tiles", "access_volts", "potential", "limits.ir_drop",
-    "readout.read_voltage", "data.test_samples", "guard", "vectors", "netlists", "confidence"))
+NUMBERED = tuple(
+    (tuple(path.split(".")[:-1]), path.split(".")[-1])
+    for path in (
+        "crossbar.row.resistance",
+        "crossbar.row.end",
+        "crossbar.column.resistance",
+        "crossbar.column.capacitance",
+        "crossbar.cell.mtj.tmr0",
+        "crossbar.cell.mtj.diameter",
+        "crossbar.cell.mtj.ra",
+        "crossbar.cell.mtj.v_half",
+        "crossbar.cell.gate_volts",
+        "crossbar.cell.mtj.c_parallel",
+        "die.short_resistance",
+        "die.mismatch",
+        "die.bridge_resistance",
+        "die.sigma_ln_rp",
+        "die.seed",
+        "periphery.reference",
+        "periphery.gain",
+        "periphery.load",
+        "technology.temperature",
+        "analysis.step",
+        "analysis.period",
+        "analysis.hold",
+        "reltol",
+        "stimulus.held",
+        "stimulus.read_voltage",
+        "tile.index",
+        "read_voltage",
+        "vectors",
+        "tiles",
+        "dac.bits",
+        "network.epochs",
+        "network.restarts",
+        "network.count",
+        "network.learning_rate",
+        "training.epochs",
+        "training.batch",
+        "training.dies",
+        "training.learning_rate",
+        "hardware.tiles",
+        "hardware.dies",
+        "hardware.spread.mismatch",
+        "hardware.rates.short",
+        "monte_carlo.samples",
+        "monte_carlo.tail",
+        "largest",
+        "read.voltage",
+        "read.rows",
+        "sense.step",
+        "sense.offset",
+        "timing.period",
+        "timing.step",
+        "supply.volts",
+        "life.reads",
+        "plan.tiles",
+        "plan.vectors",
+        "plan.held_tiles",
+        "access_volts",
+        "potential",
+        "limits.ir_drop",
+        "readout.read_voltage",
+        "data.test_samples",
+        "guard",
+        "vectors",
+        "netlists",
+        "confidence",
+    )
+)
 KEYS = ("rows", "columns", "cell", "kind", "mtj", "ra", "diameter", "tmr0", "v_half", "row", "column", "gate",
         "resistance", "end", "ends", "capacitance", "geometry", "via", "tile", "states", "index", "stimulus", "volts",
         "driven_rows", "sensed_columns", "held", "die", "defects", "sigma_ln_rp", "mismatch", "short_resistance",
@@ -178,7 +242,7 @@ def changed_spec(text: str, chance: Random) -> bytes:
         return _changed_text(text.encode(), chance)
     content = tomllib.loads(text)
     for _ in range(chance.choice((1, 1, 1, 2, 3))):
-        _change(content, chance)
+        change(content, chance)
     try:
         return tomli_w.dumps(content).encode()
     except (TypeError, ValueError, UnicodeEncodeError):
@@ -191,9 +255,12 @@ def _tables(content: Any) -> list[Any]:
     return [content, *(t for one in inner if isinstance(one, dict | list) for t in _tables(one))]
 
 
-def _change(content: dict[str, Any], chance: Random) -> None:
+def change(content: dict[str, Any], chance: Random) -> None:
     """One change at a random place."""
-    table = chance.choice([one for one in _tables(content) if one] or [content])
+    if not content:
+        content[chance.choice(KEYS)] = chance.choice(LEAVES)
+        return
+    table = chance.choice([one for one in _tables(content) if one])
     key = chance.choice(list(table) if isinstance(table, dict) else range(len(table)))
     match chance.randrange(11):
         case 8 | 9 | 10:

@@ -71,7 +71,7 @@ def _malformed(kind: str, name: str, arguments: tuple[str, ...] | None) -> Itera
 def _names() -> Iterator[Attack]:
     """Names that would be paths, markup or commands."""
     for number, name in enumerate(NAMES):
-        for file, arguments in ((*LONG.items(),) if number % 3 == 0 else [*LONG.items()][:1]):
+        for file, arguments in (*LONG.items(),) if number % 3 == 0 else [*LONG.items()][:1]:
             text = SPECS[file].split("\n", 1)[1]
             files = {file: f'name = "{name}"\n{text}'.encode()}
             yield Attack(f"{file}: the name {name[:30]!r}", "array", files, arguments=arguments)
@@ -154,9 +154,28 @@ def _paths() -> Iterator[Attack]:
         text = SPECS["own_card.toml"].replace("own.card.json", f"{target}.card.json")
         files = {"own_card.toml": text.encode()}
         yield Attack(f"the card {target[:40]!r} with an ending", "card", files)
-    for corner in ("../x", "a b", "tt\\n.control", "tt'", "$(touch @MARKER@)", "", "x" * 5000, "tt ff"):
+    for corner in (
+        "../x",
+        "a b",
+        "tt\\n.control",
+        "tt'",
+        "$(touch @MARKER@)",
+        "",
+        "x" * 5000,
+        "tt ff",
+    ):
         text = SPECS["spec.toml"].replace('corner = "tt"', f'corner = "{corner}"')
         yield Attack(f"the corner {corner[:30]!r}", "library", {"spec.toml": text.encode()})
-    for model in ("nch w=1 l=1\\n.control", "nch $", "../nch", "", "0", "nch;x", "nch\\tx", "{nch}", "x" * 5000):
+    for model in (
+        "nch w=1 l=1\\n.control",
+        "nch $",
+        "../nch",
+        "",
+        "0",
+        "nch;x",
+        "nch\\tx",
+        "{nch}",
+        "x" * 5000,
+    ):
         text = SPECS["spec.toml"].replace('model = "nch"', f'model = "{model}"')
         yield Attack(f"the model {model[:30]!r}", "library", {"spec.toml": text.encode()})

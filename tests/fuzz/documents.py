@@ -141,7 +141,9 @@ def _cards() -> Iterator[Attack]:
     plain = json.dumps(content).encode()
     yield Attack("another number, with the old checksum", "card",
                  {CARD: plain.replace(b'"volts": 0.1', b'"volts": 9.1')})  # fmt: skip
-    yield Attack("a checksum that is none", "card", {CARD: json.dumps(content | {"checksum": 1}).encode()})
+    yield Attack(
+        "a checksum that is none", "card", {CARD: json.dumps(content | {"checksum": 1}).encode()}
+    )
     amplifier = {"input_resistance": 1.0, "gain": 2e3, "zero": 0.0, "clip_low": -1.0, "clip_high": 1.0,
                  "deviation": 0.0}  # fmt: skip
     impossible: dict[str, list[Any]] = {
@@ -183,14 +185,18 @@ def _cards() -> Iterator[Attack]:
             forged = text_of(changed(content, place, value))
             yield Attack(f"{place} = {value!r:.60}", "card", {CARD: forged})
     for extra in ("more", "__class__", "constructor"):
-        yield Attack(f"a key {extra}", "card", {CARD: text_of(changed(content, f"card.{extra}", 1))})
+        yield Attack(
+            f"a key {extra}", "card", {CARD: text_of(changed(content, f"card.{extra}", 1))}
+        )
 
 
 def _weights() -> Iterator[Attack]:
     content = document(WEIGHTS)
     yield from _mistyped("weights", WEIGHTS, every=4)
     for key in content:
-        yield Attack(f"without {key}", "weights", {WEIGHTS: text_of(changed(content, key, DELETED))})
+        yield Attack(
+            f"without {key}", "weights", {WEIGHTS: text_of(changed(content, key, DELETED))}
+        )
     plain = json.dumps(content, indent=1).encode()
     yield Attack("another unit, with the old checksum", "weights",
                  {WEIGHTS: plain.replace(b'"unit": 7e-05', b'"unit": 6e-05')})  # fmt: skip
@@ -313,7 +319,9 @@ def _dies() -> Iterator[Attack]:
     }  # fmt: skip
     for place, values in impossible.items():
         for value in values:
-            yield Attack(f"{place} = {value!r:.60}", "dies", {DIES: text_of(changed(content, place, value))})
+            yield Attack(
+                f"{place} = {value!r:.60}", "dies", {DIES: text_of(changed(content, place, value))}
+            )
     for place in ("more", "dies.0.more", "dies.0.__class__"):
         yield Attack(f"a key {place}", "dies", {DIES: text_of(changed(content, place, 1))})
     for target in ("/dev/zero", "/etc/passwd", "..", "../last"):

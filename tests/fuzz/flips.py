@@ -106,7 +106,10 @@ def _damaged(whole: bytes, count: int, chance: Random) -> Iterator[tuple[str, by
         elif kind == 1:
             yield f"{size} bytes from {at} missing", whole[:at] + whole[at + size :]
         elif kind == 2:
-            yield f"{size} bytes at {at} of chance", whole[:at] + chance.randbytes(size) + whole[at + size :]
+            yield (
+                f"{size} bytes at {at} of chance",
+                whole[:at] + chance.randbytes(size) + whole[at + size :],
+            )
         elif kind == 3:
             yield f"{size} bytes at {at} zero", whole[:at] + bytes(size) + whole[at + size :]
         else:

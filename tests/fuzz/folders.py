@@ -140,9 +140,12 @@ method = "ideal"
 epochs = 1
 batch = 64
 """
-NIST = STUDY.replace('kind = "trained"', 'kind = "solutions"').replace(
-    "hidden = [2]\nepochs = 2\nrestarts = 1\n", ""
-) + '\n[data]\nkind = "wine_nist"\n'
+NIST = (
+    STUDY.replace('kind = "trained"', 'kind = "solutions"').replace(
+        "hidden = [2]\nepochs = 2\nrestarts = 1\n", ""
+    )
+    + '\n[data]\nkind = "wine_nist"\n'
+)
 SIGNOFF = 'name = "small sign-off"\naccuracy_bound = 0.5\n'
 SPECS: Mapping[str, str] = {
     "spec.toml": ARRAY,
@@ -152,6 +155,7 @@ SPECS: Mapping[str, str] = {
     "calibration.toml": CALIBRATION,
     "study.toml": STUDY,
     "nist.toml": NIST,
+    "narrow.toml": NIST.replace("rows = 15", "rows = 2"),
     "training.toml": TRAINING,
     "own_card.toml": TRAINING.replace(f'"{CARD}"', '"own.card.json"'),
     "signoff.toml": SIGNOFF,
@@ -262,8 +266,10 @@ KINDS: Mapping[str, Kind] = {
          "--start", "last"),
         taken="last",
     ),
-    "solutions": Kind(write_solutions, ("run", "nist.toml", "--solutions", "nist", "--only", "0"),
-                      limit_s=40.0),
+    "solutions": Kind(
+        write_solutions, ("run", "narrow.toml", "--solutions", "nist", "--only", "0"),
+        taken="the tile has 2 rows",
+    ),
     "networks": Kind(write_networks, ("run", "study.toml", "--out", "out"), limit_s=40.0),
     "array": Kind(write_specs, ("netlist", "array.toml")),
     "die": Kind(write_specs, ("netlist", "die.toml", "--tile", "1")),

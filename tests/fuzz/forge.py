@@ -7,10 +7,11 @@ import struct
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from fuzz.folders import shipped_card, write_networks, write_weights
+from fuzz.folders import shipped_card, write_networks, write_solutions, write_weights
 from safetensors.numpy import load, save
 
 DELETED = object()
@@ -24,8 +25,11 @@ def originals() -> Mapping[str, bytes]:
         folder, second = Path(made) / "weights", Path(made) / "networks"
         write_weights(folder)
         write_networks(second)
-        names = ("weights/weights.json", "weights/tiles.safetensors", "dies/dies.json",
-                 "dies/die00.csv")  # fmt: skip
+        write_solutions(folder)
+        solutions = sorted((folder / "nist" / "solutions").iterdir())
+        names = ["weights/weights.json", "weights/tiles.safetensors", "dies/dies.json",
+                 "dies/die00.csv", "dies/die01.csv", "map.csv",
+                 *(f"nist/solutions/{path.name}" for path in solutions)]  # fmt: skip
         found = {name: (folder / name).read_bytes() for name in names}
         return found | {"out/networks.json": (second / "out/networks.json").read_bytes(),
                         "own.card.json": shipped_card()}  # fmt: skip
@@ -66,6 +70,23 @@ def changed(content: Any, place: str, value: Any) -> Any:
     else:
         inner[last] = value
     return made
+
+
+def changed_places(content: Any, value: Any, chance: Random) -> Any:
+    """A copy with a value at a random place, or with a part exchanged for another part of it."""
+    made = copy.deepcopy(content)
+    some = [(one, key) for one in _tables(made)
+            for key in (one if isinstance(one, dict) else range(len(one)))]  # fmt: skip
+    for _ in range(chance.randrange(1, 3)):
+        table, key = chance.choice(some)
+        other, its = chance.choice(some)
+        table[key] = copy.deepcopy(other[its]) if chance.random() < 0.3 else value
+    return made
+
+
+def _tables(content: Any) -> list[Any]:
+    inner = content.values() if isinstance(content, dict) else content
+    return [content, *(t for one in inner if isinstance(one, dict | list) for t in _tables(one))]
 
 
 def text_of(content: Any) -> bytes:

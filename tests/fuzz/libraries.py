@@ -82,7 +82,11 @@ def _commands() -> Iterator[Text]:
         yield f"control, its own lines end with {name}", one, EITHER
     for mark, encoding in (("UTF-8", "utf-8-sig"), ("UTF-16", "utf-16"), ("UTF-32", "utf-32")):
         yield f"control behind a mark of {mark}", inside(COMMANDS).encode(encoding), EITHER
-        yield f"control first behind a mark of {mark}", f"{COMMANDS}\n{CLEAN}".encode(encoding), EITHER
+        yield (
+            f"control first behind a mark of {mark}",
+            f"{COMMANDS}\n{CLEAN}".encode(encoding),
+            EITHER,
+        )
     lines = {
         "as a comment of commands": f"*#{SHELL}",
         "as a comment of commands, set apart": f"*# {SHELL}",
@@ -169,7 +173,11 @@ def _elements() -> Iterator[Text]:
     )  # fmt: skip
     for line in lines:
         yield f"the element {line.splitlines()[0]!r}", inside(line), EITHER
-    yield "an element in a subcircuit of no use", inside(".subckt s a b\nR1 bl0_0 0 1\n.ends s"), EITHER
+    yield (
+        "an element in a subcircuit of no use",
+        inside(".subckt s a b\nR1 bl0_0 0 1\n.ends s"),
+        EITHER,
+    )
     yield "an element behind a model's lines", inside("+ R1 bl0_0 0 1", last=True), EITHER
 
 
@@ -328,7 +336,9 @@ def _include_trees(outside: Mapping[str, bytes]) -> Iterator[Attack]:
     yield with_files("two files that include each other", inc, loop)
     chain = {f"lib/c{k}.inc": f".include c{k + 1}.inc" for k in range(1500)}
     yield with_files("a chain of includes", ".include c0.inc", chain)
-    tree = {f"lib/t{k}.inc": f".include t{k + 1}.inc\n" * 10 for k in range(12)} | {"lib/t12.inc": ""}
+    tree = {f"lib/t{k}.inc": f".include t{k + 1}.inc\n" * 10 for k in range(12)} | {
+        "lib/t12.inc": ""
+    }
     yield with_files("a tree of includes", ".include t0.inc", tree)
     yield with_files("a link to what is outside", inc, {}, links={"lib/a.inc": "../outside.inc"})
     yield with_files("a link to an absolute place", inc, {}, links={"lib/a.inc": "/etc/passwd"})
@@ -340,7 +350,14 @@ def _include_trees(outside: Mapping[str, bytes]) -> Iterator[Attack]:
     yield with_files("a pipe in another section", "", {LIBRARY: CLEAN.replace(
         f"{MODEL} vth0=0.4", ".include a.inc")}, pipes=("lib/a.inc",), must=EITHER)  # fmt: skip
     yield Attack("a library that is a pipe", "library", {}, pipes=(LIBRARY,))
-    for target in ("/dev/zero", "/dev/stdin", "/proc/self/environ", "..", "tech.lib", "/etc/passwd"):
+    for target in (
+        "/dev/zero",
+        "/dev/stdin",
+        "/proc/self/environ",
+        "..",
+        "tech.lib",
+        "/etc/passwd",
+    ):
         yield Attack(f"a library that is a link to {target}", "library", links={LIBRARY: target})
 
 

@@ -29,7 +29,9 @@ MOST_SAID = 200_000
 """Of what a command prints, bytes that are kept."""
 TIMED_OUT = -99
 """In the place of an exit code: the command ran past its limit and was ended."""
-SCRIPT = "import sys; sys.argv[0] = 'mtjspice'; from fuzz.server import entry_point; entry_point()()"
+SCRIPT = (
+    "import sys; sys.argv[0] = 'mtjspice'; from fuzz.server import entry_point; entry_point()()"
+)
 """What a new Python runs, in the place of the console script."""
 NO_NETWORK = "http://127.0.0.1:9"
 

@@ -60,9 +60,15 @@ def _settings() -> Iterator[Attack]:
                                       "evil.py": RUNS})  # fmt: skip
     yield _attack("logging", {"logging.conf": "[", "pytest.ini": "["})
     yield _attack("PySpice's logging", {"logging.yml": "nonsense: [", ".PySpice/logging.yml": "["})
-    yield _attack("a folder named like an output", {"simulations/x": "", "out/x": "", "result.nc": "x"})
+    yield _attack(
+        "a folder named like an output", {"simulations/x": "", "out/x": "", "result.nc": "x"}
+    )
     yield _attack("a terminal that is odd", {}, COLUMNS="1", TERM="nonsense", NO_COLOR="1")
-    yield _attack("other numbers", {}, LC_ALL="de_DE.UTF-8", LANG="de_DE.UTF-8", LC_NUMERIC="de_DE.UTF-8")
+    yield _attack(
+        "other numbers", {}, LC_ALL="de_DE.UTF-8", LANG="de_DE.UTF-8", LC_NUMERIC="de_DE.UTF-8"
+    )
     yield _attack("no language", {}, LC_ALL="C", LANG="C", PYTHONUTF8="0", PYTHONIOENCODING="utf-8")
     yield _attack("threads", {}, OMP_NUM_THREADS="7", OPENBLAS_NUM_THREADS="3", MKL_NUM_THREADS="5")
-    yield _attack("debugging", {}, PYTHONDEVMODE="0", PYTHONHASHSEED="7", PYTHONDONTWRITEBYTECODE="1")
+    yield _attack(
+        "debugging", {}, PYTHONDEVMODE="0", PYTHONHASHSEED="7", PYTHONDONTWRITEBYTECODE="1"
+    )

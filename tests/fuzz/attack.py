@@ -73,7 +73,8 @@ class Attack:
         """What tells it from others."""
         return (self.kind, self.arguments, tuple(sorted(self.files.items())),
                 tuple(sorted(self.links.items())), tuple(self.pipes),
-                tuple(sorted(self.sizes.items())), tuple(sorted(self.environment.items())))  # fmt: skip
+                tuple(sorted(self.sizes.items())),
+                tuple(sorted(self.environment.items())))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -122,22 +123,19 @@ class Tried:
 
 def fault_of(ran: Ran) -> str:
     """What is wrong with how a command ended, whatever it was asked; empty if nothing is."""
-    if ran.code == TIMED_OUT:
-        return "past its limit"
     if RAW.search(ran.err) or RAW.search(ran.out):
         return "raw words"
-    if ran.code == 70:
-        return "a fault of ours"
-    if ran.code not in (0, 1, 2, 3, 4):
-        return f"exit {ran.code}"
-    if ran.code == 1 and not re.search(r"verdict|\"holds\": false", ran.out):
-        return "exit 1 without a verdict"
-    if ran.code in (2, 3):
-        said = len(MESSAGE.findall(ran.err))
-        usage = ran.code == 2 and said == 0 and USAGE.search(ran.err or ran.out)
-        if said != 1 and not usage:
-            return f"{said} messages"
-    return ""
+    match ran.code:
+        case 0 | 4:
+            return ""
+        case 1:
+            judged = re.search(r"verdict|\"holds\": false", ran.out)
+            return "" if judged else "exit 1 without a verdict"
+        case 2 | 3:
+            said = len(MESSAGE.findall(ran.err))
+            usage = ran.code == 2 and said == 0 and USAGE.search(ran.err or ran.out)
+            return "" if said == 1 or usage else f"{said} messages"
+    return {TIMED_OUT: "past its limit", 70: "a fault of ours"}.get(ran.code, f"exit {ran.code}")
 
 
 class Field:

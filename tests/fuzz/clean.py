@@ -53,7 +53,9 @@ LIBRARIES: Mapping[str, Variant] = {
     "with tabs": lambda b: b.replace(b" ", b"\t"),
     "in capitals": lambda b: b.upper(),
     "in lower case": lambda b: b.lower(),
-    "with spaces around =": lambda b: re.sub(rb"(?m)^(?!\*)(.*)$", lambda m: m[0].replace(b"=", b" = "), b),
+    "with spaces around =": lambda b: re.sub(rb"(?m)^(?!\*)(.*)$", lambda m: m[0].replace(b"=",
+                                                                                          b" = "),
+                                                                                          b),
     "with a word a line": lambda b: re.sub(
         rb"(?m)^\+ *(.*)$", lambda m: b"\n".join(b"+ " + word for word in m[1].split()), b
     ) if not re.search(rb"(?m)^\+.*= ", b) else b,
@@ -159,7 +161,8 @@ def _libraries(folder: Path) -> Iterator[Clean]:
 
 
 KIND_OF = {"array": Experiment, "die": DieDesign, "calibration": Calibration, "layout": Layout,
-           "slow_writes": Layout, "training": TrainingStudy, "signoff": SignOff, "experiment": Study,
+           "slow_writes": Layout, "training": TrainingStudy, "signoff": SignOff,
+           "experiment": Study,
            "borders2024": Borders, "goodwill2022": Goodwill, "borders2024_signoff": SignOff,
            "goodwill2022_signoff": SignOff, "gated": Calibration}  # fmt: skip
 
@@ -212,12 +215,15 @@ def _documents(folder: Path) -> Iterator[Clean]:
     networks = folder / "out" / "networks.json"
     for name, file in _variants(networks, folder / "networks", DOCUMENTS):
         yield Clean(name, lambda file=file: len(load_networks(file)[0]), 1)
-    for name, kind in (("array", Experiment), ("spec", Experiment), ("die", DieDesign), ("study", Study),
-                       ("layout", Layout), ("calibration", Calibration), ("training", TrainingStudy),
+    for name, kind in (("array", Experiment), ("spec", Experiment), ("die", DieDesign), ("study",
+                                                                                         Study),
+                       ("layout", Layout), ("calibration", Calibration), ("training",
+                                                                          TrainingStudy),
                        ("nist", Study), ("signoff", SignOff)):  # fmt: skip
         assert f"{name}.toml" in SPECS
         yield Clean(f"{name}.toml of the fuzz suite",
-                    lambda name=name, kind=kind: read_spec(folder / f"{name}.toml", kind))  # fmt: skip
+                    lambda name=name, kind=kind: read_spec(folder / f"{name}.toml",
+                                                           kind))  # fmt: skip
 
 
 def _published() -> Iterator[Clean]:

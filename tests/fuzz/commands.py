@@ -10,22 +10,30 @@ from typing import Any
 
 import tomli_w
 from fuzz.attack import fault_of
-from fuzz.folders import CARD, SPECS, shipped_card, write_card, write_solutions, write_weights
+from fuzz.folders import CARD, SPECS, shipped_card, write_solutions, write_weights
 from fuzz.server import Ran
 
 HOSTILE = (
-    "nowhere", "nowhere/at/all", "/nowhere", "", ".", "..", "/", "/dev/null", "/dev/zero", "/dev/full",
-    "/dev/stdin", "/proc/self/mem", "pipe", "lib", "weights/weights.json", "link", "loop", "dangling",
-    "spec.toml", "map.csv", "closed", "x" * 300, "x/" * 3000, "a b", "-", "--", "-x", "~", "$HOME", "*",
-    "\u00b5\u03a9", "\U0001f4a9", "\udcff", "new\nline", "tab\tbed", "own.card.json", "array.toml", "nist",
+    "nowhere", "nowhere/at/all", "/nowhere", "", ".", "..", "/", "/dev/null", "/dev/zero",
+    "/dev/full",
+    "/dev/stdin", "/proc/self/mem", "pipe", "lib", "weights/weights.json", "link", "loop",
+    "dangling",
+    "spec.toml", "map.csv", "closed", "x" * 300, "x/" * 3000, "a b", "-", "--", "-x", "~", "$HOME",
+    "*",
+    "\u00b5\u03a9", "\U0001f4a9", "\udcff", "new\nline", "tab\tbed", "own.card.json", "array.toml",
+    "nist",
 )  # fmt: skip
 """Paths that are not what is asked for."""
-NUMBERS = ("1", "2", "0", "-1", "007", "1.0", "1e3", "two", "", "9" * 30, "9" * 5000, str(2**63), str(2**31),
-           "40000", "1000000000", "nan", "inf", "\u0661", " 1", "0x1", "true", "--", "1,2")  # fmt: skip
-TEXTS = ("ideal", "hardware-aware", "statistics-aware", "", "nonsense", "IDEAL", "x" * 5000, "\u00b5", "-", "--",
+NUMBERS = ("1", "2", "0", "-1", "007", "1.0", "1e3", "two", "", "9" * 30, "9" * 5000, str(2**63),
+           str(2**31),
+           "40000", "1000000000", "nan", "inf", "\u0661", " 1", "0x1", "true", "--",
+           "1,2")  # fmt: skip
+TEXTS = ("ideal", "hardware-aware", "statistics-aware", "", "nonsense", "IDEAL", "x" * 5000,
+         "\u00b5", "-", "--",
          "a\nb", "[red]", "../x", "1")  # fmt: skip
 ADDRESSES = ("", "nonsense", "tcp://", "tcp://127.0.0.1:9", "tcp://127.0.0.1:many", "tls://127.0.0.1:9",
-             "inproc://x", "ucx://x", "http://127.0.0.1:9", "x" * 5000, "tcp://[::1", "-1", "\u00b5")  # fmt: skip
+             "inproc://x", "ucx://x", "http://127.0.0.1:9", "x" * 5000, "tcp://[::1", "-1",
+             "\u00b5")  # fmt: skip
 PATH, NUMBER, TEXT, ADDRESS, FLAG = "path", "number", "text", "address", "flag"
 POOLS: Mapping[str, tuple[str, ...]] = {
     PATH: HOSTILE,
@@ -62,16 +70,20 @@ SHAPES: tuple[Shape, ...] = (
     Shape(("netlist", "die.toml", "--tile", "0"), "die.toml", {"--out": PATH}),
     Shape(("simulate", "array.toml"), "array.toml", COMMON, costly=True),
     Shape(("simulate", "die.toml"), "die.toml", COMMON, costly=True),
-    Shape(("run", "study.toml"), "study.toml", COMMON | {"--solutions": PATH, "--only": NUMBER}, 240.0, True),
-    Shape(("run", "nist.toml", "--solutions", "nist"), "nist.toml", COMMON | {"--only": NUMBER}, 240.0, True),
+    Shape(("run", "study.toml"), "study.toml", COMMON | {"--solutions": PATH, "--only": NUMBER},
+          240.0, True),
+    Shape(("run", "nist.toml", "--solutions", "nist"), "nist.toml", COMMON | {"--only": NUMBER},
+          240.0, True),
     Shape(("layout", "layout.toml", "--quick"), "layout.toml", COMMON, 300.0, True),
-    Shape(("layout", "layout.toml", "array.toml"), "layout.toml", COMMON | {"--quick": FLAG}, 300.0, True),
+    Shape(("layout", "layout.toml", "array.toml"), "layout.toml", COMMON | {"--quick": FLAG},
+          300.0, True),
     Shape(("calibrate", "calibration.toml"), "calibration.toml", COMMON, 300.0, True),
     Shape(("train", "training.toml", "--digits"), "training.toml",
           COMMON | DATA | {"--method": TEXT, "--dies": PATH, "--start": PATH}, 120.0, True),
     Shape(("train", "own_card.toml", "--digits"), "own_card.toml",
           COMMON | DATA | {"--method": TEXT, "--dies": PATH, "--start": PATH}, 120.0, True),
-    Shape(("signoff", "weights", "--dies", "dies", "--digits", "--images", "8", "--spec", "signoff.toml"),
+    Shape(("signoff", "weights", "--dies", "dies", "--digits", "--images", "8", "--spec",
+           "signoff.toml"),
           "signoff.toml", COMMON | DATA | {"--full": FLAG, "--strict": FLAG, "--scheduler": ADDRESS,
                                            "--images": NUMBER, "--dies": PATH}, 240.0, True),
     Shape(("doctor",), "", {"--json": FLAG}),
@@ -79,7 +91,8 @@ SHAPES: tuple[Shape, ...] = (
 REFUSED: tuple[Shape, ...] = (
     Shape(("reproduce", "goodwill2022", "--solutions", "nowhere"), "",
           COMMON | {"--quick": FLAG, "--signoff": FLAG, "--scheduler": ADDRESS}),
-    Shape(("reproduce", "borders2024", "--quick", "--scheduler", "tcp://127.0.0.1:9"), "", COMMON | DATA),
+    Shape(("reproduce", "borders2024", "--quick", "--scheduler", "tcp://127.0.0.1:9"), "",
+          COMMON | DATA),
     Shape(("reproduce", "nonsense"), "", COMMON),
     Shape(("reproduce",), "", COMMON),
     Shape(("nonsense",), "", COMMON),
@@ -146,11 +159,16 @@ def _with_options(shape: Shape, arguments: list[str], chance: Random) -> bool:
 
 
 LEAVES: tuple[Any, ...] = (
-    0, 1, 2, 3, -1, 10**9, 2**63 - 1, 2**63, -(2**63), 0.5, -0.5, 0.0, -0.0, 1e-300, 1e300, 1e9, 150, 0.1,
-    float("nan"), float("inf"), float("-inf"), True, False, "", "x", "1", "5k", "5k Ohm", "150%", "10 Ohm·µm²",
-    "50um", "50nm", "100V", "1e9V", "1e6", "5F", "M", "1M", "0.1V", "-0.1V", "tt", "ff", "nowhere", "../x",
-    "<b>", "a\nb", "passive", "gated", "transmission_gate", "floating", "half", "grounded", "virtual_ground",
-    "transimpedance", "sense_amplifier", "transient", "dc", "cells", CARD, "cmos33_bsim4", "cmos12_level1",
+    0, 1, 2, 3, -1, 10**9, 2**63 - 1, 2**63, -(2**63), 0.5, -0.5, 0.0, -0.0, 1e-300, 1e300, 1e9,
+    150, 0.1,
+    float("nan"), float("inf"), float("-inf"), True, False, "", "x", "1", "5k", "5k Ohm", "150%",
+    "10 Ohm·µm²",
+    "50um", "50nm", "100V", "1e9V", "1e6", "5F", "M", "1M", "0.1V", "-0.1V", "tt", "ff", "nowhere",
+    "../x",
+    "<b>", "a\nb", "passive", "gated", "transmission_gate", "floating", "half", "grounded",
+    "virtual_ground",
+    "transimpedance", "sense_amplifier", "transient", "dc", "cells", CARD, "cmos33_bsim4",
+    "cmos12_level1",
     "shared", "own", "ternary", "binary", "x" * 500, "\U0001f4a9",
 )  # fmt: skip
 EXTREMES = (10**9, 10**6, 2**31, 2**62, 10**18, 1e9, 1e300, 1e-300, 1e-18, 1e30, 0, -1, 100_000)
@@ -224,13 +242,20 @@ NUMBERED = tuple(
         "confidence",
     )
 )
-KEYS = ("rows", "columns", "cell", "kind", "mtj", "ra", "diameter", "tmr0", "v_half", "row", "column", "gate",
-        "resistance", "end", "ends", "capacitance", "geometry", "via", "tile", "states", "index", "stimulus", "volts",
-        "driven_rows", "sensed_columns", "held", "die", "defects", "sigma_ln_rp", "mismatch", "short_resistance",
-        "diameters", "seed", "periphery", "reference", "load", "gain", "analysis", "step", "period", "hold", "rise",
-        "sense_at", "observe", "reltol", "technology", "card", "corner", "temperature", "name", "plan", "limits",
-        "network", "hidden", "inputs", "hardware", "training", "epochs", "batch", "writing", "readout", "g_norm",
-        "more", "ngspice", "corners", "supply", "timing", "monte_carlo", "largest", "unselected", "gates")  # fmt: skip
+KEYS = ("rows", "columns", "cell", "kind", "mtj", "ra", "diameter", "tmr0", "v_half", "row",
+        "column", "gate",
+        "resistance", "end", "ends", "capacitance", "geometry", "via", "tile", "states", "index",
+        "stimulus", "volts",
+        "driven_rows", "sensed_columns", "held", "die", "defects", "sigma_ln_rp", "mismatch",
+        "short_resistance",
+        "diameters", "seed", "periphery", "reference", "load", "gain", "analysis", "step",
+        "period", "hold", "rise",
+        "sense_at", "observe", "reltol", "technology", "card", "corner", "temperature", "name",
+        "plan", "limits",
+        "network", "hidden", "inputs", "hardware", "training", "epochs", "batch", "writing",
+        "readout", "g_norm",
+        "more", "ngspice", "corners", "supply", "timing", "monte_carlo", "largest", "unselected",
+        "gates")  # fmt: skip
 
 
 def changed_spec(text: str, chance: Random) -> bytes:

@@ -23,10 +23,13 @@ LONG: dict[str, tuple[str, ...]] = {
 }
 """Specs whose commands do long work if they are taken."""
 NAMES = (
-    "../../x", "..", ".", "/etc/passwd", "a/b", "a\\\\b", "", " ", "a\\nb", "a\\u0000b", "a\\tb", "\\u202eb",
+    "../../x", "..", ".", "/etc/passwd", "a/b", "a\\\\b", "", " ", "a\\nb", "a\\u0000b", "a\\tb",
+    "\\u202eb",
     "<script>alert(1)</script>", "<img src=x>", "{{7*7}}", "{% x %}", "$(touch @MARKER@)",
-    "`touch @MARKER@`", "~", "~root", "-rf", "--out", "con|x", "a*b", "a?b", "a\\\"b", "[red]x[/red]",
-    "x\\u001b[31m", "\\ufeffx", "\\ud7ff\\u0000", "x" * 101, "x" * 5000, "\U0001f4a9", "a\\r\\nb", "./x", "x ",
+    "`touch @MARKER@`", "~", "~root", "-rf", "--out", "con|x", "a*b", "a?b", "a\\\"b",
+    "[red]x[/red]",
+    "x\\u001b[31m", "\\ufeffx", "\\ud7ff\\u0000", "x" * 101, "x" * 5000, "\U0001f4a9", "a\\r\\nb",
+    "./x", "x ",
 )  # fmt: skip
 
 
@@ -45,20 +48,29 @@ def _malformed(kind: str, name: str, arguments: tuple[str, ...] | None) -> Itera
     text = SPECS[name]
     whole = text.encode()
     texts: dict[str, bytes] = {
-        "only NUL": bytes(1000), "all bytes": bytes(range(256)), "a mark in the middle": text[:20].encode()
-        + b"\xef\xbb\xbf" + text[20:].encode(), "Latin-1": whole + b"# \xb5m\n", "a pickle": pickled(),
+        "only NUL": bytes(1000), "all bytes": bytes(range(256)),
+        "a mark in the middle": text[:20].encode()
+        + b"\xef\xbb\xbf" + text[20:].encode(), "Latin-1": whole + b"# \xb5m\n",
+        "a pickle": pickled(),
         "UTF-16 without a mark": text.encode("utf-16-le"), "UTF-32": text.encode("utf-32"),
-        "UTF-16 cut off": text.encode("utf-16")[:-1], "gzip": gzip.compress(whole), "JSON": b'{"name": 1}',
-        "YAML": b"name: !!python/object/apply:os.system ['touch @MARKER@']\n", "a script": b"#!/bin/sh\n",
+        "UTF-16 cut off": text.encode("utf-16")[:-1], "gzip": gzip.compress(whole),
+        "JSON": b'{"name": 1}',
+        "YAML": b"name: !!python/object/apply:os.system ['touch @MARKER@']\n",
+        "a script": b"#!/bin/sh\n",
         "nested lists": b"more = " + b"[" * 1000 + b"]" * 1000 + b"\n" + whole,
-        "deeply nested lists": b"more = " + b"[" * 100_000, "nested tables": b"x = " + b"{a=" * 2000,
+        "deeply nested lists": b"more = " + b"[" * 100_000,
+        "nested tables": b"x = " + b"{a=" * 2000,
         "dotted keys": b".".join([b"a"] * 5000) + b" = 1\n" + whole, "a key twice": whole + whole,
-        "a long number": b"more = " + b"9" * 4301 + b"\n" + whole, "a key that is unknown": b"more=1\n" + whole,
-        "a key of Python": b"__class__ = 1\n" + whole, "a long key": b"a" * 1_000_000 + b" = 1\n" + whole,
+        "a long number": b"more = " + b"9" * 4301 + b"\n" + whole,
+        "a key that is unknown": b"more=1\n" + whole,
+        "a key of Python": b"__class__ = 1\n" + whole,
+        "a long key": b"a" * 1_000_000 + b" = 1\n" + whole,
         "a long text": b'more = "' + b"a" * 1_000_000 + b'"\n' + whole, "cut off": b"name = \"a",
-        "a date": b"more = 1979-05-27T07:32:00Z\n" + whole, "hex": b"seed = 0x" + b"f" * 5000 + b"\n" + whole,
+        "a date": b"more = 1979-05-27T07:32:00Z\n" + whole,
+        "hex": b"seed = 0x" + b"f" * 5000 + b"\n" + whole,
         "dates as numbers": b"seed = 1979-05-27\n" + whole, "many keys": b"".join(
-            b"k%d = 1\n" % k for k in range(50_000)) + whole, "NUL in a text": b'more = "\0"\n' + whole,
+            b"k%d = 1\n" % k for k in range(50_000)) + whole,
+            "NUL in a text": b'more = "\0"\n' + whole,
     }  # fmt: skip
     for what, content in texts.items():
         yield Attack(f"{name}: {what}", kind, {name: content}, arguments=arguments)
@@ -98,23 +110,32 @@ def _numbers() -> Iterator[Attack]:
             ("[tile]", "[crossbar.cell.mtj]\ndiameter = {}\n[tile]"),
             ("[tile]", "[crossbar.cell.mtj]\ntmr0 = {}\n[tile]"),
             ("[tile]", "[crossbar.cell.mtj]\nv_half = {}\n[tile]"),
-            ("[tile]", "[die]\nsigma_ln_rp = {}\n[tile]"), ("[tile]", "[die]\nmismatch = {}\n[tile]"),
-            ("[tile]", "[die]\nshort_resistance = {}\n[tile]"), ("[tile]", "[die]\nseed = {}\n[tile]"),
-            ("[crossbar]", "reltol = {}\n[crossbar]"), ("[tile]", "[technology]\ntemperature = {}\n[tile]"),
+            ("[tile]", "[die]\nsigma_ln_rp = {}\n[tile]"), ("[tile]",
+                                                            "[die]\nmismatch = {}\n[tile]"),
+            ("[tile]", "[die]\nshort_resistance = {}\n[tile]"), ("[tile]",
+                                                                 "[die]\nseed = {}\n[tile]"),
+            ("[crossbar]", "reltol = {}\n[crossbar]"), ("[tile]",
+                                                        "[technology]\ntemperature = {}\n[tile]"),
             ("[tile]", "[analysis]\nkind = \"transient\"\nstep = {}\n[tile]"),
             ("[tile]", "[analysis]\nkind = \"transient\"\nperiod = {}\n[tile]"),
         ),
-        "die": (("tiles = 2", "tiles = {}"), ("vectors = 2", "vectors = {}"), ("rows = 2", "rows = {}"),
+        "die": (("tiles = 2", "tiles = {}"), ("vectors = 2", "vectors = {}"), ("rows = 2",
+                                                                               "rows = {}"),
                 ('read_voltage = "0.1V"', "read_voltage = {}")),
         "training": (("hidden = [6]", "hidden = [{}]"), ("inputs = 16", "inputs = {}"),
-                     ("tiles = 6", "tiles = {}"), ("epochs = 1", "epochs = {}"), ("batch = 64", "batch = {}"),
-                     ("sigma_ln_rp = 0.05", "sigma_ln_rp = {}"), ("tiles = 6", "tiles = 6\ndies = {}"),
+                     ("tiles = 6", "tiles = {}"), ("epochs = 1", "epochs = {}"), ("batch = 64",
+                                                                                  "batch = {}"),
+                     ("sigma_ln_rp = 0.05", "sigma_ln_rp = {}"), ("tiles = 6",
+                                                                  "tiles = 6\ndies = {}"),
                      ("batch = 64", "batch = 64\nlearning_rate = {}")),
-        "signoff": (("accuracy_bound = 0.5", "accuracy_bound = {}"), ("accuracy_bound", "confidence = {}#"),
+        "signoff": (("accuracy_bound = 0.5", "accuracy_bound = {}"), ("accuracy_bound",
+                                                                      "confidence = {}#"),
                     ("accuracy_bound", "guard = {}#"), ("accuracy_bound", "vectors = {}#"),
-                    ("accuracy_bound", "netlists = {}#"), ("accuracy_bound", "temperatures = [{}]#")),
+                    ("accuracy_bound", "netlists = {}#"), ("accuracy_bound",
+                                                           "temperatures = [{}]#")),
     }  # fmt: skip
-    values = ("-1", "1e300", "-1e300", "nan", "inf", "-inf", "true", '""', '"x"', "[]", "{}", '"1e999"',
+    values = ("-1", "1e300", "-1e300", "nan", "inf", "-inf", "true", '""', '"x"', "[]", "{}",
+              '"1e999"',
               '"5 parsec"', "[[[[]]]]", "1000000000", '"5M"', '"0x10"', '"' + "9" * 5000 + '"',
               "1979-05-27")  # fmt: skip
     for kind, places in cases.items():
@@ -124,8 +145,9 @@ def _numbers() -> Iterator[Attack]:
                 if _may_be(made, value):
                     continue
                 text = SPECS[file].replace(place, made.format(value), 1)
-                yield Attack(f"{file}: {made.splitlines()[-2 if '[tile]' in made and made != '[tile]' else 0]}"
-                             f" with {value[:20]}", kind, {file: text.encode()})  # fmt: skip
+                where = next(line for line in made.splitlines() if "{}" in line)
+                name = f"{file}: {where} with {value[:20]}"
+                yield Attack(name, kind, {file: text.encode()})
 
 
 def _may_be(place: str, value: str) -> bool:
@@ -142,7 +164,8 @@ def _may_be(place: str, value: str) -> bool:
 def _paths() -> Iterator[Attack]:
     """Specs that name files which are no libraries and cards."""
     targets = ("/etc/passwd", "..", "/dev/zero", "nowhere.lib", "", "a\\u0000b", "~/x.lib", "http://x/y.lib",
-               "lib", "/dev/stdin", "x" * 5000, "../" * 50 + "etc/passwd", "spec.toml", "/proc/self/environ",
+               "lib", "/dev/stdin", "x" * 5000, "../" * 50 + "etc/passwd", "spec.toml",
+               "/proc/self/environ",
                "cmos33_bsim4/../../../etc/passwd", "\\u202e", "|touch @MARKER@")  # fmt: skip
     for target in targets:
         text = SPECS["spec.toml"].replace("lib/tech.lib", target)

@@ -60,10 +60,13 @@ def _malformed(kind: str, name: str) -> Iterator[Attack]:
         "empty": b"", "only a mark": b"\xef\xbb\xbf", "null": b"null", "a number": b"1",
         "a text": b'"text"', "a list": b"[]", "an empty object": b"{}", "true": b"true",
         "cut off": whole[: len(whole) // 2], "without its last bracket": body.encode(),
-        "followed by more": whole + b"{}", "twice": whole + whole, "with a comment": b"// x\n" + whole,
-        "NUL": bytes(100), "all bytes": bytes(range(256)), "Latin-1": whole.replace(b'"', b'"\xe9', 1),
+        "followed by more": whole + b"{}", "twice": whole + whole,
+        "with a comment": b"// x\n" + whole,
+        "NUL": bytes(100), "all bytes": bytes(range(256)), "Latin-1": whole.replace(b'"', b'"\xe9',
+                                                                                    1),
         "UTF-16 without a mark": text.encode("utf-16-le"), "gzip": gzip.compress(whole),
-        "a pickle": pickled(), "nested": b"[" * 100_000, "nested and closed": b"[" * 1000 + b"]" * 1000,
+        "a pickle": pickled(), "nested": b"[" * 100_000,
+        "nested and closed": b"[" * 1000 + b"]" * 1000,
         "nested objects": b'{"a":' * 5000 + b"1" + b"}" * 5000,
         "with a nested key": (body + ', "more": ' + "[" * 3000 + "]" * 3000 + "}").encode(),
         "with a key twice": (body + ', "format": 1, "format": 2}').encode(),
@@ -104,7 +107,8 @@ def _places(content: Any, place: str = "") -> Iterator[tuple[str, Any]]:
         yield from _places(content[0], f"{place}.0")
 
 
-MAY_BE_NULL = ("access", "amplifier", "inputs", "groups", "copies", "outlier", "diameters", "geometry",
+MAY_BE_NULL = ("access", "amplifier", "inputs", "groups", "copies", "outlier", "diameters",
+               "geometry",
                "equal_signs", "equal_codes", "row", "column", "correction")  # fmt: skip
 FREE = ("versions", "units", "loss", "checksum", "study.hardware.spread.diameters")
 """What nothing is computed from, or any text may stand in."""
@@ -124,7 +128,8 @@ def _mistyped(kind: str, name: str, top: str = "", every: int = 1) -> Iterator[A
                                   or ".limits." in place or last == "access_current"):  # fmt: skip
                 continue
             if value is None or (isinstance(value, str) and not isinstance(wrong, str | dict | list)
-                                 and isinstance(wrong, bool | int) and ".name" in place):  # fmt: skip
+                                 and isinstance(wrong,
+                                                bool | int) and ".name" in place):  # fmt: skip
                 continue
             count += 1
             if count % every == 0:
@@ -144,7 +149,8 @@ def _cards() -> Iterator[Attack]:
     yield Attack(
         "a checksum that is none", "card", {CARD: json.dumps(content | {"checksum": 1}).encode()}
     )
-    amplifier = {"input_resistance": 1.0, "gain": 2e3, "zero": 0.0, "clip_low": -1.0, "clip_high": 1.0,
+    amplifier = {"input_resistance": 1.0, "gain": 2e3, "zero": 0.0, "clip_low": -1.0,
+                 "clip_high": 1.0,
                  "deviation": 0.0}  # fmt: skip
     impossible: dict[str, list[Any]] = {
         "card.validity.volts": [0, -0.1, 1e300, 1e-300],
@@ -166,7 +172,8 @@ def _cards() -> Iterator[Attack]:
         "card.version": [2, "1", 1.0, True],
         "card.correction.linear": [0, -1, 1e300],
         "card.correction.mixed": [1e300],
-        "card.name": ["", "../../x", "/etc/passwd", "a\nb", "a\0b", "<script>alert(1)</script>", "x" * 5000],
+        "card.name": ["", "../../x", "/etc/passwd", "a\nb", "a\0b", "<script>alert(1)</script>",
+                      "x" * 5000],
         "card.data_key": ["", "../x", "z" * 64],
         "card.circuit.name": ["../x", "a/b", "\n"],
         "card.circuit.crossbar.rows": [0, -1, 10**9],
@@ -174,10 +181,12 @@ def _cards() -> Iterator[Attack]:
         "card.circuit.read_voltage": [0, -1, 1e9],
         "card.circuit.technology.card": ["/etc/passwd", "../../x.lib", "lib/tech.lib"],
         "card.circuit.technology.corner": ["../x"],
-        "card.amplifier": [amplifier | {"gain": 0}, amplifier | {"gain": -1}, amplifier | {"gain": 1e300},
+        "card.amplifier": [amplifier | {"gain": 0}, amplifier | {"gain": -1},
+                           amplifier | {"gain": 1e300},
                            amplifier | {"clip_low": 2.0}, amplifier | {"input_resistance": -1},
                            amplifier | {"deviation": -1}, {}],
-        "card.access": [{}, {"resistance": []}, {"resistance": [[[]]], "sensitivity": [], "current_scale": 1,
+        "card.access": [{}, {"resistance": []}, {"resistance": [[[]]], "sensitivity": [],
+                                                 "current_scale": 1,
                         "potential_scale": 1, "threshold_sigma": []}],
     }  # fmt: skip
     for place, values in impossible.items():
@@ -222,7 +231,8 @@ def _weights() -> Iterator[Attack]:
         "format": ["mtjspice weights 0", "", 1],
         "tiles": ["", "0" * 64, 0],
         "study.name": ["../x", "/etc", "a\nb", "<script>", ""],
-        "study.hardware.card": ["/etc/passwd", "../own.card.json", "own.card.json", "nowhere", "", "a\0b",
+        "study.hardware.card": ["/etc/passwd", "../own.card.json", "own.card.json", "nowhere", "",
+                                "a\0b",
                                 "die20k"],
         "study.hardware.tiles": [0, 1, 10**9],
         "study.hardware.dies": [0, 10**9],
@@ -257,15 +267,20 @@ def _tensors() -> Iterator[Attack]:
     cases: dict[str, Any] = {
         "a state of 2": two, "a state of 255": big, "float states": states.astype(np.float64),
         "signed states": states.astype(np.int8), "true and false": states.astype(bool),
-        "no tiles": states[:0], "a tile less": states[:-1], "a tile more": np.concatenate([states, states]),
-        "two axes": states[0], "a row less": states[:, :-1], "rows beyond the card": states.repeat(9, axis=1),
-        "columns beyond the card": states.repeat(9, axis=2), "four axes": states[None], "left out": None,
+        "no tiles": states[:0], "a tile less": states[:-1], "a tile more": np.concatenate([states,
+                                                                                           states]),
+        "two axes": states[0], "a row less": states[:, :-1],
+        "rows beyond the card": states.repeat(9, axis=1),
+        "columns beyond the card": states.repeat(9, axis=2), "four axes": states[None],
+        "left out": None,
     }  # fmt: skip
     for name, value in cases.items():
         yield attack(f"states: {name}", changed_tensors(layer0__states=value))
     for name, value in {
-        "NaN": nan, "inf": nan * np.inf, "1e300": huge, "too few": bias[:-1], "two axes": bias[None],
-        "none": bias[:0], "float16": bias.astype(np.float16), "whole numbers": bias.astype(np.int64),
+        "NaN": nan, "inf": nan * np.inf, "1e300": huge, "too few": bias[:-1],
+        "two axes": bias[None],
+        "none": bias[:0], "float16": bias.astype(np.float16),
+        "whole numbers": bias.astype(np.int64),
         "left out": None,
     }.items():  # fmt: skip
         yield attack(f"bias: {name}", changed_tensors(layer0__bias=value))
@@ -283,7 +298,8 @@ def _tensors() -> Iterator[Attack]:
         ("a huge shape", entry % (b"4294967296,4294967296", b"0,0"), None),
         ("a negative shape", entry % (b"-1", b"0,1"), None),
         ("a shape of zero and much", entry % (b"0,999999999999", b"0,0"), None),
-        ("an unknown type", b'{"layer0.states":{"dtype":"X","shape":[0],"data_offsets":[0,0]}}', None),
+        ("an unknown type", b'{"layer0.states":{"dtype":"X","shape":[0],"data_offsets":[0,0]}}',
+         None),
         ("a name twice", b'{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},'
                          b'"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}', None),
         ("metadata of another kind", b'{"__metadata__":{"a":1}}', None),
@@ -292,7 +308,8 @@ def _tensors() -> Iterator[Attack]:
         yield attack(name, with_header(header, length=length))
     whole = originals()[TENSORS]
     for name, content in {
-        "empty": b"", "a pickle": pickled(), "zip": b"PK\x03\x04" + bytes(100), "seven bytes": bytes(7),
+        "empty": b"", "a pickle": pickled(), "zip": b"PK\x03\x04" + bytes(100),
+        "seven bytes": bytes(7),
         "numpy": b"\x93NUMPY" + bytes(100), "cut off": whole[:-1], "longer": whole + b"x",
         "HDF5": b"\x89HDF\r\n\x1a\n" + bytes(200), "text": b"states\n", "NUL": bytes(10_000),
     }.items():  # fmt: skip
@@ -307,7 +324,8 @@ def _dies() -> Iterator[Attack]:
     content = document(DIES)
     yield from _mistyped("dies", DIES, every=2)
     impossible: dict[str, list[Any]] = {
-        "dies.0.defects": ["/etc/passwd", "../map.csv", "..", ".", "", "a\0b", "nowhere.csv", "/dev/zero",
+        "dies.0.defects": ["/etc/passwd", "../map.csv", "..", ".", "", "a\0b", "nowhere.csv",
+                           "/dev/zero",
                            "dies.json", "x" * 5000],
         "dies": [[], {}, None, [1], ["die00.csv"], [[]]],
         "dies.0.sigma_ln_rp": [-0.1, 2, 1e300],
@@ -332,26 +350,35 @@ def _dies() -> Iterator[Attack]:
 def _maps() -> Iterator[Attack]:
     head = "kind,tile,row,column\n"
     lines = (
-        "short,0,1", "short,0,1,2,3", "short", ",,,", "short,,1,2", "short,0,,", "short,0,1,", "short,0,,2",
+        "short,0,1", "short,0,1,2,3", "short", ",,,", "short,,1,2", "short,0,,", "short,0,1,",
+        "short,0,,2",
         "dead_row,0,1,2", "dead_row,0,,2", "dead_column,0,1,", "explosion,0,1,2", "short,-1,1,2",
         "short,0,-1,2", "short,6,1,2", "short,0,15,2", "short,0,1,15", "bridged_rows,0,14,0",
-        "bridged_columns,0,0,14", "short,0.0,1,2", "short,1e0,1,2", "short,0,1.5,2", "short,nan,1,2",
+        "bridged_columns,0,0,14", "short,0.0,1,2", "short,1e0,1,2", "short,0,1.5,2",
+        "short,nan,1,2",
         "short,inf,1,2", "short,0x0,1,2", "short,\u0661x,1,2", "short," + "9" * 5000 + ",1,2",
-        "short,0," + "0" * 5000 + "1,2", "=cmd|' /C calc'!A0,0,1,2", "short;0;1;2", "short\t0\t1\t2",
-        '"short,0,1,2', 'short,0,1,2"', 'short,0,"1,2', "short,0,1,2\nstuck_p,0,1,2", "short,0,1,2\nshort,0,1,2",
-        "short,0,1,2\0", "short\0,0,1,2", "sh\u043ert,0,1,2", "short,0,1,2 # comment,", "short,+0,+1,+2,",
+        "short,0," + "0" * 5000 + "1,2", "=cmd|' /C calc'!A0,0,1,2", "short;0;1;2",
+        "short\t0\t1\t2",
+        '"short,0,1,2', 'short,0,1,2"', 'short,0,"1,2', "short,0,1,2\nstuck_p,0,1,2",
+        "short,0,1,2\nshort,0,1,2",
+        "short,0,1,2\0", "short\0,0,1,2", "sh\u043ert,0,1,2", "short,0,1,2 # comment,",
+        "short,+0,+1,+2,",
         "short,0,1,2\x1cshort,0,1,3", "short,²,1,2", "short,0,1,2\r\nshort,0,1,99", "x" * 1_000_000,
-        "," * 1_000_000, "short,0,1,2\n" * 50_000, "kind,tile,row,column", "short,True,1,2", "../x,0,1,2",
+        "," * 1_000_000, "short,0,1,2\n" * 50_000, "kind,tile,row,column", "short,True,1,2",
+        "../x,0,1,2",
     )  # fmt: skip
     for line in lines:
         yield Attack(f"the line {line[:40]!r}", "map", {MAP: f"{head}{line}\n".encode()})
     texts = {
-        "empty": b"", "only a mark": b"\xef\xbb\xbf", "another head": b"kind,row,column\nshort,1,2\n",
+        "empty": b"", "only a mark": b"\xef\xbb\xbf",
+        "another head": b"kind,row,column\nshort,1,2\n",
         "a head with a column more": b"kind,tile,row,column,why\nshort,0,1,2,x\n",
-        "a head in another order": b"tile,kind,row,column\n0,short,1,2\n", "no head": b"short,0,1,2\n",
+        "a head in another order": b"tile,kind,row,column\n0,short,1,2\n",
+        "no head": b"short,0,1,2\n",
         "a head with a name twice": b"kind,tile,row,row\nshort,0,1,2\n", "NUL": bytes(1000),
         "all bytes": bytes(range(256)), "Latin-1": b"kind,tile,row,column\nsh\xf6rt,0,1,2\n",
-        "UTF-16 without a mark": (head + "short,0,1,2\n").encode("utf-16-le"), "a pickle": pickled(),
+        "UTF-16 without a mark": (head + "short,0,1,2\n").encode("utf-16-le"),
+        "a pickle": pickled(),
         "gzip": gzip.compress(head.encode()), "a spreadsheet": b"PK\x03\x04" + bytes(100),
         "only comments": b"# a\n# b\n",
         "JSON": b"[]", "HTML": b"<table><tr><td>kind</td></tr></table>",
@@ -370,7 +397,8 @@ def _networks() -> Iterator[Attack]:
         "networks": [[], None, {}, [1], "x"],
         "networks.0.layers": [[], None, 1, [[]], [{}]],
         "networks.0.layers.0.states": [[], [""], ["PX"], [1], None, ["PAPA", "PA"], "PA", [[0, 1]]],
-        "networks.0.layers.0.bias": [[], [None], ["x"], [float("nan")], [float("inf"), 1], [1e999], {}, "x",
+        "networks.0.layers.0.bias": [[], [None], ["x"], [float("nan")], [float("inf"), 1], [1e999],
+                                     {}, "x",
                                      [[1, 2]], [True, "1"]],
         "format": ["mtjspice networks 0", 1, None],
     }  # fmt: skip
@@ -388,9 +416,12 @@ def _solutions() -> Iterator[Attack]:
     first, bias = "nist/solutions/0_fc1_weight.txt", "nist/solutions/0_fc1_bias.txt"
     inputs, labels = "nist/dataset/X_train.txt", "nist/dataset/Y_train.txt"
     texts: dict[str, bytes] = {
-        "empty": b"", "words": b"one two\n", "NaN": b"nan nan\n", "inf": b"inf\n", "a pickle": pickled(),
-        "uneven": b"0 1\n0\n", "one number": b"1\n", "NUL": bytes(100), "all bytes": bytes(range(256)),
-        "a long number": b"9" * 100_000 + b"\n", "1e999": b"1e999\n", "complex": b"1+2j\n", "hex": b"0x1p3\n",
+        "empty": b"", "words": b"one two\n", "NaN": b"nan nan\n", "inf": b"inf\n",
+        "a pickle": pickled(),
+        "uneven": b"0 1\n0\n", "one number": b"1\n", "NUL": bytes(100),
+        "all bytes": bytes(range(256)),
+        "a long number": b"9" * 100_000 + b"\n", "1e999": b"1e999\n", "complex": b"1+2j\n",
+        "hex": b"0x1p3\n",
         "numpy": b"\x93NUMPY\x01\x00" + bytes(100), "a script": b"#!/bin/sh\ntouch @MARKER@\n",
         "negative": b"-1 -1\n", "UTF-16": "0 1\n".encode("utf-16"), "gzip": gzip.compress(b"0 1\n"),
         "a line of many": b"1 " * 1_000_000 + b"\n",

@@ -55,7 +55,8 @@ def _commands() -> Iterator[Text]:
         "plain": ".control", "capitals": ".CONTROL", "mixed": ".CoNtRoL", "tab": "\t.control",
         "spaces": "    .control", "trailing": ".control ; nothing", "dollar": ".control $ nothing",
         "more": ".control once", "form feed": "\f.control", "vertical tab": "\v.control",
-        "no-break space": "\u00a0.control", "mark": "\ufeff.control", "zero width": "\u200b.control",
+        "no-break space": "\u00a0.control", "mark": "\ufeff.control",
+        "zero width": "\u200b.control",
     }  # fmt: skip
     for name, head in heads.items():
         for shell in (SHELL, SHELL.upper().replace("@MARKER@", "@MARKER@")):
@@ -76,7 +77,8 @@ def _commands() -> Iterator[Text]:
     for name, text in places.items():
         yield f"control {name}", text, EITHER
     for name, ends in {"CRLF": "\r\n", "CR": "\r", "NEL": "\x85", "line separator": "\u2028",
-                       "file separator": "\x1c", "CR CR LF": "\r\r\n", "NUL": "\0\n"}.items():  # fmt: skip
+                       "file separator": "\x1c", "CR CR LF": "\r\r\n",
+                       "NUL": "\0\n"}.items():  # fmt: skip
         yield f"control, lines end with {name}", inside(COMMANDS).replace("\n", ends), EITHER
         one = inside(COMMANDS.replace("\n", ends))
         yield f"control, its own lines end with {name}", one, EITHER
@@ -129,7 +131,8 @@ def _dot_lines() -> Iterator[Text]:
         ".temp 125", ".TEMP -40 27 125", ".param temper=125", ".param TEMPER = 125",
         ".param hertz=1", ".param time=1", ".param gmin=1e-3", ".csparam gmin=1e-3",
         ".global bl0_0 wl0_0", ".global 0", ".global vdd", ".ic v(bl0_0)=1", ".nodeset v(bl0_0)=1",
-        ".save all", ".print dc v(1)", ".plot dc v(1)", ".probe alli", ".tran 1n 1", ".dc v1 0 1 1e-9",
+        ".save all", ".print dc v(1)", ".plot dc v(1)", ".probe alli", ".tran 1n 1",
+        ".dc v1 0 1 1e-9",
         ".op", ".ac dec 10 1 1e9", ".noise v(1) v1 dec 10 1 1e9", ".sens v(1)", ".tf v(1) v1",
         ".pz 1 0 2 0 vol pol", ".disto dec 10 1 1e9", ".four 1k v(1)", ".meas dc x max v(1)",
         ".measure dc x max v(1)", ".func f(x)={x}", ".FUNC nch(x)={x}", ".if (1)\n.endif",
@@ -140,7 +143,8 @@ def _dot_lines() -> Iterator[Text]:
         ".verilog evil.v", ".vec evil.vec", ".step param a 0 1 1e-9", ".lin", ".biaschk",
         ".malias nch=other", ".aliases", ".distribution d (0,0)", ".stim x", ".text x", ".watch x",
         ".mc 1000000 dc v(1)", ".wcase dc v(1)", ".optimize x", ".include", ".lib", ".inc", ".",
-        "..", ".model", ".param", ".subckt", ".ends", ".endl tt tt", ".\u0441ontrol", ".mod\x00el x nmos",
+        "..", ".model", ".param", ".subckt", ".ends", ".endl tt tt", ".\u0441ontrol",
+        ".mod\x00el x nmos",
     )  # fmt: skip
     for line in lines:
         yield f"the line {line.splitlines()[0]!r}", inside(line), EITHER
@@ -157,7 +161,8 @@ def _elements() -> Iterator[Text]:
         "R1 bl0_0 0 1", "r_leak wl0_0 0 1", "C1 bl0_0 0 1", "L1 bl0_0 0 1n", "V1 bl0_0 0 1",
         "I1 bl0_0 0 1", "B1 bl0_0 0 I=1", "B1 bl0_0 0 I={temper}", "E1 bl0_0 0 wl0_0 0 1",
         "F1 bl0_0 0 v1 1", "G1 bl0_0 0 wl0_0 0 1", "H1 bl0_0 0 v1 1", "K1 l1 l2 0.5",
-        "M1 bl0_0 wl0_0 0 0 nch w=1u l=1u", "D1 bl0_0 0 d", "Q1 a b c q", "J1 a b c j", "S1 a b c d s",
+        "M1 bl0_0 wl0_0 0 0 nch w=1u l=1u", "D1 bl0_0 0 d", "Q1 a b c q", "J1 a b c j",
+        "S1 a b c d s",
         "W1 a b v1 w", "T1 a b c d z0=50", "U1 a b u", "O1 a b c d o", "P1 a b p", "Y1 a b y",
         "N1 a b c d va", "Z1 a b c z", "X1 bl0_0 0 s", "A1 [1 2] filesource",
         "a1 %v([1]) fs\n.model fs filesource (file=\"/etc/passwd\" amploffset=[0])",
@@ -185,15 +190,20 @@ def _models() -> Iterator[Text]:
     """Names and types of models that take the place of others, or lead elsewhere."""
     lines = (
         ".subckt nch d g s b\nR1 d s 1\n.ends nch", ".subckt sense_strongarm a b c d e f g\n.ends",
-        ".subckt mtj a b\n.ends mtj", ".model nmos_33 nmos level=14", ".model nmos_12 nmos level=14",
+        ".subckt mtj a b\n.ends mtj", ".model nmos_33 nmos level=14",
+        ".model nmos_12 nmos level=14",
         f"{MODEL} vth0=0.1", ".model NCH nmos level=14 vth0=0.1", ".model nch pmos level=14",
         ".model nch.1 nmos level=14 lmin=0 lmax=1 wmin=0 wmax=1", ".model nch nmos",
-        ".model nch njf", ".model nch r r=1", ".model nch vdmos", ".model nch nch", ".model n;ch nmos",
-        ".model n\0ch nmos", ".model ../nch nmos", ".model 'nch' nmos level=14", ".model {nch} nmos",
+        ".model nch njf", ".model nch r r=1", ".model nch vdmos", ".model nch nch",
+        ".model n;ch nmos",
+        ".model n\0ch nmos", ".model ../nch nmos", ".model 'nch' nmos level=14",
+        ".model {nch} nmos",
         ".model n$ch nmos", ".model nch ako:other nmos", ".model n*ch nmos", ".model * nmos",
-        ".model \u200bnch nmos level=14", ".model \uff4e\uff43\uff48 nmos level=14", ".model nmos nmos",
+        ".model \u200bnch nmos level=14", ".model \uff4e\uff43\uff48 nmos level=14",
+        ".model nmos nmos",
         ".model nch(nmos nmos", ".model nch)nmos level=14", ".model x nmos level=14 tox=`x`",
-        ".model x nmos (level=14", ".model x nmos level=14)", ".model x nmos level=", ".model x nmos =1",
+        ".model x nmos (level=14", ".model x nmos level=14)", ".model x nmos level=",
+        ".model x nmos =1",
         ".model x nmos level==14", ".model x nmos level 14", ".model x nmos level=14 level=1",
         ".model x nmos level=14 version=\"4.8.2", ".model x nmos level=14 file=\"/etc/passwd\"",
         ".subckt s a b\n.subckt t a b\n.ends t\n.ends s", ".subckt s a b", ".ends s",
@@ -210,17 +220,23 @@ def _values() -> Iterator[Text]:
     values = (
         "nan", "inf", "-inf", "1e999", "-1e999", "NaN(1)", "infinity", "0x10", "1e", "1e+", "--1",
         "1..2", "1,5", "", "one", "'one'", "\"0.5\"", "{}", "{", "}", "{{0.5}}", "{1/0}", "{0/0}",
-        "{10**10**10}", "{10^10^10^10}", "{2**1e9}", "{9**9**9**9}", "{sqrt(-1)}", "{ln(0)}", "{log(-1)}",
-        "{exp(1e9)}", "{1e308*10}", "{temper}", "{TEMPER*1}", "{time}", "{hertz}", "{v(1)}", "{i(v1)}",
+        "{10**10**10}", "{10^10^10^10}", "{2**1e9}", "{9**9**9**9}", "{sqrt(-1)}", "{ln(0)}",
+        "{log(-1)}",
+        "{exp(1e9)}", "{1e308*10}", "{temper}", "{TEMPER*1}", "{time}", "{hertz}", "{v(1)}",
+        "{i(v1)}",
         "{agauss(0,1,3)}", "{gauss(1,0.1,3)}", "{unif(1,0.1)}", "{aunif(1,1)}", "{limit(1,1)}",
         "{random()}", "{rand}", "{unknown}", "{__import__('os').system('touch @MARKER@')}",
         "{().__class__.__bases__[0].__subclasses__()}", "{open('/etc/passwd').read()}",
         "{exec('1')}", "{lambda: 0}", "{[1 for x in y]}", "{'a'*10**9}", "{1 if 1 else 2}", "{1;2}",
-        "{nch}", "{vth0}", "{self}", "`touch @MARKER@`", "$(touch @MARKER@)", "${HOME}", "%s%n", "{0.5",
-        "0.5}", "'0.5", "{'0.5'}", "{max()}", "{min(1,2,3,4,5}", "{abs(1,2)}", "{abs}", "{1+}", "{*1}",
+        "{nch}", "{vth0}", "{self}", "`touch @MARKER@`", "$(touch @MARKER@)", "${HOME}", "%s%n",
+        "{0.5",
+        "0.5}", "'0.5", "{'0.5'}", "{max()}", "{min(1,2,3,4,5}", "{abs(1,2)}", "{abs}", "{1+}",
+        "{*1}",
         "{1 1}", "{!1}", "{~1}", "{1?2}", "{1?2:}", "{1<<1000000000}", "{" + deep + "}",
-        "{" + "-" * 50000 + "1}", "{" + "1+" * 100000 + "1}", "{" + "abs(" * 5000 + "1" + ")" * 5000 + "}",
-        wide, "{" + wide + "}", "0." + "1" * 2_000_000 + "x", "1e" + "9" * 5000, "9" * 1_000_000 + "q",
+        "{" + "-" * 50000 + "1}", "{" + "1+" * 100000 + "1}",
+        "{" + "abs(" * 5000 + "1" + ")" * 5000 + "}",
+        wide, "{" + wide + "}", "0." + "1" * 2_000_000 + "x", "1e" + "9" * 5000,
+        "9" * 1_000_000 + "q",
     )  # fmt: skip
     for value in values:
         yield f"the value {value[:30]!r}", with_value(value), ("refused",)
@@ -229,7 +245,8 @@ def _values() -> Iterator[Text]:
         "a loop of two": ".param a={b} b={a}",
         "a loop of many": "\n".join(f".param p{k}={{p{(k + 1) % 900}}}" for k in range(900)),
         "one that is not there": ".param a={nowhere}",
-        "laughs": "\n".join([".param p0=1", *(f".param p{k}={{p{k - 1}+p{k - 1}}}" for k in range(1, 64)),
+        "laughs": "\n".join([".param p0=1",
+                             *(f".param p{k}={{p{k - 1}+p{k - 1}}}" for k in range(1, 64)),
                              ".param a={p63/p63*1e999}"]),
         "a long chain": "\n".join([*(f".param p{k}={{p{k + 1}}}" for k in range(20000)),
                                    ".param p20000={1/0}", ".param a={p0}"]),
@@ -274,14 +291,16 @@ def _structures() -> Iterator[Text]:
         "a long value": (inside(f".model x nmos level={large}"), EITHER),
         "a long word": (inside(large), EITHER),
         "a long line of words": (inside("x " * 500_000), EITHER),
-        "many continuation lines": (inside(".model x nmos level=14\n" + "+ a=1\n" * 100_000), EITHER),
-        "many comments in a model": (inside(".model x nmos\n" + "* c\n" * 100_000 + "+ level=14 b={}"),
-                                     EITHER),
+        "many continuation lines": (inside(".model x nmos level=14\n" + "+ a=1\n" * 100_000),
+                                    EITHER),
+        "many comments in a model": (
+            inside(".model x nmos\n" + "* c\n" * 100_000 + "+ level=14 b={}"), EITHER),
         "many quotes": (inside("'" * 500_001), EITHER),
         "many braces": (inside("{" * 500_000), EITHER),
         "many subcircuits inside each other": (
             inside("".join(f".subckt s{k} a b\n" for k in range(5000))), EITHER),
-        "many sections inside each other": ("".join(f".lib s{k}\n" for k in range(5000)), ("refused",)),
+        "many sections inside each other": ("".join(f".lib s{k}\n" for k in range(5000)),
+                                            ("refused",)),
     }  # fmt: skip
     for name, (text, must) in texts.items():
         yield f"a library that is {name}", text, must
@@ -292,12 +311,14 @@ def _includes() -> Iterator[Attack]:
     outside = {"outside.lib": CLEAN.replace("tt", "xx").encode(),
                "outside.inc": f"{MODEL.replace('nch', 'other')} vth0=0.1\n".encode()}  # fmt: skip
     targets = (
-        "/etc/passwd", "/etc/hostname", "../outside.inc", "./../outside.inc", "../lib/../outside.inc",
+        "/etc/passwd", "/etc/hostname", "../outside.inc", "./../outside.inc",
+        "../lib/../outside.inc",
         "sub/../../outside.inc", "..\\outside.inc", "%2e%2e/outside.inc", "~/outside.inc",
         "$HOME/outside.inc", "${HOME}/outside.inc", "/proc/self/environ", "/proc/self/mem",
         "/dev/zero", "/dev/stdin", "/dev/tty", "/dev/random", ".", "..", "/", "", "nowhere.inc",
         "file:///etc/passwd", "http://127.0.0.1:9/x.lib", "*.inc", "outside.inc/", "x" * 5000,
-        "/dev/fd/0", "\\\\host\\share", "../spec.toml", "|touch @MARKER@", "tech.lib/../../outside.inc",
+        "/dev/fd/0", "\\\\host\\share", "../spec.toml", "|touch @MARKER@",
+        "tech.lib/../../outside.inc",
     )  # fmt: skip
     words = ("include", "inc", "INCLUDE", "InC")
     for k, target in enumerate(targets):

@@ -25,13 +25,17 @@ def _simulator() -> Iterator[Attack]:
     """What ngspice reads at its start."""
     shell, option = "*\nshell touch @MARKER@\n", "*\noption gmin=1e-3\nset ngbehavior=all\n"
     for file in (".spiceinit", "spice.rc", ".spicerc", "spinit", "scripts/spinit", ".ngspicerc",
-                 "share/ngspice/scripts/spinit", "ngspice/scripts/spinit", "setplot", "init.d/spinit"):  # fmt: skip
+                 "share/ngspice/scripts/spinit", "ngspice/scripts/spinit", "setplot",
+                 "init.d/spinit"):  # fmt: skip
         yield _attack(f"{file} with a command", {file: shell})
         if file in (".spiceinit", "spice.rc", "spinit"):
             yield _attack(f"{file} with an option", {file: option})
-    for variable in ("SPICE_SCRIPTS", "SPICE_LIB_DIR", "SPICE_EXEC_DIR", "SPICE_PATH", "SPICE_ASCIIRAWFILE",
-                     "NGSPICE_INPUT_DIR", "SPICE_USERINIT", "SPICE_NEWS", "SPICE_HOST", "SPICE_BUGADDR",
-                     "SPICE_EDITOR", "SPICE_HELP_DIR", "NGSPICE_MEAS_PRECISION", "SPICE_NO_DATASEG_CHECK"):  # fmt: skip
+    for variable in ("SPICE_SCRIPTS", "SPICE_LIB_DIR", "SPICE_EXEC_DIR", "SPICE_PATH",
+                     "SPICE_ASCIIRAWFILE",
+                     "NGSPICE_INPUT_DIR", "SPICE_USERINIT", "SPICE_NEWS", "SPICE_HOST",
+                     "SPICE_BUGADDR",
+                     "SPICE_EDITOR", "SPICE_HELP_DIR", "NGSPICE_MEAS_PRECISION",
+                     "SPICE_NO_DATASEG_CHECK"):  # fmt: skip
         files = {"scripts/spinit": shell, "spinit": shell, "share/ngspice/scripts/spinit": shell}
         value = "scripts" if variable in ("SPICE_SCRIPTS", "SPICE_PATH") else "."
         yield _attack(f"{variable} = {value}", files, **{variable: value})
@@ -41,8 +45,10 @@ def _simulator() -> Iterator[Attack]:
 
 def _python() -> Iterator[Attack]:
     """What Python and its libraries read or import from where they run."""
-    for module in ("numpy", "json", "mtjspice", "PySpice", "torch", "sitecustomize", "usercustomize", "site",
-                   "typing", "pickle", "cffi", "scipy", "xarray", "random", "signal", "resource"):  # fmt: skip
+    for module in ("numpy", "json", "mtjspice", "PySpice", "torch", "sitecustomize",
+                   "usercustomize", "site",
+                   "typing", "pickle", "cffi", "scipy", "xarray", "random", "signal",
+                   "resource"):  # fmt: skip
         yield _attack(f"a module {module}", {f"{module}.py": RUNS})
     for package in ("numpy", "mtjspice", "PySpice"):
         yield _attack(f"a package {package}", {f"{package}/__init__.py": RUNS})
@@ -55,7 +61,8 @@ def _python() -> Iterator[Attack]:
 def _settings() -> Iterator[Attack]:
     """Settings of libraries."""
     yield _attack("matplotlibrc", {"matplotlibrc": "backend: module://evil\nsvg.hashsalt: x\n",
-                                   "evil.py": RUNS, ".config/matplotlib/matplotlibrc": "nonsense\n"})  # fmt: skip
+                                   "evil.py": RUNS,
+                                   ".config/matplotlib/matplotlibrc": "nonsense\n"})  # fmt: skip
     yield _attack("Dask's settings", {".config/dask/x.yaml": "distributed: {preload: [evil.py]}\n",
                                       "evil.py": RUNS})  # fmt: skip
     yield _attack("logging", {"logging.conf": "[", "pytest.ini": "["})

@@ -4,7 +4,7 @@ import pytest
 from fuzz.attack import Attack, Field, fault_of
 from fuzz.attacks import attacks, some_of_each
 from fuzz.clean import refusals, shared_data
-from fuzz.folders import KINDS
+from fuzz.folders import KINDS, SPECS
 from fuzz.server import TIMED_OUT, Ran
 
 DEAR = ("networks", "surroundings")
@@ -46,7 +46,7 @@ def test_clean_files_are_taken():
 def test_published_files_are_taken():
     if shared_data() is None:
         pytest.skip("no published data")
-    tried, refused = refusals(whole=True)
+    _tried, refused = refusals(whole=True)
     assert not refused, "\n".join(refused)
 
 
@@ -72,18 +72,13 @@ def test_what_counts_as_a_fault(code, out, err, fault):
     assert fault_of(Ran((), code, out, err, 0.0)) == fault
 
 
-def test_an_attack_that_runs_a_command_is_noticed(tmp_path):
-    """The suite itself: a marker, words of a fault, an end that does not come."""
+def test_the_suite_sees_what_has_an_effect_and_what_takes_too_long(tmp_path):
+    spec = b'observe = "cells"\n' + SPECS["array.toml"].encode()
+    other = Attack("another spec", "array", {"array.toml": spec})
+    none = Attack("a file that nobody reads", "array", {"elsewhere": b"x"})
     with Field(KINDS).opened() as field:
-        library = KINDS["library"]
-        (server,) = field.servers[:1]
-        library.prepare(tmp_path / "clean")
-        ran = server.run(("netlist", "spec.toml"), tmp_path / "clean")
-        assert (ran.code, fault_of(ran)) == (0, "")
-        (again,) = field.try_all(
-            [Attack("none", "library", {"else": b""}, must=("without effect",))]
-        )
-        assert again.withstood
-        changed = Attack("another state", "library",
-                         {"spec.toml": b"observe = 'cells'\n" + (tmp_path / "clean/spec.toml").read_bytes()})  # fmt: skip
-        assert [one.outcome for one in field.try_all([changed])] == ["had an effect"]
+        found = field.try_all([other, none])
+        late = field.servers[0].run(("doctor",), tmp_path, limit_s=0.01)
+    assert [one.outcome for one in found] == ["had an effect", "without effect"]
+    assert not any(one.withstood for one in found)
+    assert fault_of(late) == "past its limit"

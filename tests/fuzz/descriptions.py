@@ -11,7 +11,7 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "array": ("array.toml", ("netlist", "array.toml")),
     "die": ("die.toml", ("netlist", "die.toml", "--tile", "1")),
     "training": ("training.toml", ("train", "training.toml", "--digits", "--method",
-                                   "hardware-aware", "--dies", "last.csv")),
+                                   "hardware-aware", "--dies", "not-there.csv")),
     "signoff": ("signoff.toml", ("signoff", "weights", "--dies", "dies", "--digits", "--images",
                                  str(TOO_MANY), "--spec", "signoff.toml")),
 }  # fmt: skip

@@ -246,8 +246,8 @@ KINDS: Mapping[str, Kind] = {
     "library": Kind(write_specs, ("netlist", "spec.toml")),
     "card": Kind(
         write_card,
-        ("train", "own_card.toml", "--digits", "--method", "hardware-aware", "--dies", "last.csv"),
-        taken="last.csv",
+        ("train", "own_card.toml", "--digits", "--method", "hardware-aware", "--dies", "not-there.csv"),
+        taken="not-there.csv",
     ),
     "weights": Kind(
         write_weights,
@@ -257,14 +257,14 @@ KINDS: Mapping[str, Kind] = {
     "dies": Kind(
         write_weights,
         ("train", "training.toml", "--digits", "--method", "hardware-aware", "--dies", "dies",
-         "--start", "last"),
-        taken="last",
+         "--start", "not-there"),
+        taken="not-there",
     ),
     "map": Kind(
         write_weights,
         ("train", "training.toml", "--digits", "--method", "hardware-aware", "--dies", "map.csv",
-         "--start", "last"),
-        taken="last",
+         "--start", "not-there"),
+        taken="not-there",
     ),
     "solutions": Kind(
         write_solutions, ("run", "narrow.toml", "--solutions", "nist", "--only", "0"),
@@ -275,8 +275,8 @@ KINDS: Mapping[str, Kind] = {
     "die": Kind(write_specs, ("netlist", "die.toml", "--tile", "1")),
     "training": Kind(
         write_weights,
-        ("train", "training.toml", "--digits", "--method", "hardware-aware", "--dies", "last.csv"),
-        taken="last.csv",
+        ("train", "training.toml", "--digits", "--method", "hardware-aware", "--dies", "not-there.csv"),
+        taken="not-there.csv",
     ),
     "signoff": Kind(
         write_weights,

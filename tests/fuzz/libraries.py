@@ -18,6 +18,8 @@ CLEAN = f"""\
 {MODEL} vth0=0.4
 .endl ff
 """
+LATCH = '\n[periphery]\nkind = "sense_amplifier"\n\n[analysis]\nkind = "transient"\n'
+"""Makes the netlist need the transistors of another library, too."""
 SHELL = "shell touch @MARKER@"
 COMMANDS = f".control\n{SHELL}\n.endc"
 
@@ -41,6 +43,13 @@ def library_attacks() -> Iterator[Attack]:
     ):  # fmt: skip
         content = text if isinstance(text, bytes) else text.encode()
         yield Attack(name, "library", {LIBRARY: content}, must=must)
+    from fuzz.folders import SPECS  # noqa: PLC0415, which imports this module
+
+    spec = SPECS["spec.toml"] + LATCH
+    for name in ("nmos_12", "pmos_12", "NMOS_12"):
+        text = inside(f".model {name} {name[:4]} level=14 version=4.8.2 vth0=0.9")
+        files = {LIBRARY: text.encode(), "spec.toml": spec.encode()}
+        yield Attack(f"a model {name} beside that of the latch", "library", files)
     yield Attack("a library that is larger than any", "library", sizes={LIBRARY: LARGE})
     yield from _includes()
     yield from _through_other_commands()
@@ -190,17 +199,16 @@ def _models() -> Iterator[Text]:
     """Names and types of models that take the place of others, or lead elsewhere."""
     lines = (
         ".subckt nch d g s b\nR1 d s 1\n.ends nch", ".subckt sense_strongarm a b c d e f g\n.ends",
-        ".subckt mtj a b\n.ends mtj", ".model nmos_33 nmos level=14",
+        ".subckt mtj a b\n.ends mtj",
         ".model nmos_12 nmos level=14",
         f"{MODEL} vth0=0.1", ".model NCH nmos level=14 vth0=0.1", ".model nch pmos level=14",
-        ".model nch.1 nmos level=14 lmin=0 lmax=1 wmin=0 wmax=1", ".model nch nmos",
+        ".model nch nmos",
         ".model nch njf", ".model nch r r=1", ".model nch vdmos", ".model nch nch",
         ".model n;ch nmos",
         ".model n\0ch nmos", ".model ../nch nmos", ".model 'nch' nmos level=14",
         ".model {nch} nmos",
         ".model n$ch nmos", ".model nch ako:other nmos", ".model n*ch nmos", ".model * nmos",
         ".model \u200bnch nmos level=14", ".model \uff4e\uff43\uff48 nmos level=14",
-        ".model nmos nmos",
         ".model nch(nmos nmos", ".model nch)nmos level=14", ".model x nmos level=14 tox=`x`",
         ".model x nmos (level=14", ".model x nmos level=14)", ".model x nmos level=",
         ".model x nmos =1",

@@ -35,6 +35,8 @@ RAW = re.compile(
 """What nobody who uses the program should get to see."""
 USAGE = re.compile(r"^\s*Usage: |^\W*Error\b", re.MULTILINE)
 """How the parser's own refusal of a command line begins."""
+CHANGES = re.compile(r'"seconds": [0-9.e-]+')
+"""What differs from run to run in what commands print."""
 MESSAGE = re.compile(r"^mtjspice: (?!warning)", re.MULTILINE)
 
 Outcome = Literal["refused", "without effect"]
@@ -228,8 +230,8 @@ class Field:
         if ran.code == 2:
             return "refused"
         if ran.code == 0 and not kind.taken:
-            same = ran.out == self._clean[attack.kind].out
-            return "without effect" if same else "had an effect"
+            said, clean = (CHANGES.sub("", one.out) for one in (ran, self._clean[attack.kind]))
+            return "without effect" if said == clean else "had an effect"
         return f"exit {ran.code}"
 
 

@@ -56,7 +56,7 @@ def _malformed(kind: str, name: str, arguments: tuple[str, ...] | None) -> Itera
         "UTF-16 cut off": text.encode("utf-16")[:-1], "gzip": gzip.compress(whole),
         "JSON": b'{"name": 1}',
         "YAML": b"name: !!python/object/apply:os.system ['touch @MARKER@']\n",
-        "a script": b"#!/bin/sh\n",
+        "a script": b"#!/bin/sh\ntouch @MARKER@\n",
         "nested lists": b"more = " + b"[" * 1000 + b"]" * 1000 + b"\n" + whole,
         "deeply nested lists": b"more = " + b"[" * 100_000,
         "nested tables": b"x = " + b"{a=" * 2000,
@@ -154,8 +154,8 @@ def _may_be(place: str, value: str) -> bool:
     """Whether a value is right where it is put."""
     if value == "1000000000":
         return any(word in place for word in ("seed", "guard", "index"))
-    if value == "inf":
-        return "v_half" in place
+    if value in ("inf", '"1e999"') or len(value) > 1000:
+        return "v_half" in place  # no bias dependence
     if value in ("[]",):
         return "[{}]" in place
     return value == "-1" and "temperature" in place

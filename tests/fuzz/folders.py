@@ -242,11 +242,12 @@ def write_everything_clean(folder: Path) -> None:
     write_networks(folder)
 
 
+OWN_DIES = ("--digits", "--method", "hardware-aware", "--dies")
 KINDS: Mapping[str, Kind] = {
     "library": Kind(write_specs, ("netlist", "spec.toml")),
     "card": Kind(
         write_card,
-        ("train", "own_card.toml", "--digits", "--method", "hardware-aware", "--dies", "not-there.csv"),
+        ("train", "own_card.toml", *OWN_DIES, "not-there.csv"),
         taken="not-there.csv",
     ),
     "weights": Kind(
@@ -275,7 +276,7 @@ KINDS: Mapping[str, Kind] = {
     "die": Kind(write_specs, ("netlist", "die.toml", "--tile", "1")),
     "training": Kind(
         write_weights,
-        ("train", "training.toml", "--digits", "--method", "hardware-aware", "--dies", "not-there.csv"),
+        ("train", "training.toml", *OWN_DIES, "not-there.csv"),
         taken="not-there.csv",
     ),
     "signoff": Kind(

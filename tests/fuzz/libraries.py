@@ -200,7 +200,6 @@ def _models() -> Iterator[Text]:
     lines = (
         ".subckt nch d g s b\nR1 d s 1\n.ends nch", ".subckt sense_strongarm a b c d e f g\n.ends",
         ".subckt mtj a b\n.ends mtj",
-        ".model nmos_12 nmos level=14",
         f"{MODEL} vth0=0.1", ".model NCH nmos level=14 vth0=0.1", ".model nch pmos level=14",
         ".model nch nmos",
         ".model nch njf", ".model nch r r=1", ".model nch vdmos", ".model nch nch",

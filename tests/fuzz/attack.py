@@ -54,9 +54,12 @@ class Attack:
         pipes: paths that are made named pipes.
         sizes: bytes that files are made long, with zeros behind what they have.
         arguments: of the command, in the place of the kind's.
+        keeps: files of the user's, by path, that must be there afterwards as they were; the command
+            may do its work.
         must: what may come of it.
         environment: variables for the command, run in a new Python.
         fresh: run it in a new Python, since it aims at what is imported.
+        limit_s: for the command, in the place of the kind's.
     """
 
     name: str
@@ -66,9 +69,11 @@ class Attack:
     pipes: Sequence[str] = ()
     sizes: Mapping[str, int] = field(default_factory=dict)
     arguments: tuple[str, ...] | None = None
+    keeps: Sequence[str] = ()
     must: tuple[Outcome, ...] = ("refused",)
     environment: Mapping[str, str] = field(default_factory=dict)
     fresh: bool = False
+    limit_s: float | None = None
 
     @property
     def content(self) -> tuple[object, ...]:
@@ -135,7 +140,7 @@ def fault_of(ran: Ran) -> str:
             return "" if judged else "exit 1 without a verdict"
         case 2 | 3:
             said = len(MESSAGE.findall(ran.err))
-            usage = ran.code == 2 and said == 0 and USAGE.search(ran.err or ran.out)
+            usage = ran.code == 2 and said == 0 and (USAGE.search(ran.err) or USAGE.search(ran.out))
             return "" if said == 1 or usage else f"{said} messages"
     return {TIMED_OUT: "past its limit", 70: "a fault of ours"}.get(ran.code, f"exit {ran.code}")
 
@@ -213,11 +218,17 @@ class Field:
         marker = self._folder / f"{number}.marker"
         _place(attack, folder, marker)
         arguments = attack.arguments or kind.arguments
+        kept = {name: (folder / name).read_bytes() for name in attack.keeps}
+        limit_s = attack.limit_s or kind.limit_s
         if attack.fresh or attack.environment:
-            ran = server.run_fresh(arguments, folder, kind.limit_s, attack.environment)
+            ran = server.run_fresh(arguments, folder, limit_s, attack.environment)
         else:
-            ran = server.run(arguments, folder, kind.limit_s)
-        outcome = "a command ran" if marker.exists() else self._outcome(attack, kind, ran)
+            ran = server.run(arguments, folder, limit_s)
+        outcome = self._outcome(attack, kind, ran)
+        if marker.exists():
+            outcome = "a command ran"
+        elif any(not _holds(folder / name, content) for name, content in kept.items()):
+            outcome = "a file was changed"
         for path in (folder, folder.with_name(f"{number}.said")):
             shutil.rmtree(path, ignore_errors=True)
         return Tried(attack, outcome, ran)
@@ -229,10 +240,16 @@ class Field:
             return "taken"
         if ran.code == 2:
             return "refused"
+        if attack.keeps and ran.code in (0, 1):
+            return "without effect"
         if ran.code == 0 and not kind.taken:
             said, clean = (CHANGES.sub("", one.out) for one in (ran, self._clean[attack.kind]))
             return "without effect" if said == clean else "had an effect"
         return f"exit {ran.code}"
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    return path.is_file() and path.read_bytes() == content
 
 
 def _place(attack: Attack, folder: Path, marker: Path) -> None:

@@ -8,17 +8,17 @@ from fuzz.descriptions import description_attacks
 from fuzz.documents import document_attacks
 from fuzz.libraries import library_attacks
 from fuzz.surroundings import surroundings_attacks
+from fuzz.tables import table_attacks
+from fuzz.tensors import tensor_attacks
 
 
 @cache
 def attacks() -> tuple[Attack, ...]:
     """Each once, whatever its name."""
     found = [
-        *library_attacks(),
-        *document_attacks(),
-        *description_attacks(),
-        *surroundings_attacks(),
-    ]
+        *library_attacks(), *document_attacks(), *tensor_attacks(), *table_attacks(),
+        *description_attacks(), *surroundings_attacks(),
+    ]  # fmt: skip
     return tuple({attack.content: attack for attack in found}.values())
 
 

@@ -4,8 +4,8 @@ import gzip
 from collections.abc import Iterator
 
 from fuzz.attack import LARGE, Attack
-from fuzz.documents import pickled
 from fuzz.folders import SPECS, TOO_MANY
+from fuzz.forge import pickled
 
 COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "array": ("array.toml", ("netlist", "array.toml")),

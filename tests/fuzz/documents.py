@@ -1,41 +1,23 @@
-"""JSON, tensors and tables that lie: cards, weights, dies, maps, networks, solutions."""
+"""JSON that lies: cards, weights, dies, networks."""
 
 import gzip
 import json
-import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 from fuzz.attack import LARGE, Attack
 from fuzz.forge import (
     DELETED,
     changed,
-    changed_tensors,
     document,
     originals,
+    pickled,
     text_of,
-    with_header,
-    with_tensors,
 )
 
 WEIGHTS, TENSORS = "weights/weights.json", "weights/tiles.safetensors"
 CARD, DIES, MAP, NETWORKS = "own.card.json", "dies/dies.json", "map.csv", "out/networks.json"
 EVERY = {"card": CARD, "weights": WEIGHTS, "dies": DIES, "networks": NETWORKS}
-
-
-class _Command:
-    """Makes the file of the marker when it is unpickled."""
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
-        import os  # noqa: PLC0415
-
-        return os.system, ("touch @MARKER@",)
-
-
-def pickled() -> bytes:
-    # The oldest form has its strings in lines, so that the marker's name can be put in.
-    return pickle.dumps(_Command(), protocol=0)
 
 
 def document_attacks() -> Iterator[Attack]:
@@ -44,11 +26,8 @@ def document_attacks() -> Iterator[Attack]:
         yield from _malformed(kind, name)
     yield from _cards()
     yield from _weights()
-    yield from _tensors()
     yield from _dies()
-    yield from _maps()
     yield from _networks()
-    yield from _solutions()
 
 
 def _malformed(kind: str, name: str) -> Iterator[Attack]:
@@ -250,76 +229,6 @@ def _weights() -> Iterator[Attack]:
             yield Attack(f"a key {place}", "weights", {WEIGHTS: forged})
 
 
-def _tensors() -> Iterator[Attack]:
-    """Tensors whose checksum is right and whose content is not."""
-
-    def attack(name: str, files: dict[str, bytes]) -> Attack:
-        return Attack(f"tensors: {name}", "weights", files)
-
-    from safetensors.numpy import load  # noqa: PLC0415
-
-    arrays = load(originals()[TENSORS])
-    states, bias = arrays["layer0.states"], arrays["layer0.bias"]
-    two, big = states.copy(), states.copy()
-    two[0, 0, 0], big[0, 0, 0] = 2, 255
-    nan, huge = bias.copy(), bias.copy()
-    nan[0], huge[0] = np.nan, 1e300
-    cases: dict[str, Any] = {
-        "a state of 2": two, "a state of 255": big, "float states": states.astype(np.float64),
-        "signed states": states.astype(np.int8), "true and false": states.astype(bool),
-        "no tiles": states[:0], "a tile less": states[:-1], "a tile more": np.concatenate([states,
-                                                                                           states]),
-        "two axes": states[0], "a row less": states[:, :-1],
-        "rows beyond the card": states.repeat(9, axis=1),
-        "columns beyond the card": states.repeat(9, axis=2), "four axes": states[None],
-        "left out": None,
-    }  # fmt: skip
-    for name, value in cases.items():
-        yield attack(f"states: {name}", changed_tensors(layer0__states=value))
-    for name, value in {
-        "NaN": nan, "inf": nan * np.inf, "1e300": huge, "too few": bias[:-1],
-        "two axes": bias[None],
-        "none": bias[:0], "float16": bias.astype(np.float16),
-        "whole numbers": bias.astype(np.int64),
-        "left out": None,
-    }.items():  # fmt: skip
-        yield attack(f"bias: {name}", changed_tensors(layer0__bias=value))
-    yield attack("one more", changed_tensors(layer9__states=states))
-    yield attack("one with a path's name", changed_tensors(**{"../../x": states}))
-    entry = b'{"layer0.states":{"dtype":"U8","shape":[%s],"data_offsets":[%s]}}'
-    for name, header, length in (
-        ("no header", b"", None), ("a header longer than the file", b"{}", 10**6),
-        ("a header of 2^63", b"{}", 2**63), ("a header of 2^64-1", b"{}", 2**64 - 1),
-        ("a header that is no JSON", b"{{{{", None), ("a header that is a list", b"[]", None),
-        ("a nested header", b"[" * 100_000, None), ("an empty header", b"{}", None),
-        ("offsets beyond the end", entry % (b"10,15,15", b"0,2250"), None),
-        ("offsets that go back", entry % (b"1", b"8,0"), None),
-        ("negative offsets", entry % (b"1", b"-1,0"), None),
-        ("a huge shape", entry % (b"4294967296,4294967296", b"0,0"), None),
-        ("a negative shape", entry % (b"-1", b"0,1"), None),
-        ("a shape of zero and much", entry % (b"0,999999999999", b"0,0"), None),
-        ("an unknown type", b'{"layer0.states":{"dtype":"X","shape":[0],"data_offsets":[0,0]}}',
-         None),
-        ("a name twice", b'{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},'
-                         b'"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}', None),
-        ("metadata of another kind", b'{"__metadata__":{"a":1}}', None),
-        ("half a letter", b'{"\xc3":1}', None),
-    ):  # fmt: skip
-        yield attack(name, with_header(header, length=length))
-    whole = originals()[TENSORS]
-    for name, content in {
-        "empty": b"", "a pickle": pickled(), "zip": b"PK\x03\x04" + bytes(100),
-        "seven bytes": bytes(7),
-        "numpy": b"\x93NUMPY" + bytes(100), "cut off": whole[:-1], "longer": whole + b"x",
-        "HDF5": b"\x89HDF\r\n\x1a\n" + bytes(200), "text": b"states\n", "NUL": bytes(10_000),
-    }.items():  # fmt: skip
-        yield attack(name, with_tensors(content))
-    for target in ("/dev/zero", "/etc/passwd", "..", "nowhere"):
-        yield Attack(f"tensors: a link to {target}", "weights", links={TENSORS: target})
-    yield Attack("tensors: a pipe", "weights", pipes=(TENSORS,))
-    yield Attack("tensors: larger than any", "weights", sizes={TENSORS: LARGE})
-
-
 def _dies() -> Iterator[Attack]:
     content = document(DIES)
     yield from _mistyped("dies", DIES, every=2)
@@ -347,50 +256,6 @@ def _dies() -> Iterator[Attack]:
     yield Attack("a map that is a pipe", "dies", pipes=("dies/die00.csv",))
 
 
-def _maps() -> Iterator[Attack]:
-    head = "kind,tile,row,column\n"
-    lines = (
-        "short,0,1", "short,0,1,2,3", "short", ",,,", "short,,1,2", "short,0,,", "short,0,1,",
-        "short,0,,2",
-        "dead_row,0,1,2", "dead_row,0,,2", "dead_column,0,1,", "explosion,0,1,2", "short,-1,1,2",
-        "short,0,-1,2", "short,6,1,2", "short,0,15,2", "short,0,1,15", "bridged_rows,0,14,0",
-        "bridged_columns,0,0,14", "short,0.0,1,2", "short,1e0,1,2", "short,0,1.5,2",
-        "short,nan,1,2",
-        "short,inf,1,2", "short,0x0,1,2", "short,\u0661x,1,2", "short," + "9" * 5000 + ",1,2",
-        "short,0," + "0" * 5000 + "1,2", "=cmd|' /C calc'!A0,0,1,2", "short;0;1;2",
-        "short\t0\t1\t2",
-        '"short,0,1,2', 'short,0,1,2"', 'short,0,"1,2', "short,0,1,2\nstuck_p,0,1,2",
-        "short,0,1,2\nshort,0,1,2",
-        "short,0,1,2\0", "short\0,0,1,2", "sh\u043ert,0,1,2", "short,0,1,2 # comment,",
-        "short,+0,+1,+2,",
-        "short,0,1,2\x1cshort,0,1,3", "short,²,1,2", "short,0,1,2\r\nshort,0,1,99", "x" * 1_000_000,
-        "," * 1_000_000, "short,0,1,2\n" * 50_000, "kind,tile,row,column", "short,True,1,2",
-        "../x,0,1,2",
-    )  # fmt: skip
-    for line in lines:
-        yield Attack(f"the line {line[:40]!r}", "map", {MAP: f"{head}{line}\n".encode()})
-    texts = {
-        "empty": b"", "only a mark": b"\xef\xbb\xbf",
-        "another head": b"kind,row,column\nshort,1,2\n",
-        "a head with a column more": b"kind,tile,row,column,why\nshort,0,1,2,x\n",
-        "a head in another order": b"tile,kind,row,column\n0,short,1,2\n",
-        "no head": b"short,0,1,2\n",
-        "a head with a name twice": b"kind,tile,row,row\nshort,0,1,2\n", "NUL": bytes(1000),
-        "all bytes": bytes(range(256)), "Latin-1": b"kind,tile,row,column\nsh\xf6rt,0,1,2\n",
-        "UTF-16 without a mark": (head + "short,0,1,2\n").encode("utf-16-le"),
-        "a pickle": pickled(),
-        "gzip": gzip.compress(head.encode()), "a spreadsheet": b"PK\x03\x04" + bytes(100),
-        "only comments": b"# a\n# b\n",
-        "JSON": b"[]", "HTML": b"<table><tr><td>kind</td></tr></table>",
-    }  # fmt: skip
-    for what, content in texts.items():
-        yield Attack(f"a map that is {what}", "map", {MAP: content})
-    for target in ("/dev/zero", "/dev/full", "/etc/passwd", "nowhere", "map.csv", "lib"):
-        yield Attack(f"a map that is a link to {target}", "map", links={MAP: target})
-    yield Attack("a map that is a pipe", "map", pipes=(MAP,))
-    yield Attack("a map that is larger than any", "map", sizes={MAP: LARGE})
-
-
 def _networks() -> Iterator[Attack]:
     content = document(NETWORKS)
     impossible: dict[str, list[Any]] = {
@@ -409,27 +274,3 @@ def _networks() -> Iterator[Attack]:
     for place in ("format", "key", "networks", "networks.0.name", "networks.0.layers"):
         forged = text_of(changed(content, place, DELETED))
         yield Attack(f"without {place}", "networks", {NETWORKS: forged})
-
-
-def _solutions() -> Iterator[Attack]:
-    """Matrices of numbers, as text."""
-    first, bias = "nist/solutions/0_fc1_weight.txt", "nist/solutions/0_fc1_bias.txt"
-    inputs, labels = "nist/dataset/X_train.txt", "nist/dataset/Y_train.txt"
-    texts: dict[str, bytes] = {
-        "empty": b"", "words": b"one two\n", "NaN": b"nan nan\n", "inf": b"inf\n",
-        "a pickle": pickled(),
-        "uneven": b"0 1\n0\n", "one number": b"1\n", "NUL": bytes(100),
-        "all bytes": bytes(range(256)),
-        "a long number": b"9" * 100_000 + b"\n", "1e999": b"1e999\n", "complex": b"1+2j\n",
-        "hex": b"0x1p3\n",
-        "numpy": b"\x93NUMPY\x01\x00" + bytes(100), "a script": b"#!/bin/sh\ntouch @MARKER@\n",
-        "negative": b"-1 -1\n", "UTF-16": "0 1\n".encode("utf-16"), "gzip": gzip.compress(b"0 1\n"),
-        "a line of many": b"1 " * 1_000_000 + b"\n",
-    }  # fmt: skip
-    for name in (first, bias, inputs, labels):
-        for what, content in texts.items():
-            yield Attack(f"{name}: {what}", "solutions", {name: content})
-        for target in ("/dev/zero", "/etc/passwd", "..", "nowhere"):
-            yield Attack(f"{name}: a link to {target}", "solutions", links={name: target})
-        yield Attack(f"{name}: a pipe", "solutions", pipes=(name,))
-        yield Attack(f"{name}: larger than any", "solutions", sizes={name: LARGE})

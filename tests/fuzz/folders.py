@@ -102,6 +102,15 @@ short_tiles = 1
 hard_tiles = 1
 sizes = [2]
 """
+WIRES = """
+[crossbar.row]
+resistance = "20 Ohm"
+end = "100 Ohm"
+
+[crossbar.column]
+resistance = "20 Ohm"
+end = "100 Ohm"
+"""
 STUDY = f"""\
 name = "small study"
 
@@ -153,6 +162,7 @@ SPECS: Mapping[str, str] = {
     "die.toml": DIE,
     "layout.toml": LAYOUT,
     "calibration.toml": CALIBRATION,
+    "wired.toml": CALIBRATION.replace("columns = 2\n", f"columns = 2\n{WIRES}", 1),
     "study.toml": STUDY,
     "nist.toml": NIST,
     "narrow.toml": NIST.replace("rows = 15", "rows = 2"),

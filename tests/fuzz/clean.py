@@ -11,7 +11,7 @@ from typing import Any
 
 from fuzz.folders import SPECS, write_everything_clean
 
-from mtjspice.data.defects import dies_from, load_dies, read_defects
+from mtjspice.data.defects import load_dies, read_defects
 from mtjspice.data.mnist import read_mnist
 from mtjspice.data.network import load_networks
 from mtjspice.data.nist import read_samples, read_solutions
@@ -19,7 +19,6 @@ from mtjspice.data.weights import load_weights
 from mtjspice.netlist.cards import read_card
 from mtjspice.spec import (
     Calibration,
-    Die,
     DieDesign,
     Experiment,
     Layout,
@@ -198,7 +197,6 @@ def _documents(folder: Path) -> Iterator[Clean]:
     for name, file in _variants(path, folder / "maps", MAPS):
         yield Clean(name, lambda file=file: read_defects(file, SHAPE, TILES), meant)
     dies = load_dies(folder / "dies", SHAPE, TILES)
-    yield Clean("a folder of dies", lambda: dies_from(folder / "dies", Die(), SHAPE, TILES), dies)
     for name, made in DOCUMENTS.items():
         (inner := folder / f"dies {name}").mkdir()
         for one in (folder / "dies").iterdir():

@@ -153,7 +153,7 @@ def _numbers() -> Iterator[Attack]:
 def _may_be(place: str, value: str) -> bool:
     """Whether a value is right where it is put."""
     if value == "1000000000":
-        return any(word in place for word in ("seed", "guard", "index"))
+        return any(word in place for word in ("seed", "guard", "index", "end ="))
     if value in ("inf", '"1e999"') or len(value) > 1000:
         return "v_half" in place  # no bias dependence
     if value in ("[]",):

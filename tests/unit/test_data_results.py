@@ -5,7 +5,6 @@ import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
-from unit.flips import flip_bits
 
 from mtjspice.data.results import DamagedResultError, Form, _seal, load_result, save_result
 
@@ -206,15 +205,6 @@ def test_a_file_that_promises_more_numbers_than_it_holds_is_refused(tmp_path):
     content = (tmp_path / "b.nc").read_bytes()
     (tmp_path / "b.nc").write_bytes(content + _seal(content))
     assert "no file of ours" in refusal(tmp_path / "b.nc")
-
-
-def test_no_damage_to_a_file_is_taken_for_its_result(tmp_path, result):
-    save_result(result, tmp_path / "r.nc")
-    (tmp_path / "copies").mkdir()
-    done = flip_bits(tmp_path / "r.nc", "abc", FORM, 400, 1, tmp_path / "copies")
-    assert done.tried > 600
-    assert done.used_wrongly == 0
-    assert done.refused + done.harmless == done.tried
 
 
 @pytest.mark.parametrize("vectors", [1, 3000, 30_000])

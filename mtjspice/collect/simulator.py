@@ -64,6 +64,8 @@ class Simulator:
         found: number of simulations found in the store so far.
         damaged: number of stored results so far that were not what their names say: damaged, of
             another simulation, or of an earlier version; their simulations were run again.
+        dropped: of simulations so far whose circuits had nodes that nothing holds and nobody reads,
+            by key, the nodes that were left out.
         keys: of all simulations asked for so far, each once, in their order.
         seconds: wall time that ngspice took, summed over the simulations that were run.
 
@@ -85,6 +87,7 @@ class Simulator:
         if self.store is not None:
             remove_stale_parts(self.store)
         self.ran = self.found = self.damaged = 0
+        self.dropped: dict[str, str] = {}
         self.keys: dict[str, None] = {}
         self.seconds = 0.0
         self._counting = threading.Lock()
@@ -104,6 +107,24 @@ class Simulator:
     def jobs(self) -> int:
         """Number of simulations that can run at once; a cluster's may change."""
         return max(1, int(getattr(self.pool, "jobs", 1)))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a report should say of the simulations so far."""
+        said = []
+        if self.damaged:
+            said.append(
+                f"{self.damaged} stored results were damaged, of another simulation or of an "
+                "earlier version, and were simulated again"
+            )
+        if self.dropped:
+            first = next(iter(self.dropped.values())).split()
+            said.append(
+                f"{len(self.dropped)} simulated circuits had nodes that defects cut off from "
+                f"everything and nobody reads; they were left out (the first: {first[0]}, of "
+                f"{len(first)})"
+            )
+        return tuple(said)
 
     def key(self, experiment: Experiment) -> str:
         """SHA-256 of all that determines a result, told without building the netlist.
@@ -164,7 +185,15 @@ class Simulator:
                 results[i] = self._finish(experiments[i], keys[i], future)
                 done += 1
                 tell(done, len(keys))
-        return [result for result in results if result is not None]
+        done_with = [result for result in results if result is not None]
+        left_out = {
+            key: str(result.attrs["dropped_nodes"])
+            for key, result in zip(keys, done_with, strict=True)
+            if isinstance(result, xr.Dataset) and "dropped_nodes" in result.attrs
+        }
+        with self._counting:
+            self.dropped |= left_out
+        return done_with
 
     def run_samples(
         self, experiment: Experiment, shifts: npt.NDArray[np.float64]

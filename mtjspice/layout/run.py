@@ -353,6 +353,7 @@ def notes(layout: Layout, bench: Bench) -> tuple[str, ...]:
             f"{bench.layout.monte_carlo.samples} of {layout.monte_carlo.samples} samples, sizes up "
             f"to {quick_largest(layout)}."
         )
+    said += [f"{found[0].upper()}{found[1:]}." for found in bench.simulator.notes]
     if not has_transistors(layout):
         said.append("Without transistors there is one process.")
     return tuple(said)

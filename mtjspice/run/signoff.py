@@ -224,7 +224,7 @@ def _story(
         one_network=subject.one_network,
         judged=tuple(judged),
         figures=figures_of(spec, judged, images.labels, allowed, images.numbers),
-        warnings=warned,
+        warnings=[*warned, *simulator.notes],
         versions=versions.of_everything(str(simulator.info)),
         keys=sorted(simulator.keys),
         times=times,

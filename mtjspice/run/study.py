@@ -67,6 +67,7 @@ class Simulated:
         times: wall seconds of each step.
         simulations: how many were ``run`` and how many ``found`` from before.
         keys: of all simulations.
+        notes: what a report should say of them.
     """
 
     samples: Samples
@@ -76,6 +77,7 @@ class Simulated:
     times: dict[str, float]
     simulations: dict[str, int]
     keys: list[str]
+    notes: tuple[str, ...] = ()
 
     @property
     def networks(self) -> list[Network]:
@@ -117,6 +119,7 @@ def simulate_study(
         times=times,
         simulations={"run": simulator.ran, "found": simulator.found},
         keys=list(simulator.keys),
+        notes=simulator.notes,
     )
 
 
@@ -169,7 +172,7 @@ def run_study(
         comparison=comparison,
         figures=figures,
         passed=passes(figures),
-        warnings=warnings(study, comparison),
+        warnings=[*warnings(study, comparison), *done.notes],
         versions=done.versions,
         times=done.times,
         simulations=done.simulations,

@@ -27,6 +27,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -I -m pip
 # One thread: the matrices of tests are small, and threads that wait for each other waste both cores.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+# Test files side by side, one a processor; each file in its own order, so that results are the same.
+SPREAD := -n auto --dist loadfile
 
 # Written last, and only by a setup that got through. It holds the folder's path, because a .venv
 # that was copied along with the folder would go on importing the package from the old place.
@@ -50,7 +52,7 @@ run: setup ## Run the wine example into out/wine
 	$(BIN)/mtjspice run examples/wine/experiment.toml --out out/wine
 
 test: setup ## Run the tests, but for the slow ones
-	$(PYTEST) --ngspice=required -m "not slow" $(PYTEST_ARGS)
+	$(PYTEST) $(SPREAD) --ngspice=required -m "not slow" $(PYTEST_ARGS)
 
 test-slow: setup ## Run the slow tests
 	$(PYTEST) --ngspice=required -m slow $(PYTEST_ARGS)
@@ -61,7 +63,7 @@ test-ngspice39: $(STAMP) ## Run the ngspice tests against the oldest version sup
 	lib="$$(dirname "$$other"/lib/*/libngspice.so.0)"
 	export NGSPICE_LIBRARY_PATH="$$lib/libngspice.so.0" SPICE_LIB_DIR="$$other/share/ngspice"
 	export PATH="$$other/bin:$$PATH" LD_LIBRARY_PATH="$$lib"
-	$(PYTEST) --ngspice=required -m "ngspice and not slow" $(PYTEST_ARGS)
+	$(PYTEST) $(SPREAD) --ngspice=required -m "ngspice and not slow" $(PYTEST_ARGS)
 
 lint: $(STAMP) ## Check style, types, layers and the golden netlists
 	@failed=

@@ -26,8 +26,8 @@ from fuzz.lines import run_lines
 from mtjspice.data.figures import Figure, at_least, at_most
 from mtjspice.spec import Experiment, parse_spec
 
-ATTACKS, FLIPS, LINES = 300, 2000, 1500
-"""So many are promised to be tried."""
+ATTACKS, FLIPS, LINES = 300, 2400, 1500
+"""So many are promised to be tried; of the damages to results nine in ten are single bits."""
 SEED = 20_000
 """Of the first command line; tests have others."""
 JOBS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
@@ -69,7 +69,9 @@ def results(_: bool) -> Sequence[Figure]:
         f"{found.harmless} harmless; nine in ten are single bits"
     )
     return (
-        at_least("damaged results tried", found.tried, FLIPS, "", how),
+        at_least(
+            "bit flips and other damages of stored results tried", found.tried, FLIPS, "", how
+        ),
         at_most("damaged results used wrongly", found.used_wrongly, 0, "", how),
     )
 

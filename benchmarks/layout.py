@@ -31,14 +31,22 @@ from mtjspice.layout.montecarlo import (
     estimate_yield,
     interval,
     line_margins,
-    nodal_currents,
+    sample_currents,
 )
 from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.read import measure, worst_patterns
 from mtjspice.layout.run import run_layout
 from mtjspice.layout.sense import margins, worst_reads
 from mtjspice.layout.spread import over
-from mtjspice.spec import Crossbar, Layout, Line, TransimpedanceAmplifier, read_spec
+from mtjspice.spec import (
+    Crossbar,
+    Layout,
+    Line,
+    Mtj,
+    PassiveCell,
+    TransimpedanceAmplifier,
+    read_spec,
+)
 from mtjspice.spec.layout import LayoutLimits
 
 GATED = REPOSITORY / "examples" / "gated25" / "layout.toml"
@@ -126,8 +134,9 @@ def drop_of(crossbar: Crossbar) -> float:
 
 def trends() -> list[Figure]:
     """What is known of wires, as the analyses have it."""
+    high = PassiveCell(mtj=Mtj(ra="100 Ohm.um2"))
     one, both = (
-        drop_of(Crossbar(rows=1, columns=LARGE, row=Line(resistance=0.002, ends=ends)))
+        drop_of(Crossbar(rows=1, columns=LARGE, row=Line(resistance=0.02, ends=ends), cell=high))
         for ends in ("one", "both")
     )
     how = f"{LARGE} cells, evenly loaded; the analytical line gives 1/4; nodal"
@@ -163,8 +172,7 @@ def smallest_margin(offset: float) -> float:
     layout, fitted = small(die={"sigma_ln_rp": 0.02}, sense={"offset": offset}), Fitted(None, 0.0)
     threshold = margins(layout, fitted, worst_reads(layout, fitted), None).threshold
     samples = draw_samples(layout, 200)
-    sides = [[one.low for one in samples], [one.high for one in samples]]
-    currents = np.stack([nodal_currents(fitted, of_side) for of_side in sides])
+    currents = sample_currents(fitted, samples)[:, :, 0]
     offsets = np.stack([one.offsets for one in samples])
     return float(np.median(line_margins(layout, threshold, currents, offsets).min(1)))
 

@@ -88,9 +88,7 @@ def signed(
     scheduler: str | None = None,
 ) -> SignOffStory:  # fmt: skip
     """Sign off on the dies of a folder, from an empty store."""
-    subject, notes = subject_of(
-        weights(), where, mnist=mnist(), digits=mnist() is None, first=images
-    )
+    subject = subject_of(weights(), where, mnist=mnist(), digits=mnist() is None, images=images)
     with tempfile.TemporaryDirectory() as out:
         return run_signoff(
             subject,
@@ -99,7 +97,6 @@ def signed(
             full=full,
             jobs=2 if scheduler is None else None,
             scheduler=scheduler,
-            notes=notes,
         )
 
 

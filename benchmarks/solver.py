@@ -32,7 +32,7 @@ from torch import Tensor
 
 from mtjspice.data.figures import Figure, at_least, at_most
 from mtjspice.device.conductance import coefficients
-from mtjspice.report.plots import as_svg, picture
+from mtjspice.report.canvas import as_svg, picture
 from mtjspice.spec import Mtj
 from mtjspice.surrogate import linear, nodal
 from mtjspice.surrogate.array import Array, resistor_array

@@ -21,7 +21,8 @@ from mtjspice.calibrate.plan import NEW_TILES, make_plan
 from mtjspice.calibrate.run import Calibrated, run_calibration
 from mtjspice.collect import Simulator
 from mtjspice.data.figures import Figure, at_least, at_most
-from mtjspice.report.plots import IDEAL, SPICE, as_svg, picture
+from mtjspice.report.canvas import as_svg, picture
+from mtjspice.report.plots import IDEAL, SPICE
 from mtjspice.spec import (
     Calibration,
     Crossbar,

@@ -11,7 +11,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from mtjspice.data.assets import folder
-from mtjspice.report.plots import IDEAL, SPICE, as_svg, picture
+from mtjspice.report.canvas import as_svg, picture
+from mtjspice.report.plots import IDEAL, SPICE
 from mtjspice.spice.bench import BenchResult, run_bench
 
 HERE = Path(__file__).parent

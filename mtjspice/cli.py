@@ -1,8 +1,4 @@
-"""The command line. It parses, calls one function, prints; exit codes are those of `errors`.
-
-0: done, or the verdict is a pass. 1: the verdict is a fail. 2: bad input. 3: the simulator is
-missing or failed.
-"""
+"""The command line. It parses, calls one function, prints; exit codes are those of `errors`."""
 
 import functools
 import json
@@ -13,11 +9,12 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
 
 from mtjspice import tables
 from mtjspice.device.trial import tile_experiment
-from mtjspice.errors import InputError, MtjspiceError
+from mtjspice.ending import DEBUG
+from mtjspice.ending import run as run_to_its_end
+from mtjspice.errors import ExitCode, InputError
 from mtjspice.spec import (
     Calibration,
     DieDesign,
@@ -28,12 +25,19 @@ from mtjspice.spec import (
     TrainingStudy,
     changed,
     read_spec,
+    unusual,
 )
+from mtjspice.spec.base import Spec
+from mtjspice.spec.size import Size, netlist_size, size_of
 
 HELP = """
 Simulate arrays of magnetic tunnel junctions in ngspice, and the networks that live in them.
 
-Exit codes: 0 done or verdict pass, 1 verdict fail, 2 bad input, 3 simulator missing or failed.
+Exit codes: 0 done or verdict pass, 1 verdict fail, 2 bad input, 3 simulator, disk, cluster or
+memory missing or failing, 4 verdict inconclusive, 70 a fault of mtjspice, 130 interrupted, 141 the
+reader of the output left.
+
+With --debug, before or after the command, an error comes with its traceback.
 """
 app = typer.Typer(
     help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
@@ -41,10 +45,18 @@ app = typer.Typer(
 
 reproduce = typer.Typer(no_args_is_help=True, help="Do a published experiment again.")
 app.add_typer(reproduce, name="reproduce")
+_UsageError: type[Exception] = next(
+    kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
+)
+"""Of the parser; typer brings a click of its own from 0.26 on."""
 
 SpecFile = Annotated[Path, typer.Argument(metavar="SPEC.toml", show_default=False)]
 OutFolder = Annotated[Path | None, typer.Option("--out", help="Folder of all output.")]
-Jobs = Annotated[int | None, typer.Option(min=1, help="Worker processes; default: processors.")]
+MOST_JOBS = 256
+"""Worker processes on one machine; a cluster's workers are its own business."""
+Jobs = Annotated[
+    int | None, typer.Option(min=1, max=MOST_JOBS, help="Worker processes; default: processors.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Mnist = Annotated[Path | None, typer.Option(help="Folder of MNIST; what it lacks is downloaded.")]
 Digits = Annotated[
@@ -54,8 +66,17 @@ Seed = Annotated[int | None, typer.Option(min=0, help="Replaces the seed of the 
 SignOffToo = Annotated[
     bool, typer.Option("--signoff", help="Sign the trained weights off in SPICE, and no more.")
 ]
+Large = Annotated[
+    bool,
+    typer.Option("--large", help="Go ahead with what needs too much memory, or days of SPICE."),
+]
 Scheduler = Annotated[
-    str | None, typer.Option(help="Address of a Dask scheduler, in the place of local workers.")
+    str | None,
+    typer.Option(
+        help="Address of a Dask scheduler, tcp://... or tls://..., in the place of local workers. "
+        "Calls and results are pickles: whoever reaches the scheduler can run code on the workers, "
+        "and they here."
+    ),
 ]
 
 
@@ -67,16 +88,23 @@ def run(
         Path | None, typer.Option(help="Folder of networks in NIST's format.")
     ] = None,
     only: Annotated[
-        list[int] | None, typer.Option(help="Run this solution; may be given more than once.")
+        list[int] | None,
+        typer.Option(min=0, help="Run this solution; may be given more than once."),
     ] = None,
     seed: Seed = None,
     jobs: Jobs = None,
+    large: Large = False,
     as_json: AsJson = False,
 ) -> None:
     """Train or read networks, simulate every sample in ngspice, judge, write the report."""
-    from mtjspice.run.study import run_study  # noqa: PLC0415, keeps the other commands quick
+    from mtjspice.run.study import run_study, seed_matters  # noqa: PLC0415, keeps others quick
 
     study = read_spec(spec, Study)
+    if seed is not None and not seed_matters(study):
+        raise InputError(
+            source="--seed", value=seed, allowed="this study reads its networks and its split: "
+            "nothing is drawn",
+        )  # fmt: skip
     if seed is not None:
         study = changed(study, "--seed", seed=seed)
     if only:
@@ -84,7 +112,10 @@ def run(
             raise InputError(
                 source="--only", value=only, allowed="this study trains its network itself"
             )
+        if len(set(only)) < len(only):
+            raise InputError(source="--only", value=only, allowed="names a solution twice")
         study = study.replace(network=changed(study.network, "--only", only=tuple(only)))
+    _check(size_of(study), spec, large=large, jobs=jobs)
     folder = out or Path("out") / spec.resolve().parent.name
     with _about(spec), tables.progress() as tell:
         outcome = run_study(study, folder, solutions=solutions, jobs=jobs, progress=tell)
@@ -92,7 +123,7 @@ def run(
         tables.print_json(json.loads((folder / "report.json").read_text()))
     else:
         tables.print_outcome(study, outcome)
-    raise typer.Exit(0 if outcome.passed else 1)
+    raise typer.Exit(_verdict(outcome.passed))
 
 
 @app.command()
@@ -100,6 +131,7 @@ def netlist(
     spec: SpecFile,
     tile: Annotated[int | None, typer.Option(min=0, help="Of a die: which tile.")] = None,
     out: OutFolder = None,
+    large: Large = False,
 ) -> None:
     """Write the netlist of one array, or of one tile of a die; plain ``ngspice -b`` runs it."""
     from mtjspice.data.files import make_folder, write_text  # noqa: PLC0415
@@ -108,9 +140,13 @@ def netlist(
     with _about(spec):
         if tile is None:
             experiment = read_spec(spec, Experiment)
+            _check(netlist_size(experiment), spec, large=large)
         else:
-            experiment = tile_experiment(read_spec(spec, DieDesign), tile)
+            design = read_spec(spec, DieDesign)
+            _check(netlist_size(design), spec, large=large)
+            experiment = tile_experiment(design, tile)
         text = build_deck(experiment).text
+    _warn_of_unusual(experiment)
     if out is None:
         sys.stdout.write(text)
     else:
@@ -119,7 +155,11 @@ def netlist(
 
 @app.command()
 def simulate(
-    spec: SpecFile, out: OutFolder = None, jobs: Jobs = None, as_json: AsJson = False
+    spec: SpecFile,
+    out: OutFolder = None,
+    jobs: Jobs = None,
+    large: Large = False,
+    as_json: AsJson = False,
 ) -> None:
     """Simulate one array, or every tile of a die, in ngspice and print its output currents."""
     from mtjspice.collect import Simulator  # noqa: PLC0415
@@ -127,20 +167,32 @@ def simulate(
     from mtjspice.data.results import save_result  # noqa: PLC0415
 
     described = read_spec(spec, Experiment, DieDesign)
+    assert isinstance(described, Experiment | DieDesign)
+    _check(size_of(described), spec, large=large, jobs=jobs)
+    _warn_of_unusual(described)
     store = None if out is None else out / "simulations"
-    with _about(spec), Simulator(jobs=jobs, store=store) as simulator, tables.progress() as tell:
+    with (
+        _about(spec),
+        Simulator(jobs=jobs, store=store, limits=described.ngspice) as simulator,
+        tables.progress() as tell,
+    ):
         count = functools.partial(tell, "ngspice")
         if isinstance(described, DieDesign):
             result = simulate_die(described, simulator, count)
         else:
-            assert isinstance(described, Experiment)
             result = simulator.run([described], count)[0]
     allowed = getattr(described.periphery, "clipped", 0.0)
     clipped = result.attrs.get("clipped_share", 0.0)
     if clipped > allowed:
-        Console(stderr=True).print(
+        tables.made_console(stderr=True).print(
             f"warning: {100 * clipped:.2f} % of the reads are clipped; "
             f"{100 * allowed:g} % are allowed (periphery.clipped)"
+        )
+    dropped = result.attrs.get("dropped_nodes", "").split()
+    if dropped:
+        tables.made_console(stderr=True).print(
+            f"warning: {len(dropped)} nodes are cut off from everything and were left out, from "
+            f"{dropped[0]} on (dropped_nodes in the result)"
         )
     if out is not None:
         save_result(result, out / "result.nc")
@@ -159,14 +211,18 @@ def layout(
     out: OutFolder = None,
     seed: Seed = None,
     jobs: Jobs = None,
+    large: Large = False,
     as_json: AsJson = False,
 ) -> None:
     """Does an array layout read, settle, write and yield? Several layouts are also compared."""
-    from mtjspice.layout.run import run_comparison, run_layout  # noqa: PLC0415, imports torch
+    from mtjspice.layout.run import check_apart, run_comparison, run_layout  # noqa: PLC0415, imports torch
 
+    check_apart(specs)
     described = {path: read_spec(path, Layout) for path in specs}
     if seed is not None:
         described = {path: changed(one, "--seed", seed=seed) for path, one in described.items()}
+    for path, one in described.items():
+        _check(size_of(one), path, large=large, jobs=jobs)
     first = described[specs[0]]
     folder = out or Path("out") / (first.name if len(described) == 1 else "comparison")
     if len(described) == 1:
@@ -181,7 +237,7 @@ def layout(
         tables.print_json(json.loads(content.read_text()))
     else:
         tables.print_layouts(stories, page)
-    raise typer.Exit(0 if all(story.passed for story in stories) else 1)
+    raise typer.Exit(_verdict(all(story.passed for story in stories)))
 
 
 @app.command()
@@ -190,6 +246,7 @@ def calibrate(
     out: OutFolder = None,
     seed: Seed = None,
     jobs: Jobs = None,
+    large: Large = False,
     as_json: AsJson = False,
 ) -> None:
     """Fit the surrogate to ngspice, judge it on runs that it never saw, write card and report."""
@@ -198,6 +255,7 @@ def calibrate(
     calibration = read_spec(spec, Calibration)
     if seed is not None:
         calibration = changed(calibration, "--seed", seed=seed)
+    _check(size_of(calibration), spec, large=large, jobs=jobs)
     folder = out or Path("out") / calibration.name
     with _about(spec), tables.progress() as tell:
         outcome = run_calibration(calibration, folder, jobs=jobs, progress=tell)
@@ -205,7 +263,7 @@ def calibrate(
         tables.print_json(json.loads((folder / "report.json").read_text()))
     else:
         tables.print_calibration(outcome)
-    raise typer.Exit(0 if outcome.passed else 1)
+    raise typer.Exit(_verdict(outcome.passed))
 
 
 @app.command()
@@ -222,6 +280,7 @@ def train(
     digits: Digits = False,
     out: OutFolder = None,
     seed: Seed = None,
+    large: Large = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a network on tiles, for one die or for all; save it as programmed tiles."""
@@ -232,6 +291,7 @@ def train(
         study = changed(study, "--seed", seed=seed)
     if method is not None:
         study = study.replace(training=changed(study.training, "--method", method=method))
+    _check(size_of(study), spec, large=large, jobs=1)
     folder = out or Path("out") / "weights"
     with _about(spec), tables.progress() as tell:
         outcome = run_training(
@@ -251,8 +311,14 @@ def signoff(
     spec: Annotated[
         Path | None, typer.Option(help="TOML: confidence, conditions, limits of the verdict.")
     ] = None,
+    card: Annotated[
+        Path | None,
+        typer.Option(help="Calibration card of the weights (.card.json); needed unless it ships."),
+    ] = None,
     full: Annotated[bool, typer.Option("--full", help="Simulate every image.")] = False,
-    images: Annotated[int | None, typer.Option(min=1, help="Only so many test images.")] = None,
+    images: Annotated[
+        int | None, typer.Option(min=1, help="Only so many test images, drawn with the seed.")
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse another ngspice than that of the card.")
     ] = False,
@@ -262,21 +328,26 @@ def signoff(
     out: OutFolder = None,
     seed: Seed = None,
     jobs: Jobs = None,
+    large: Large = False,
     as_json: AsJson = False,
 ) -> None:
     """Do trained weights still classify when the whole circuit is simulated, on every die?"""
     from mtjspice.run.signoff import run_signoff  # noqa: PLC0415, imports torch
-    from mtjspice.run.subjects import subject_of  # noqa: PLC0415, imports torch
+    from mtjspice.run.subjects import size_of_signoff, subject_of  # noqa: PLC0415, imports torch
 
     asked = SignOff() if spec is None else read_spec(spec, SignOff)
     if seed is not None:
         asked = changed(asked, "--seed", seed=seed)
-    subject, notes = subject_of(weights, dies, mnist=mnist, digits=digits, first=images)
+    subject = subject_of(
+        weights, dies, named=card, mnist=mnist, digits=digits, images=images, seed=asked.seed
+    )
+    size = size_of_signoff(subject, asked, full=full)
+    _check(size, spec or weights, large=large, jobs=jobs, cluster=scheduler is not None)
     folder = out or Path("out") / "signoff"
     with nullcontext() if spec is None else _about(spec), tables.progress() as tell:
         story = run_signoff(
             subject, asked, folder, full=full, strict=strict, jobs=jobs, scheduler=scheduler,
-            progress=tell, notes=notes,
+            progress=tell,
         )  # fmt: skip
     _signed_off(story, folder, as_json=as_json)
 
@@ -317,7 +388,7 @@ def goodwill2022(
         tables.print_json(json.loads((folder / "report.json").read_text()))
     else:
         tables.print_figures(story.title, story, folder / "report.html")
-    raise typer.Exit(0 if story.passed else 1)
+    raise typer.Exit(_verdict(story.passed))
 
 
 @reproduce.command()
@@ -354,7 +425,7 @@ def borders2024(
         tables.print_json(json.loads((folder / "report.json").read_text()))
     else:
         tables.print_figures(story.title, story, folder / "report.html", story.warnings)
-    raise typer.Exit(0 if story.passed else 1)
+    raise typer.Exit(_verdict(story.passed))
 
 
 @app.command()
@@ -367,7 +438,13 @@ def doctor(as_json: AsJson = False) -> None:
         tables.print_json([finding.__dict__ for finding in findings])
     else:
         tables.print_findings(findings)
-    raise typer.Exit(0 if all(finding.usable for finding in findings) else 3)
+    usable = all(finding.usable for finding in findings)
+    raise typer.Exit(ExitCode.DONE if usable else ExitCode.MACHINE)
+
+
+def _warn_of_unusual(spec: Spec) -> None:
+    for found in unusual(spec):
+        tables.made_console(stderr=True).print(f"warning: {found}", soft_wrap=True, markup=False)
 
 
 def _needs_signoff(scheduler: str | None) -> None:
@@ -378,24 +455,47 @@ def _needs_signoff(scheduler: str | None) -> None:
         )  # fmt: skip
 
 
+def _check(
+    size: Size, source: Path, *, large: bool, jobs: int | None = None, cluster: bool = False
+) -> None:
+    """Refuse what is too large, unless the user says that it is meant."""
+    from mtjspice.run.large import check_size  # noqa: PLC0415, imports what runs simulations
+
+    if not large:
+        check_size(size, source, jobs=jobs, cluster=cluster)
+
+
+def _verdict(passed: bool) -> ExitCode:
+    return ExitCode.DONE if passed else ExitCode.FAIL
+
+
 def _signed_off(story: Any, folder: Path, *, as_json: bool) -> NoReturn:
     """Print a sign-off; its verdict is the exit code."""
     if as_json:
         tables.print_json(json.loads((folder / "report.json").read_text()))
     else:
         tables.print_signoff(story, folder / "report.html")
-    raise typer.Exit(0 if story.passed else 1)
+    raise typer.Exit(_verdict(story.passed))
 
 
-def main() -> None:
-    """Entry point: errors on purpose become one message and their exit code."""
+def main() -> NoReturn:
+    """Entry point where nothing has to be said of libraries that do not load; see `__main__`."""
+    run_to_its_end(answer)
+
+
+def answer() -> int:
+    """Do what the command line asks for; the exit code."""
+    command = typer.main.get_command(app)
     try:
-        app()
-    except MtjspiceError as error:
-        Console(stderr=True).print(
-            f"mtjspice: {error}", markup=False, highlight=False, soft_wrap=True
-        )
-        sys.exit(error.exit_code)
+        given = [word for word in sys.argv[1:] if word != DEBUG]
+        with command.make_context("mtjspice", given) as context:
+            command.invoke(context)
+    except typer.Exit as left:
+        return left.exit_code
+    except _UsageError as error:
+        error.show()  # type: ignore[attr-defined]
+        return ExitCode.BAD_INPUT
+    return ExitCode.DONE
 
 
 @contextmanager

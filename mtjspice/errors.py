@@ -1,16 +1,43 @@
 """The errors that users see, each with the exit code of the command line.
 
-Every message says what is wrong, where, and what to do. Bad input is exit code 2; a simulator that
-is missing or fails, and a disk that takes no more, is 3.
+Every message says what is wrong, where, and what to do.
 """
 
+from enum import IntEnum
 from pathlib import Path
+
+
+class ExitCode(IntEnum):
+    """How every command ends; the last two are the shell's own, 128 and the signal's number."""
+
+    DONE = 0
+    """Done, or the verdict is a pass."""
+    FAIL = 1
+    """The verdict is a fail; never an error."""
+    BAD_INPUT = 2
+    """What the user gave is wrong."""
+    MACHINE = 3
+    """Simulator, disk, cluster or memory: missing, failing or full."""
+    INCONCLUSIVE = 4
+    """For verdicts that are neither pass nor fail."""
+    FAULT = 70
+    """A fault of ours."""
+    INTERRUPTED = 130
+    """By Ctrl-C."""
+    READER_GONE = 141
+    """Whoever read the output left, as ``head`` does."""
 
 
 class MtjspiceError(Exception):
     """Base of all errors that this package raises on purpose."""
 
-    exit_code = 2
+    exit_code: int = ExitCode.BAD_INPUT
+
+
+class MachineError(MtjspiceError):
+    """The machine, or what it allows this process, is not enough."""
+
+    exit_code = ExitCode.MACHINE
 
 
 class InputError(MtjspiceError):
@@ -37,7 +64,10 @@ class InputError(MtjspiceError):
         if str(file) in self.source:
             return self
         source = f"{file}: {self.source}"
-        return type(self)(source=source, key=self.key, value=self.value, allowed=self.allowed)
+        named = type(self)(source=source, key=self.key, value=self.value, allowed=self.allowed)
+        for note in getattr(self, "__notes__", ()):
+            named.add_note(note)
+        return named
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle with the keyword arguments: errors travel from worker processes."""
@@ -51,7 +81,7 @@ class CapacityError(InputError):
 class SimulatorError(MtjspiceError):
     """The simulator is missing, too old, or failed."""
 
-    exit_code = 3
+    exit_code = ExitCode.MACHINE
 
 
 class SimulatorMissingError(SimulatorError):
@@ -84,6 +114,10 @@ class WorkerError(SimulatorError):
     """A worker process crashed or hung, also on the second try."""
 
 
+class LimitError(WorkerError):
+    """A call took more time, memory or disk than it may; the message names limit and key."""
+
+
 class ClusterError(WorkerError):
     """A cluster is gone or cannot be used: no call of its own fault, and further ones fail, too."""
 
@@ -96,7 +130,7 @@ class StorageError(MtjspiceError):
         reason: what the operating system says.
     """
 
-    exit_code = 3
+    exit_code = ExitCode.MACHINE
 
     def __init__(self, path: Path, reason: str):
         self.path = path

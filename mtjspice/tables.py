@@ -1,11 +1,11 @@
 """What the commands print on the terminal, and the progress that they show there."""
 
+import contextlib
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Literal, cast
 
 from rich.console import Console
 from rich.markup import escape
@@ -27,18 +27,63 @@ from mtjspice.data.signoff import SignOffStory
 from mtjspice.report.signoff_numbers import noticed
 from mtjspice.report.signoff_words import value_and_limit
 from mtjspice.spec.study import Study
+from mtjspice.spec.unusual import unusual
 from mtjspice.units import si
 
 FLIPS_SHOWN = 10
 """Most flips of classes that are listed."""
+FIGURES = ("figure", "value", "limit", "")
+"""Headings of a table of figures."""
+LEAST_WIDTH, ANY_WIDTH = 40, 10_000
+"""Columns of a terminal: in fewer, rich prints nothing of some tables."""
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the one place that knows the exit codes; rich's own is that of a fail."""
+        raise BrokenPipeError
+
+
+class _Stderr:
+    """Stderr whose failures end nothing: progress and warnings are no results."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
+
+
+def made_console(*, stderr: bool = False) -> Console:
+    """Prints on stdout, or on stderr. What is no terminal has lines of any length."""
+    console = _Console(file=cast("IO[str]", _Stderr())) if stderr else _Console()
+    if not console.is_terminal and not stderr:
+        console.width = ANY_WIDTH
+    console.width = max(console.width, LEAST_WIDTH)
+    return console
+
+
+def _table(title: str, *headings: str, left: Sequence[str] = ()) -> Table:
+    """A table without lines yet; numbers stand on the right, and none is cut off."""
+    table = Table(title=escape(title))
+    for heading in headings:
+        justify: Literal["left", "right"] = "left" if heading in left else "right"
+        table.add_column(heading, justify=justify, overflow="fold")
+    return table
 
 
 def print_outcome(study: Study, outcome: Any) -> None:
     """The short table that a run ends with."""
-    console = Console()
-    table = Table(title=escape(study.name))
-    for heading in ("level", "best G_norm", "all samples", "training", "test"):
-        table.add_column(heading, justify="left" if heading == "level" else "right")
+    console = made_console()
+    table = _table(
+        study.name, "level", "best G_norm", "all samples", "training", "test", left=("level",)
+    )
     value = {figure.name: figure.value for figure in outcome.figures}
     for level in ("ideal", "ngspice"):
         shares = (value[f"accuracy, {s} samples, {level}"] for s in ("all", "train", "test"))
@@ -62,12 +107,12 @@ def print_outcome(study: Study, outcome: Any) -> None:
 
 def print_calibration(outcome: Any) -> None:
     """The held-out errors of a card."""
-    console = Console()
-    table = Table(title=escape(f"{outcome.card.name}: surrogate − ngspice, % of full scale"))
-    for heading in ("what is new", "level", "tiles", "RMS", "99.9 %", "largest", "equal signs"):
-        table.add_column(
-            heading, justify="left" if heading in ("what is new", "level") else "right"
-        )
+    console = made_console()
+    table = _table(
+        f"{outcome.card.name}: surrogate − ngspice, % of full scale",
+        *("what is new", "level", "tiles", "RMS", "99.9 %", "largest", "equal signs"),
+        left=("what is new", "level"),
+    )
     for line in outcome.card.errors:
         errors = (f"{100 * x:.4f}" for x in (line.rms, line.p999, line.maximum))
         signs = "" if line.equal_signs is None else f"{100 * line.equal_signs:.3f} %"
@@ -78,6 +123,8 @@ def print_calibration(outcome: Any) -> None:
             holds = "holds" if figure.holds else "BROKEN"
             value = figure.value if isinstance(figure.value, str) else f"{figure.value:.4g}"
             console.print(f"limit: {figure.name}: {value} {figure.limit}: {holds}")
+    for warning in unusual(outcome.card.circuit):
+        console.print(f"warning: {warning}", soft_wrap=True, markup=False)
     for failure in outcome.failures:
         console.print(f"warning: simulation failed: {failure}", soft_wrap=True, markup=False)
     console.print(f"card: {outcome.path}", soft_wrap=True, markup=False)
@@ -87,10 +134,8 @@ def print_calibration(outcome: Any) -> None:
 
 def print_figures(title: str, story: Any, report: Path, notes: Sequence[str] = ()) -> None:
     """Every figure of a published experiment, its limit and the verdict."""
-    console = Console()
-    table = Table(title=escape(title))
-    for heading in ("figure", "value", "limit", ""):
-        table.add_column(heading, justify="right" if heading == "value" else "left")
+    console = made_console()
+    table = _table(title, *FIGURES, left=("figure", "limit", ""))
     for figure in story.figures:
         holds = {None: "", True: "holds", False: "BROKEN"}[figure.holds]
         value = f"{figure.value:.4g} {figure.unit}".strip()
@@ -105,10 +150,8 @@ def print_figures(title: str, story: Any, report: Path, notes: Sequence[str] = (
 
 def print_signoff(story: SignOffStory, page: Path) -> None:
     """Every figure of a sign-off, what was simulated, the first flips of classes, the verdict."""
-    console = Console()
-    table = Table(title=escape(story.title))
-    for heading in ("figure", "value", "limit", ""):
-        table.add_column(heading, justify="right" if heading == "value" else "left")
+    console = made_console()
+    table = _table(story.title, *FIGURES, left=("figure", "limit", ""))
     for figure in story.figures:
         holds = {None: "", True: "holds", False: "BROKEN"}[figure.holds]
         table.add_row(escape(figure.name), *map(escape, value_and_limit(figure)), holds)
@@ -137,7 +180,7 @@ def _print_flips(console: Console, story: SignOffStory) -> None:
     """The first flips of classes, what needs looking at first."""
     flips = noticed(story)
     for flip in flips[:FLIPS_SHOWN]:
-        label = story.classes[int(story.labels[flip.image])]
+        label = story.classes[int(story.labels[story.place(flip.image)])]
         one, other = story.classes[flip.surrogate], story.classes[flip.ngspice]
         allowed = "" if flip.possible else ", not allowed by the bound"
         console.print(
@@ -151,11 +194,10 @@ def _print_flips(console: Console, story: SignOffStory) -> None:
 
 def print_layouts(stories: Sequence[LayoutStory], page: Path) -> None:
     """The limits of each layout, its largest size, and the verdict."""
-    console = Console()
+    console = made_console()
     for story in stories:
-        table = Table(title=escape(story.layout.name))
-        for heading in ("quantity", "worst value", "limit", "", "condition", "level"):
-            table.add_column(heading, justify="right" if heading == "worst value" else "left")
+        words = ("quantity", "limit", "", "condition", "level")
+        table = _table(story.layout.name, "quantity", "worst value", *words[1:], left=words)
         for line in story.judged:
             holds = {None: "", True: "holds", False: "BROKEN"}[line.holds]
             better = "≤" if line.quantity.better == "low" else "≥"
@@ -186,16 +228,14 @@ def in_unit(value: float, unit: str) -> str:
 
 def print_currents(result: Any) -> None:
     """Every current of one array; of a die or a transient, how many there are and their range."""
-    console, currents = Console(), result["current"]
+    console, currents = made_console(), result["current"]
     if currents.dims != ("vector", "output_line"):
         low, high = float(currents.min()), float(currents.max())
         sizes = " x ".join(f"{size} {name}s" for name, size in currents.sizes.items())
         console.print(f"{sizes}: {si(low, 'A')} to {si(high, 'A')}, {result.attrs['simulator']}")
         return
-    table = Table(title=f"Output current in µA, {result.attrs['simulator']}")
-    table.add_column("vector", justify="right")
-    for line in currents["output_line"].to_numpy():
-        table.add_column(f"column {line}", justify="right")
+    lines = (f"column {line}" for line in currents["output_line"].to_numpy())
+    table = _table(f"Output current in µA, {result.attrs['simulator']}", "vector", *lines)
     for k, row in enumerate(currents.to_numpy()):
         table.add_row(str(k), *(f"{1e6 * i:.4f}" for i in row))
     console.print(table)
@@ -208,12 +248,11 @@ def print_json(content: Any) -> None:
 
 def print_findings(findings: Sequence[Any]) -> None:
     """What `doctor` found."""
-    table = Table(title="mtjspice doctor")
-    for heading in ("part", "found", "what to do"):
-        table.add_column(heading, overflow="fold")
+    parts = ("part", "found", "what to do")
+    table = _table("mtjspice doctor", *parts, left=parts)
     for finding in findings:
         table.add_row(finding.part, finding.found, finding.advice or "nothing")
-    Console().print(table)
+    made_console().print(table)
 
 
 class _Rate(ProgressColumn):
@@ -224,7 +263,7 @@ class _Rate(ProgressColumn):
         return Text("" if task.speed is None else f"{task.speed:.3g}/s")
 
 
-@contextmanager
+@contextlib.contextmanager
 def progress() -> Iterator[Callable[[str, int, int], None]]:
     """Bars on stderr, one for each kind of step."""
     columns = (
@@ -235,7 +274,7 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
         TimeRemainingColumn(),
     )
     bars: dict[str, TaskID] = {}
-    with Progress(*columns, console=Console(stderr=True)) as shown:
+    with Progress(*columns, console=made_console(stderr=True)) as shown:
 
         def tell(what: str, done: int, total: int) -> None:
             if what not in bars:

@@ -8,6 +8,7 @@ import pytest
 
 from mtjspice.collect import Simulator
 from mtjspice.errors import SimulatorMissingError
+from mtjspice.spec import Resources
 from mtjspice.spice.probe import probe
 
 REPOSITORY = Path(__file__).parents[1]
@@ -65,5 +66,5 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def simulator():
     """ngspice in two workers that all tests share; use it in tests marked ``ngspice``."""
-    with Simulator(jobs=2, timeout_s=300.0) as shared:
+    with Simulator(jobs=2, limits=Resources(time=300.0)) as shared:
         yield shared

@@ -3,23 +3,32 @@
 It needs ``pip install 'mtjspice[cluster]' dask-jobqueue``, and mtjspice and ngspice in the same
 place on every node. One job is one Dask worker, which runs as many simulations at once as it has
 threads. ``--local`` tries it with two workers on this machine, and ends.
+
+Whoever reaches the scheduler can run code on the workers. ``--tls`` has all of them ask for the
+certificates that Dask's configuration names; docs/signoff.md shows one.
 """
 
 import contextlib
 import sys
 import threading
+from typing import Any
 
 
 def main() -> None:
     local = "--local" in sys.argv
+    how: dict[str, Any] = {}
+    if "--tls" in sys.argv:
+        from distributed.security import Security  # noqa: PLC0415
+
+        how = {"protocol": "tls://", "security": Security()}
     if local:
         from distributed import LocalCluster  # noqa: PLC0415
 
-        cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+        cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, **how)
     else:
         from dask_jobqueue import LSFCluster  # noqa: PLC0415
 
-        job = {"queue": "normal", "cores": 16, "processes": 1, "memory": "32GB"}
+        job = {"queue": "normal", "cores": 16, "processes": 1, "memory": "32GB", **how}
         cluster = LSFCluster(**job, walltime="12:00")
         cluster.scale(jobs=8)
     address = cluster.scheduler_address

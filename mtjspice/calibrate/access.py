@@ -167,7 +167,10 @@ def _sweep(spec: Calibration, potential: float, die: Die) -> Experiment:
         crossbar=Crossbar(rows=1, columns=1, cell=spec.crossbar.cell),
         tile=ProgrammedTile(states=np.zeros((1, 1), dtype=np.uint8)),
         stimulus=Stimulus(volts=spec.access_volts * _chebyshev(VOLTS)[:, None]),
-        die=die.replace(defects=(Defect(kind="short", row=0, column=0),), short_resistance=SHORT),
+        die=die.replace(
+            defects=(Defect(kind="short", row=0, column=0),),
+            short_resistance=min(SHORT, spec.die.short_resistance),
+        ),
         periphery=VirtualGround(reference=spec.periphery.reference + float(potential)),
         technology=spec.technology,
     )
@@ -178,7 +181,7 @@ def _points(
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """(current, voltage over the device, potential, shifts [point, transistor]) of a sweep."""
     current = result["current"].to_numpy()[:, 0]
-    volts = experiment.stimulus.volts[:, 0] - SHORT * current
+    volts = experiment.stimulus.volts[:, 0] - experiment.die.short_resistance * current
     potential = experiment.periphery.reference - spec.periphery.reference
     die = experiment.die
     z = draw_normal(die.seed, 0, (1, 1, len(sigma)))[0, 0]

@@ -3,6 +3,8 @@
 import numpy as np
 import xarray as xr
 
+from mtjspice.errors import InputError
+from mtjspice.spec.base import VOLTS
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.crossbar import Crossbar
@@ -29,11 +31,18 @@ def amplifier_experiment(spec: Calibration) -> Experiment:
     assert isinstance(amplifier, TransimpedanceAmplifier)
     span = max(amplifier.clip_high - amplifier.zero, amplifier.zero - amplifier.clip_low)
     most = BEYOND * span / amplifier.gain * (RESISTANCE + amplifier.input_resistance)
+    if most > VOLTS.high:
+        raise InputError(
+            source=spec.name, key="periphery", allowed=f"its limits are reached with {most:.3g} V "
+            f"at {RESISTANCE:g} Ω before the amplifier; at most {VOLTS.high:g} V is applied: give "
+            "it more gain, less input_resistance, or closer clip_low and clip_high",
+        )  # fmt: skip
+    ohms = min(RESISTANCE, spec.die.short_resistance)
     return Experiment(
         crossbar=Crossbar(rows=1, columns=1, cell=PassiveCell(mtj=spec.crossbar.cell.mtj)),
         tile=ProgrammedTile(states=np.zeros((1, 1), dtype=np.uint8)),
         stimulus=Stimulus(volts=np.linspace(-most, most, POINTS)[:, None]),
-        die=Die(defects=(Defect(kind="short", row=0, column=0),), short_resistance=RESISTANCE),
+        die=Die(defects=(Defect(kind="short", row=0, column=0),), short_resistance=ohms),
         periphery=amplifier,
         technology=spec.technology,
     )

@@ -9,8 +9,9 @@ import torch
 import xarray as xr
 
 from mtjspice.calibrate.plan import Run
-from mtjspice.device.converter import to_codes
+from mtjspice.device.converter import at_limit, to_codes
 from mtjspice.spec.calibration import Calibration
+from mtjspice.spec.periphery import TransimpedanceAmplifier
 from mtjspice.surrogate.card import HeldOut, nominal_full_scale
 from mtjspice.surrogate.expansion import Level
 from mtjspice.surrogate.model import Surrogate
@@ -70,8 +71,8 @@ def read_run(surrogate: Surrogate, spec: Calibration, run: Run, result: xr.Datas
         if surrogate.card.amplifier is not None:
             ours = surrogate.amplified(current)[0].numpy()
             theirs = result["amplifier_voltage"].to_numpy()
-            amplifier = surrogate.card.amplifier
-            within = (theirs > amplifier.clip_low) & (theirs < amplifier.clip_high)
+            assert isinstance(spec.periphery, TransimpedanceAmplifier)
+            within = ~at_limit(theirs, spec.periphery)
             codes = to_codes(theirs, spec.adc), to_codes(ours, spec.adc), within
     mtj, rows = experiment.crossbar.cell.mtj, experiment.crossbar.rows
     return Reads(

@@ -23,6 +23,8 @@ from mtjspice.surrogate.model import Surrogate
 
 Results = Mapping[str, xr.Dataset]
 """Of the runs that succeeded, by name."""
+RESOLVED = 1e-8
+"""Share of the largest terms that ngspice still sees: Kirchhoff's law closes to that."""
 
 
 def fit_card(
@@ -144,7 +146,8 @@ def _correction(card: Card, tiles: Sequence[Run], results: Results) -> Correctio
         wanted.append(results[run.name]["current"].to_numpy()[:n].ravel())
     matrix, target = np.concatenate(parts), np.concatenate(wanted)
     scale = np.abs(matrix).max(axis=0)
-    used = scale > 0
+    # Terms that are too small for ngspice to see them say nothing of their factor.
+    used = scale > RESOLVED * scale.max()
     factors = np.ones(3)
     found = np.linalg.lstsq(matrix[:, used] / scale[used], target, rcond=None)[0] / scale[used]
     factors[used] = np.round(found, 9)

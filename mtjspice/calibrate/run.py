@@ -14,8 +14,9 @@ from mtjspice.calibrate.fit import failures_of, fit_card, judged_reads, with_err
 from mtjspice.calibrate.plan import HELD_INPUTS, NEW_TILES, SHORTED, Run, make_plan
 from mtjspice.collect.simulator import Simulator
 from mtjspice.data.figures import Figure, at_least, at_most
-from mtjspice.data.files import make_folder, write_text
+from mtjspice.data.outputs import Outputs
 from mtjspice.netlist.deck import build_deck
+from mtjspice.netlist.identity import inputs_digest
 from mtjspice.report.calibration import CalibrationStory, WorstCase, write_calibration
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.experiment import Experiment
@@ -84,9 +85,11 @@ def run_calibration(
     """
     tell = progress or (lambda what, done, total: None)
     plan = make_plan(spec)
-    make_folder(out)
+    inputs_digest(plan[0].experiment)  # every run has the same transistors
+    outputs = Outputs(out)
     start = time.perf_counter()
-    with Simulator(jobs=jobs, store=out / "simulations", pool=pool) as simulator:
+    store = out / "simulations"
+    with Simulator(jobs=jobs, store=store, limits=spec.ngspice, pool=pool) as simulator:
         found = simulator.attempt(
             [run.experiment for run in plan], lambda done, total: tell("ngspice", done, total)
         )
@@ -97,7 +100,8 @@ def run_calibration(
         run.name: one for run, one in zip(plan, found, strict=True) if isinstance(one, xr.Dataset)
     }
     failures = failures_of(plan, found)
-    _keep_failures(out, failures)
+    if failures:  # also when too much did for a card
+        outputs.write("failures.txt", "\n".join(failures) + "\n")
     start = time.perf_counter()
     fitted, followed = fit_card(spec, plan, results, info)
     levels: tuple[Level, ...] = ("full", "linear")
@@ -111,18 +115,20 @@ def run_calibration(
     times["fit"] = time.perf_counter() - start
     path = out / f"{spec.name}{SUFFIX}"
     save_card(card, path)
+    worst = _worst_cases(outputs, [one for group in reads.values() for one in group])
     report = write_calibration(
         CalibrationStory(
             card=card,
             figures=figures,
             failures=failures,
             reads={group: _pooled(of_group) for group, of_group in reads.items()},
-            worst=_worst_cases(out, [one for group in reads.values() for one in group]),
+            worst=worst,
             times=times,
             simulations=counts,
             keys=keys,
         ),
         out,
+        outputs.close(),
     )
     return Calibrated(not broken, card, path, figures, failures, report)
 
@@ -169,15 +175,6 @@ def judge(card: Card, followed: dict[str, float]) -> list[Figure]:
     return figures
 
 
-def _keep_failures(out: Path, failures: list[str]) -> None:
-    """A list of what failed, also when too much did for a card; none where nothing did."""
-    path = out / "failures.txt"
-    if failures:
-        write_text(path, "\n".join(failures) + "\n")
-    else:
-        path.unlink(missing_ok=True)
-
-
 def _pooled(reads: Sequence[Reads]) -> dict[str, np.ndarray]:
     """Reads of a group as flat arrays: error, current (shares of full scale), column, row count."""
     return {
@@ -193,17 +190,13 @@ def _pooled(reads: Sequence[Reads]) -> dict[str, np.ndarray]:
     }  # fmt: skip
 
 
-def _worst_cases(out: Path, reads: Sequence[Reads]) -> list[WorstCase]:
+def _worst_cases(outputs: Outputs, reads: Sequence[Reads]) -> list[WorstCase]:
     """The worst read of the worst runs, each with a netlist of that one vector."""
-    folder = make_folder(out / "worst")
-    for old in folder.glob("*.cir"):
-        old.unlink()
     ranked = sorted(reads, key=lambda one: -float(np.abs(one.errors).max()))[:WORST]
     cases = []
     for rank, one in enumerate(ranked, start=1):
         vector, column = np.unravel_index(int(np.abs(one.errors).argmax()), one.errors.shape)
-        file = folder / f"{rank}.cir"
-        write_text(file, build_deck(_one_vector(one.run, one.volts[int(vector)])).text)
+        netlist = build_deck(_one_vector(one.run, one.volts[int(vector)])).text
         cases.append(
             WorstCase(
                 name=one.run.name,
@@ -212,7 +205,7 @@ def _worst_cases(out: Path, reads: Sequence[Reads]) -> list[WorstCase]:
                 ngspice=float(one.ngspice[vector, column]),
                 surrogate=float(one.surrogate[vector, column]),
                 error=float(one.errors[vector, column]),
-                netlist=f"worst/{file.name}",
+                netlist=outputs.write(f"worst/{rank}.cir", netlist),
             )
         )
     return cases

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from mtjspice.collect.pool import WorkerPool
 from mtjspice.collect.remote import pack, unpack
 from mtjspice.errors import ClusterError, InputError, WorkerError
+from mtjspice.spec.resources import USUAL, Resources
 
 if TYPE_CHECKING:
     import distributed
@@ -28,25 +29,25 @@ INSTALL = "needs the package distributed: pip install 'mtjspice[cluster]'"
 
 
 def open_pool(
-    jobs: int | None = None, scheduler: str | None = None, *, timeout_s: float = 3600.0
+    jobs: int | None = None, scheduler: str | None = None, *, limits: Resources = USUAL
 ) -> "WorkerPool | Cluster":
     """Workers on this machine, or those of a cluster if its scheduler is given.
 
     Args:
-        jobs: processes on this machine; as many as processors may be used if left out. A cluster
-            has as many as it has.
+        jobs: processes on this machine; as many as processors and memory allow if left out. A
+            cluster has as many as it has.
         scheduler: address of a Dask scheduler.
-        timeout_s: a call that takes longer is taken for hung, s.
+        limits: what a call may take.
 
     Raises:
-        InputError: as `Cluster`, and if both are given.
+        InputError: as `WorkerPool` and `Cluster`, and if both are given.
     """
     if scheduler is None:
-        return WorkerPool(jobs, timeout_s=timeout_s)
+        return WorkerPool(jobs, limits=limits)
     if jobs is not None:
         allowed = "are workers on this machine; a cluster (--scheduler) has its own"
         raise InputError(source="--jobs", value=jobs, allowed=allowed)
-    return Cluster(scheduler, timeout_s=timeout_s)
+    return Cluster(scheduler, limits=limits)
 
 
 class Cluster(Executor):
@@ -56,9 +57,14 @@ class Cluster(Executor):
     A call whose Dask worker is lost is started again on another one. The cluster may grow and
     shrink, and it stays when this object ends.
 
+    Calls and results are pickles, which can run anything: whoever reaches the scheduler can run
+    code on the workers, and the workers can run code here. Use ``tls://`` in networks that others
+    share.
+
     Args:
-        address: of the scheduler, ``tcp://host:port``.
-        timeout_s: a call that takes longer is taken for hung, s.
+        address: of the scheduler, ``tcp://host:port``, or ``tls://host:port`` with the
+            certificates of Dask's configuration.
+        limits: what a call may take.
         reach_within_s: how long to try to reach the scheduler, s.
 
     Raises:
@@ -67,10 +73,14 @@ class Cluster(Executor):
     """
 
     def __init__(
-        self, address: str, *, timeout_s: float = 3600.0, reach_within_s: float = REACH_WITHIN_S
+        self,
+        address: str,
+        *,
+        limits: Resources = USUAL,
+        reach_within_s: float = REACH_WITHIN_S,
     ):
         self.address = address
-        self.timeout_s = timeout_s
+        self.limits = limits
         self._open = True
         self._lock = threading.Lock()
         self._calls: dict[Future[Any], distributed.Future[Any]] = {}
@@ -100,7 +110,7 @@ class Cluster(Executor):
             raise RuntimeError("the cluster is shut down")
         future: Future[T] = Future()
         try:
-            call = pack(fn, args, self.timeout_s)
+            call = pack(fn, args, self.limits)
         except Exception as error:  # the caller's, and told as `WorkerPool` tells it
             future.set_exception(error)
             return future
@@ -248,8 +258,8 @@ def _unreachable(address: str, error: BaseException) -> InputError:
     return InputError(
         source="--scheduler",
         value=address,
-        allowed=f"no Dask scheduler answers there{why}; give its address as tcp://host:port, and "
-        "see that it runs and that this machine may connect to it",
+        allowed=f"no Dask scheduler answers there{why}; give its address as tcp://host:port (or "
+        "tls://host:port), and see that it runs and that this machine may connect to it",
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from mtjspice.device.converter import at_limit
 from mtjspice.netlist.deck import Deck
 from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.experiment import Experiment
@@ -20,6 +21,8 @@ def label(experiment: Experiment, deck: Deck, vectors: Vectors) -> xr.Dataset:
     """A result in the form of `mtjspice.data.results`."""
     axes, read = _axes(experiment, vectors)
     attributes: dict[str, Any] = {"level": "ngspice"}
+    if deck.dropped:
+        attributes["dropped_nodes"] = " ".join(deck.dropped)
     sensed, rows = experiment.sensed_columns, range(experiment.crossbar.rows)
     still = np.zeros_like(read(deck.column_currents[sensed[0]]))
     into = [-read(deck.row_currents[r]) if r in deck.row_currents else still for r in rows]
@@ -53,8 +56,7 @@ def clipped_share(experiment: Experiment, volts: Floats) -> float:
     """Share of amplifier outputs that stand at one of their limits."""
     amplifier = experiment.periphery
     assert isinstance(amplifier, TransimpedanceAmplifier)
-    held = (volts <= amplifier.clip_low) | (volts >= amplifier.clip_high)
-    return float(held.mean())
+    return float(at_limit(volts, amplifier).mean())
 
 
 def _decisions(experiment: Experiment, deck: Deck, vectors: Vectors) -> dict[str, Any]:

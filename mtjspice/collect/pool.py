@@ -2,76 +2,95 @@
 
 `ProcessPoolExecutor` is not used: one crash of the simulator breaks the whole of it, and it cannot
 end a call that hangs. Here each worker is a fresh Python of its own, held by one thread; a worker
-that crashes or hangs is ended and replaced, its call repeated once, and only then reported.
+that crashes or is stopped is replaced, its call repeated once, and only then reported. A call that
+exceeds a limit (`mtjspice.spec.resources`) would do so again, and is reported at once.
 """
 
 import contextlib
-import os
 import queue
-import signal
-import socket
-import subprocess
-import sys
-import tempfile
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Executor, Future
-from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from typing import IO, Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
+from mtjspice.collect.machine import checked_jobs, memory_share
+from mtjspice.collect.process import Call, Worker, WorkerDeathError
 from mtjspice.errors import SimulatorError, WorkerError
+from mtjspice.spec.resources import USUAL, Resources
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-WORKER = "mtjspice.collect.worker"
 TRIES = 2
 """How often a call is started before its worker's death is reported."""
+LOOK_EVERY_S = 0.25
+"""How often a pool looks at what its workers do, s."""
+PATIENCE_S = 20.0
+"""How long a worker may be stopped while the pool itself runs, s."""
 
 
 class WorkerPool(Executor):
     """Runs importable functions with picklable arguments in worker processes.
 
+    Each has a private working folder: paths among the arguments must be absolute.
+
     Args:
-        jobs: number of processes, each started when it first has work; as many as this process may
-            use processors if left out.
-        timeout_s: a call that takes longer is taken for hung.
+        jobs: number of processes, each started when there is work for it; as many as processors and
+            memory allow if left out.
+        limits: what a process may take, and a call of time.
+        patience_s: how long a process may be stopped (SIGSTOP) before it is replaced, s. Time in
+            which the pool is stopped, too, as by Ctrl-Z, counts neither for this nor for the limit.
 
     Attributes:
         jobs: number of calls that can run at once.
+        limits: as given.
+
+    Raises:
+        InputError: if there are more processes than a machine can sensibly have.
     """
 
-    def __init__(self, jobs: int | None = None, *, timeout_s: float = 3600.0):
-        self.jobs = jobs or len(os.sched_getaffinity(0))
-        self.timeout_s = timeout_s
-        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+    def __init__(
+        self,
+        jobs: int | None = None,
+        *,
+        limits: Resources = USUAL,
+        patience_s: float = PATIENCE_S,
+    ):
+        self.jobs = checked_jobs(jobs)
+        self.limits = limits
+        self._patience_s = patience_s
+        self._share = memory_share(self.jobs)
+        self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
         self._open = True
-        self._workers = [_Worker() for _ in range(self.jobs)]
-        self._threads = [
-            threading.Thread(target=self._work, args=(worker,), daemon=True)
-            for worker in self._workers
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._idle = threading.Semaphore(0)
+        self._growing = threading.Lock()
+        self._workers: list[Worker] = []
+        self._threads: list[threading.Thread] = []
+        self._left = threading.Event()
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Queue a call; its future gives the result, the function's own error, or `WorkerError`."""
         if kwargs:
             raise TypeError("a call in a worker takes positional arguments only")
-        return self.submit_within(self.timeout_s, fn, *args)
+        return self.submit_within(self.limits, fn, *args)
 
-    def submit_within(self, timeout_s: float, fn: Callable[..., T], /, *args: Any) -> Future[T]:
-        """As `submit`, with a time of its own after which the call is taken for hung, s."""
-        if not self._open:
-            raise RuntimeError("the pool is shut down")
+    def submit_within(self, limits: Resources, fn: Callable[..., T], /, *args: Any) -> Future[T]:
+        """As `submit`, with limits of its own."""
         future: Future[T] = Future()
-        self._calls.put(_Call(future, fn, args, timeout_s))
+        if limits.memory is None:
+            limits = limits.replace(memory=self._share)
+        with self._growing:
+            if not self._open:
+                raise RuntimeError("the pool is shut down")
+            self._calls.put(Call(future, fn, args, limits))
+            self._grow()
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the workers: after the queued calls, or at once where these are cancelled."""
-        self._open = False
+        with self._growing:
+            self._open = False
         if cancel_futures:
             with contextlib.suppress(queue.Empty):
                 while True:
@@ -81,37 +100,63 @@ class WorkerPool(Executor):
                         call.future.set_running_or_notify_cancel()
             for worker in self._workers:
                 worker.kill()
-        for _ in self._threads:
+        for _ in self._workers:
             self._calls.put(None)
         if wait:
-            for thread in self._threads:
+            for thread in self._threads[1:]:
+                thread.join()
+            self._left.set()
+            for thread in self._threads[:1]:
                 thread.join()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Leave at once when an error passes through; otherwise finish what is queued."""
         self.shutdown(cancel_futures=kind is not None)
 
-    def _work(self, worker: "_Worker") -> None:
-        while (call := self._calls.get()) is not None:
+    def _grow(self) -> None:
+        """Start another worker's thread if none is idle; the first thread looks at them."""
+        if self._idle.acquire(blocking=False) or len(self._workers) == self.jobs:
+            return
+        if not self._threads:
+            self._start(self._look)
+        self._workers.append(Worker(self._patience_s))
+        self._start(self._work, self._workers[-1])
+
+    def _start(self, function: Callable[..., None], *args: Any) -> None:
+        self._threads.append(threading.Thread(target=function, args=args, daemon=True))
+        self._threads[-1].start()
+
+    def _work(self, worker: Worker) -> None:
+        while True:
+            try:
+                call = self._calls.get_nowait()
+            except queue.Empty:
+                self._idle.release()
+                call = self._calls.get()
+            if call is None:
+                break
             if call.future.set_running_or_notify_cancel():
                 _run(worker, call, keep_trying=lambda: self._open)
         worker.stop()
 
+    def _look(self) -> None:
+        """See that no worker takes too long or is stopped."""
+        while self._open or any(thread.is_alive() for thread in self._threads[1:]):
+            before = time.monotonic()
+            if self._left.wait(LOOK_EVERY_S):
+                return
+            # All of the time that this process was stopped or asleep for shows as one long step.
+            passed = min(time.monotonic() - before, 4 * LOOK_EVERY_S)
+            for worker in list(self._workers):
+                worker.look(passed)
 
-@dataclass(frozen=True)
-class _Call:
-    future: Future[Any]
-    function: Callable[..., Any]
-    args: tuple[Any, ...]
-    timeout_s: float
 
-
-def _run(worker: "_Worker", call: _Call, keep_trying: Callable[[], bool]) -> None:
+def _run(worker: Worker, call: Call, keep_trying: Callable[[], bool]) -> None:
     deaths: list[str] = []
     while len(deaths) < TRIES and (not deaths or keep_trying()):
         try:
             ok, answer = worker.ask(call)
-        except _WorkerDeathError as death:
+        except WorkerDeathError as death:
             deaths.append(str(death))
             continue
         except Exception as error:
@@ -129,98 +174,3 @@ def _run(worker: "_Worker", call: _Call, keep_trying: Callable[[], bool]) -> Non
     call.future.set_exception(
         WorkerError(f"a worker process died {len(deaths)} times at the same work: {deaths[-1]}")
     )
-
-
-class _WorkerDeathError(Exception):
-    """The process ended, or was ended, before it answered."""
-
-
-class _Worker:
-    """One process and the connection to it."""
-
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-        self._connection: Connection | None = None
-        self._said: IO[bytes] | None = None
-        self._starting = threading.Lock()
-        self._ended = False
-
-    def ask(self, call: _Call) -> tuple[bool, Any]:
-        """Have the process run a call; (whether it succeeded, result or error)."""
-        try:
-            connection = self._ready()
-            connection.send((call.function, call.args))
-            if not connection.poll(call.timeout_s):
-                raise _WorkerDeathError(f"no answer within {call.timeout_s:g} s")
-            answer: tuple[bool, Any] = connection.recv()
-        except (EOFError, BrokenPipeError, ConnectionResetError):
-            raise _WorkerDeathError(self._obituary()) from None
-        finally:
-            if sys.exc_info()[0] is not None:
-                self.stop()
-        return answer
-
-    @property
-    def ended(self) -> bool:
-        """Whether the pool has ended it for good."""
-        return self._ended
-
-    def kill(self) -> None:
-        """End the process from another thread, for good; a call that waits for it sees it die."""
-        with self._starting:
-            self._ended = True
-            if self._process is not None:
-                self._process.kill()
-
-    def stop(self) -> None:
-        """End the process and close the connection; nothing to do if that has been done."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            process.wait()
-        if self._connection is not None:
-            with contextlib.suppress(OSError):
-                self._connection.close()
-            self._connection = None
-        if self._said is not None:
-            self._said.close()
-            self._said = None
-
-    def _ready(self) -> Connection:
-        """The connection to a living process, started if there is none."""
-        if self._process is not None and self._connection is not None:
-            if self._process.poll() is None:
-                return self._connection
-            self.stop()
-        with self._starting:
-            if self._ended:
-                raise _WorkerDeathError("it was stopped")
-            return self._start()
-
-    def _start(self) -> Connection:
-        ours, theirs = socket.socketpair()
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115, lives as long as the process
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", WORKER, str(theirs.fileno()), str(os.getpid())],
-            pass_fds=(theirs.fileno(),),
-            stdin=subprocess.DEVNULL,
-            stdout=self._said,
-            stderr=self._said,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        )
-        theirs.close()
-        self._connection = Connection(ours.detach())
-        return self._connection
-
-    def _obituary(self) -> str:
-        """How the process ended, with what it last printed."""
-        if self._process is None or self._said is None:
-            return "it was stopped"
-        try:
-            code = self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            return "it closed its connection"
-        self._said.seek(0)
-        said = self._said.read().decode(errors="replace").strip()[-2000:]
-        how = signal.Signals(-code).name if code < 0 else f"exit {code}"
-        return f"{how}; it said: {said}" if said else how

@@ -10,8 +10,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from mtjspice.collect.machine import MOST_JOBS
 from mtjspice.collect.pool import WorkerPool
 from mtjspice.errors import SimulatorError
+from mtjspice.spec.resources import Resources
 
 _POOL: WorkerPool | None = None
 _MAKING = threading.Lock()
@@ -20,14 +22,14 @@ _MAKING = threading.Lock()
 class _Asked:
     """Turns into the answer where it is unpickled."""
 
-    def __init__(self, call: bytes, timeout_s: float):
-        self.call, self.timeout_s = call, timeout_s
+    def __init__(self, call: bytes, limits: Resources):
+        self.call, self.limits = call, limits
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        return answer, (self.call, self.timeout_s)
+        return answer, (self.call, self.limits)
 
 
-def pack(function: Callable[..., Any], args: tuple[Any, ...], timeout_s: float) -> bytes:
+def pack(function: Callable[..., Any], args: tuple[Any, ...], limits: Resources) -> bytes:
     """A call as bytes; to unpickle them is to do it, and gives its answer.
 
     Dask is asked for no more than that. Sent as it is, the function would be unpickled as part of a
@@ -36,13 +38,13 @@ def pack(function: Callable[..., Any], args: tuple[Any, ...], timeout_s: float) 
     Args:
         function: importable.
         args: picklable.
-        timeout_s: a call that takes longer is taken for hung, s.
+        limits: what the call may take on the machine that does it.
     """
     call = pickle.dumps((function, args), protocol=5)
-    return pickle.dumps(_Asked(call, timeout_s), protocol=5)
+    return pickle.dumps(_Asked(call, limits), protocol=5)
 
 
-def answer(call: bytes, timeout_s: float) -> bytes:
+def answer(call: bytes, limits: Resources) -> bytes:
     """Have a process of this machine do a call. Runs in a thread of the Dask worker.
 
     Errors of the call travel inside the answer: for Dask they would be failures of its own, with
@@ -50,10 +52,10 @@ def answer(call: bytes, timeout_s: float) -> bytes:
 
     Args:
         call: a function and its arguments, pickled.
-        timeout_s: a call that takes longer is taken for hung, s.
+        limits: what the call may take on the machine that does it.
     """
     try:
-        return _pool().submit_within(timeout_s, do, call).result()
+        return _pool().submit_within(limits, do, call).result()
     except Exception as error:
         return pickle.dumps((False, error), protocol=5)
 
@@ -95,5 +97,5 @@ def _pool() -> WorkerPool:
         if _POOL is None:
             from distributed import get_worker  # noqa: PLC0415, an optional dependency
 
-            _POOL = WorkerPool(get_worker().state.nthreads)
+            _POOL = WorkerPool(min(get_worker().state.nthreads, MOST_JOBS))
         return _POOL

@@ -1,6 +1,7 @@
 """Experiments in, results out: in parallel, each simulated once and found again by its key."""
 
 import contextlib
+import logging
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,18 +14,31 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from mtjspice.collect.form import form_of
 from mtjspice.collect.label import label
 from mtjspice.collect.pool import WorkerPool
 from mtjspice.collect.simulation import simulate_as
-from mtjspice.data.files import make_folder, remove_stale_parts, storing, write_text
-from mtjspice.data.results import load_result, save_result
-from mtjspice.errors import ClusterError, SimulationError, SimulatorError, WorkerError
+from mtjspice.data.files import check_link, make_folder, remove_stale_parts, storing, write_text
+from mtjspice.data.results import DamagedResultError, load_result, save_result
+from mtjspice.errors import (
+    ClusterError,
+    InputError,
+    SimulationError,
+    SimulatorError,
+    WorkerError,
+)
 from mtjspice.netlist.deck import build_deck
 from mtjspice.netlist.identity import inputs_digest, simulation_key
+from mtjspice.spec.base import is_path
 from mtjspice.spec.experiment import Experiment
+from mtjspice.spec.periphery import SenseAmplifier
+from mtjspice.spec.resources import USUAL, Resources
+from mtjspice.spec.technology import Technology
 from mtjspice.spice.probe import NgspiceInfo, probe
 from mtjspice.spice.simulate import run_samples, with_solver
 
+LOG = logging.getLogger(__name__)
+"""What it says reaches stderr where nobody has arranged for something else."""
 Progress = Callable[[int, int], None]
 """Called with (simulations done, simulations asked for)."""
 
@@ -35,12 +49,12 @@ class Simulator:
     Its methods may be called from several threads at once.
 
     Args:
-        jobs: worker processes; as many as this process may use processors if left out.
+        jobs: worker processes; as many as processors and memory allow if left out.
         store: folder of results, one NetCDF file a simulation, named by its key; a simulation that
             is there is not run again. Nothing is kept if left out.
-        timeout_s: a simulation that takes longer is taken for hung.
+        limits: what a simulation may take; those of experiments are not looked at.
         pool: where simulations run, in the place of worker processes of its own; how many there are
-            and when they are hung is then the pool's business, and whoever made it ends it.
+            and what they may take is then the pool's business, and whoever made it ends it.
 
     Attributes:
         info: the ngspice that is used.
@@ -48,12 +62,16 @@ class Simulator:
         store: folder of results.
         ran: number of simulations run so far.
         found: number of simulations found in the store so far.
+        damaged: number of stored results so far that were not what their names say: damaged, of
+            another simulation, or of an earlier version; their simulations were run again.
+        dropped: of simulations so far whose circuits had nodes that nothing holds and nobody reads,
+            by key, the nodes that were left out.
         keys: of all simulations asked for so far, each once, in their order.
         seconds: wall time that ngspice took, summed over the simulations that were run.
 
     Raises:
         SimulatorMissingError: if there is no usable ngspice.
-        InputError: if the store cannot be written.
+        InputError: if the store cannot be written, or there are too many jobs.
     """
 
     def __init__(
@@ -61,19 +79,20 @@ class Simulator:
         *,
         jobs: int | None = None,
         store: Path | None = None,
-        timeout_s: float = 3600.0,
+        limits: Resources = USUAL,
         pool: Executor | None = None,
     ):
         self.info: NgspiceInfo = probe()
         self.store = make_folder(store) if store is not None else None
         if self.store is not None:
             remove_stale_parts(self.store)
-        self.ran = self.found = 0
+        self.ran = self.found = self.damaged = 0
+        self.dropped: dict[str, str] = {}
         self.keys: dict[str, None] = {}
         self.seconds = 0.0
         self._counting = threading.Lock()
         self._owns_pool = pool is None
-        self.pool = WorkerPool(jobs, timeout_s=timeout_s) if pool is None else pool
+        self.pool = WorkerPool(jobs, limits=limits) if pool is None else pool
 
     def __enter__(self) -> Self:
         return self
@@ -88,6 +107,24 @@ class Simulator:
     def jobs(self) -> int:
         """Number of simulations that can run at once; a cluster's may change."""
         return max(1, int(getattr(self.pool, "jobs", 1)))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a report should say of the simulations so far."""
+        said = []
+        if self.damaged:
+            said.append(
+                f"{self.damaged} stored results were damaged, of another simulation or of an "
+                "earlier version, and were simulated again"
+            )
+        if self.dropped:
+            first = next(iter(self.dropped.values())).split()
+            said.append(
+                f"{len(self.dropped)} simulated circuits had nodes that defects cut off from "
+                f"everything and nobody reads; they were left out (the first: {first[0]}, of "
+                f"{len(first)})"
+            )
+        return tuple(said)
 
     def key(self, experiment: Experiment) -> str:
         """SHA-256 of all that determines a result, told without building the netlist.
@@ -123,15 +160,16 @@ class Simulator:
         An error that is raised ends the whole: what has not been started is cancelled.
 
         Raises:
-            InputError: if a transistor card cannot be read or lacks what is asked of it, before
-                anything is run; if a circuit has a node without a path to ground.
+            InputError: if a transistor card cannot be read or lacks what is asked of it, or a
+                folder has the name of a result, before anything is run; if a circuit has a node
+                without a path to ground.
             SimulatorError: if a worker has another ngspice or another program than this process.
             ClusterError: if the workers are gone.
             StorageError: if the disk is full.
         """
         tell = progress or (lambda done, total: None)
         keys = [self.key(experiment) for experiment in experiments]
-        results: list[xr.Dataset | SimulationError | None] = [self._load(key) for key in keys]
+        results: list[xr.Dataset | SimulationError | None] = self._load_all(experiments, keys)
         missing = [i for i, result in enumerate(results) if result is None]
         done = len(keys) - len(missing)
         with self._counting:
@@ -147,7 +185,15 @@ class Simulator:
                 results[i] = self._finish(experiments[i], keys[i], future)
                 done += 1
                 tell(done, len(keys))
-        return [result for result in results if result is not None]
+        done_with = [result for result in results if result is not None]
+        left_out = {
+            key: str(result.attrs["dropped_nodes"])
+            for key, result in zip(keys, done_with, strict=True)
+            if isinstance(result, xr.Dataset) and "dropped_nodes" in result.attrs
+        }
+        with self._counting:
+            self.dropped |= left_out
+        return done_with
 
     def run_samples(
         self, experiment: Experiment, shifts: npt.NDArray[np.float64]
@@ -178,10 +224,40 @@ class Simulator:
 
     def _submit(self, experiment: Experiment, key: str) -> Future[xr.Dataset]:
         inputs = inputs_digest(experiment)
-        return self.pool.submit(simulate_as, experiment, str(self.info), inputs, key)
+        sent = _with_absolute_cards(experiment)
+        return self.pool.submit(simulate_as, sent, str(self.info), inputs, key)
 
-    def _load(self, key: str) -> xr.Dataset | None:
-        return None if self.store is None else load_result(self.store / f"{key}.nc")
+    def _load_all(
+        self, experiments: Sequence[Experiment], keys: Sequence[str]
+    ) -> list[xr.Dataset | SimulationError | None]:
+        """What the store has; what is there and cannot be used is said once.
+
+        Raises:
+            InputError: if a folder has the name of a result: it is not ours to remove.
+        """
+        if self.store is None:
+            return [None] * len(keys)
+        found: list[xr.Dataset | SimulationError | None] = []
+        damaged: dict[str, str] = {}
+        for experiment, key in zip(experiments, keys, strict=True):
+            path = self.store / f"{key}.nc"
+            if path.is_dir() and not path.is_symlink():
+                allowed = "is a folder, and has the name of a stored result: move it away"
+                raise InputError(source=path, allowed=allowed)
+            try:
+                found.append(load_result(path, key, form_of(experiment)))
+            except DamagedResultError as error:
+                found.append(None)
+                damaged[key] = str(error)
+        if damaged:
+            with self._counting:
+                self.damaged += len(damaged)
+            first, reason = next(iter(damaged.items()))
+            LOG.warning(
+                "%d stored results in %s cannot be used and are simulated again; the first is "
+                "%s.nc: %s", len(damaged), self.store, first, reason,
+            )  # fmt: skip
+        return found
 
     def _finish(
         self, experiment: Experiment, key: str, future: Future[xr.Dataset]
@@ -210,6 +286,7 @@ class Simulator:
             folder = Path(tempfile.mkdtemp(prefix="mtjspice-failed-"))
         with storing(folder):
             folder.mkdir(exist_ok=True)
+        check_link(folder)
         reason = error.reason if isinstance(error, SimulationError) else str(error)
         log = error.log if isinstance(error, SimulationError) else ""
         netlist = with_solver(build_deck(experiment).text, klu=self.info.klu)
@@ -229,7 +306,25 @@ def _cancelled_if_left(waiting: Mapping[Future[xr.Dataset], int]) -> Iterator[No
         raise
 
 
+def _with_absolute_cards(experiment: Experiment) -> Experiment:
+    """The same experiment, for workers: they have folders of their own to start paths from."""
+    technology, periphery = experiment.technology, experiment.periphery
+    changes: dict[str, Technology | SenseAmplifier] = {}
+    if (card := _absolute(technology.card)) != technology.card:
+        changes["technology"] = technology.replace(card=card)
+    if isinstance(periphery, SenseAmplifier) and (
+        (card := _absolute(periphery.card)) != periphery.card
+    ):
+        changes["periphery"] = periphery.replace(card=card)
+    return experiment.replace(**changes) if changes else experiment
+
+
+def _absolute(card: str) -> str:
+    """The absolute path of a card's file; the name of one that ships as it is."""
+    return str(Path(card).absolute()) if is_path(card) else card
+
+
 def simulate(experiment: Experiment) -> xr.Dataset:
     """Simulate one experiment in ngspice; the form is that of `mtjspice.data.results`."""
-    with Simulator(jobs=1) as simulator:
+    with Simulator(jobs=1, limits=experiment.ngspice) as simulator:
         return simulator.run([experiment])[0]

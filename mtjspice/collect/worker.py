@@ -1,4 +1,4 @@
-"""The process at the other end of `mtjspice.collect.pool`: receives calls, sends back results."""
+"""The program of a process of `mtjspice.collect.process`: receives calls, sends back results."""
 
 import os
 import pickle
@@ -7,10 +7,16 @@ import sys
 import threading
 import time
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
-LOOK_EVERY_S = 0.5
-"""How often a worker looks whether its parent still lives, s."""
+from mtjspice.spec.resources import Resources
+from mtjspice.spice import sandbox
+
+READY = "ready"
+"""What a worker sends before the first call: what it takes to start is not the call's time."""
+LOOK_EVERY_S = 0.1
+"""How often a worker looks whether its parent still lives and what memory it holds, s."""
 
 
 def serve(connection: Connection) -> None:
@@ -32,27 +38,52 @@ def serve(connection: Connection) -> None:
             return
 
 
-def end_with(parent: int) -> None:
-    """End this process soon after its parent, also in the middle of a call.
+def watch(parent: int, folder: Path, memory: int) -> None:
+    """End this process soon after its parent, or when it holds too much memory, also in a call.
 
     A parent that is killed cannot end its workers, and a call that nobody waits for would keep a
     processor busy until it is done.
 
     Args:
         parent: its process id.
+        folder: of this process, which is removed.
+        memory: what it may hold, bytes.
     """
 
-    def watch() -> None:
+    def look() -> None:
+        # Without cleaning up at the end: the main thread may be deep inside ngspice.
         while os.getppid() == parent:
+            if sandbox.resident() > memory:
+                os._exit(sandbox.OVER_MEMORY)
             time.sleep(LOOK_EVERY_S)
-        os._exit(1)  # without cleaning up: the main thread may be deep inside ngspice
+        sandbox.remove_private(folder)
+        os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=look, daemon=True).start()
+
+
+def main(connection: str, parent: str, folder: str, limits: str) -> None:
+    """Serve until the parent closes the connection.
+
+    Args:
+        connection: number of the file that is connected with it.
+        parent: its process id.
+        folder: private, the working folder.
+        limits: JSON of `Resources`.
+    """
+    may = Resources.model_validate_json(limits)
+    assert may.memory is not None
+    watch(int(parent), Path(folder), may.memory)
+    sandbox.confine(may)
+    # Ctrl-C, the end of a job and of a terminal are the parent's business: this process ends soon
+    # after it, and its folder with it.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    connected = Connection(int(connection))
+    connected.send(READY)
+    serve(connected)
+    sandbox.remove_private(Path(folder))
 
 
 if __name__ == "__main__":
-    end_with(int(sys.argv[2]))
-    # Ctrl-C is the parent's business; one thread, because parallelism is processes.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ["OMP_NUM_THREADS"] = "1"
-    serve(Connection(int(sys.argv[1])))
+    main(*sys.argv[1:])

@@ -1,18 +1,21 @@
 """Defect maps as CSV files, one line a defect: ``kind,tile,row,column``.
 
-A dead row has no column, a dead column no row. Lines that start with ``#`` are comments.
+A dead row has no column, a dead column no row. Lines that start with ``#`` are comments. What
+spreadsheets make of such a file is understood: semicolons or tabs in the place of commas, quoted or
+capitalised fields, blanks around them, empty columns behind and empty lines between.
 """
 
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from mtjspice.data.files import make_folder, write_text
+from mtjspice.data.files import inside, make_folder, write_text
 from mtjspice.errors import InputError
 from mtjspice.reading import read_json, read_text
 from mtjspice.spec.die import Defect, DefectKind, Die
@@ -21,8 +24,10 @@ from mtjspice.spec.toml import build_spec
 HEADER = ("kind", "tile", "row", "column")
 FORMAT = "mtjspice dies 1"
 INDEX = "dies.json"
-DIGITS = 18
-"""Of a number in a map; more are no place on any die."""
+DELIMITERS = ",;\t"
+"""Between fields; the first line says which."""
+NUMBER = re.compile(r"[0-9]{1,18}")
+"""A number in a map; one of more digits is no place on any die."""
 
 
 def write_defects(path: Path, defects: Sequence[Defect]) -> None:
@@ -41,26 +46,27 @@ def read_defects(path: Path, shape: tuple[int, int], tiles: int) -> tuple[Defect
     Raises:
         InputError: naming file, line and value, if the file is not a defect map or does not fit.
     """
-    text = read_text(path)
-    lines = [
-        (number, line)
-        for number, line in enumerate(text.splitlines(), 1)
-        if line.strip() and not line.startswith("#")
-    ]
-    header = tuple(name.strip() for name in lines[0][1].split(",")) if lines else ()
-    if header != HEADER:
-        raise InputError(
-            source=path,
-            key="header",
-            value=lines[0][1] if lines else "",
-            allowed=f"the first line must be {','.join(HEADER)}",
-        )
-    found = tuple(_defect(path, number, line, shape, tiles) for number, line in lines[1:])
-    try:
-        Die(defects=found)
-    except ValidationError as error:  # two at a place
-        raise InputError(source=path, allowed=_reason(error)) from None
-    return found
+    lines = [line for line in enumerate(read_text(path).split("\n"), 1) if line[1].strip()]
+    header, delimiter = _header(path, lines)
+    first: dict[tuple[object, ...], tuple[int, str]] = {}
+    found = []
+    for number, line in lines:
+        fields = _fields(path, number, line, delimiter)
+        if number <= header or not any(fields) or fields[0].startswith("#"):
+            continue
+        defect = _defect(path, number, line, fields, shape, tiles)
+        bridged = defect.kind.startswith("bridged")
+        place = defect.tile, defect.row, defect.column, defect.kind if bridged else ""
+        if place in first:
+            other, kind = first[place]
+            allowed = (
+                f"two defects ({kind}, {defect.kind}) at tile {defect.tile}, row {defect.row}, "
+                f"column {defect.column}: the other is in line {other}; a place has at most one"
+            )
+            raise InputError(source=path, key=f"line {number}", value=line, allowed=allowed)
+        first[place] = number, defect.kind
+        found.append(defect)
+    return tuple(found)
 
 
 def save_dies(folder: Path, dies: Sequence[Die]) -> None:
@@ -81,56 +87,129 @@ def load_dies(folder: Path, shape: tuple[int, int], tiles: int) -> tuple[Die, ..
     Raises:
         InputError: if a file is missing, is not what it should be, or does not fit the tiles.
     """
-    path = folder / INDEX
-    content = read_json(path)
-    try:
-        if content["format"] != FORMAT:
-            raise ValueError(f"its format is {content['format']!r}, expected {FORMAT!r}")
-        entries = [(folder / entry.pop("defects"), entry) for entry in content["dies"]]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(source=path, allowed=f"cannot be read as dies: {error}") from None
-    return tuple(
-        build_spec(entry | {"defects": read_defects(csv_path, shape, tiles)}, Die, source=path)
-        for csv_path, entry in entries
-    )
+    return tuple(_die(folder, csv_path, rest, shape, tiles) for csv_path, rest in _index(folder))
 
 
-def dies_from(path: Path, template: Die, shape: tuple[int, int], tiles: int) -> tuple[Die, ...]:
-    """Dies of a folder, or one die with the defects of a CSV file and no spread but `template`'s.
+def dies_from(
+    path: Path, template: Die, shape: tuple[int, int], tiles: int
+) -> tuple[tuple[Die, ...], tuple[str, ...]]:
+    """Dies of a folder, or the one die of a CSV file.
+
+    Args:
+        path: a folder, or a defect map. A map that a ``dies.json`` beside it lists is that die,
+            with its spread and its seed; any other has those of `template`.
+        template: spread and seed of a die of which only the defects are known.
+        shape: rows and columns of a tile.
+        tiles: of a die.
+
+    Returns:
+        The dies, and where spread and seed of one given by its map alone are from.
 
     Raises:
         InputError: as `load_dies` and `read_defects`.
     """
     if path.is_dir():
-        return load_dies(path, shape, tiles)
+        return load_dies(path, shape, tiles), ()
+    index = path.parent / INDEX
+    entries = _index(path.parent) if index.exists() else []
+    for csv_path, rest in entries:
+        if csv_path == path:
+            note = f"{path} is a die of {index}: its spread and its seed are from there"
+            return (_die(path.parent, csv_path, rest, shape, tiles),), (note,)
     defects = read_defects(path, shape, tiles)
-    return (build_spec(template.model_dump() | {"defects": defects}, Die, source=path),)
+    note = (
+        f"{path} says nothing of spread and seed, and no {INDEX} beside it lists it: both are "
+        f"those of the weights' study (hardware.spread, seed {template.seed})"
+    )
+    die = build_spec(template.model_dump() | {"defects": defects}, Die, source=path)
+    return (die,), (note,)
 
 
-def _defect(path: Path, number: int, line: str, shape: tuple[int, int], tiles: int) -> Defect:
+def _index(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """The map of each die, and what else ``dies.json`` says of it.
+
+    Raises:
+        InputError: if it cannot be read, or is not what `save_dies` writes.
+    """
+    path = folder / INDEX
+    content = read_json(path)
+    try:
+        if content["format"] != FORMAT:
+            raise ValueError(f"its format is {content['format']!r}, expected {FORMAT!r}")
+        if more := content.keys() - {"format", "dies"}:
+            raise ValueError(f"it has {min(more)!r}, and should have format and dies")
+        if not isinstance(content["dies"], list):
+            raise TypeError("dies must be a list")
+        entries = [(inside(folder, entry.pop("defects")), entry) for entry in content["dies"]]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(source=path, allowed=f"cannot be read as dies: {error}") from None
+    return entries
+
+
+def _die(
+    folder: Path, csv_path: Path, rest: dict[str, Any], shape: tuple[int, int], tiles: int
+) -> Die:
+    defects = read_defects(csv_path, shape, tiles)
+    return build_spec(rest | {"defects": defects}, Die, source=folder / INDEX)
+
+
+def _header(path: Path, lines: Sequence[tuple[int, str]]) -> tuple[int, str]:
+    """The number of the first line that is no comment, and what stands between its fields.
+
+    Raises:
+        InputError: if it does not name the fields.
+    """
+    said = next(((n, line) for n, line in lines if not line.lstrip(' "').startswith("#")), (0, ""))
+    for delimiter in DELIMITERS:
+        fields = _fields(path, *said, delimiter) if said[1].count(delimiter) else []
+        if tuple(field.casefold() for field in fields) == HEADER:
+            return said[0], delimiter
+    allowed = f"the first line must be {','.join(HEADER)}"
+    raise InputError(source=path, key="header", value=said[1], allowed=allowed)
+
+
+def _fields(path: Path, number: int, line: str, delimiter: str) -> list[str]:
+    """The fields of a line, without quotes, blanks around them, and empty columns behind.
+
+    Raises:
+        InputError: if a field is longer than any of ours.
+    """
+    try:
+        row = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))
+    except csv.Error as error:
+        allowed = f"cannot be read as a line of a table: {error}"
+        raise InputError(source=path, key=f"line {number}", value=line, allowed=allowed) from None
+    fields = [field.strip() for field in row]
+    while len(fields) > len(HEADER) and not fields[-1]:
+        fields.pop()
+    return fields
+
+
+def _defect(
+    path: Path, number: int, line: str, fields: list[str], shape: tuple[int, int], tiles: int
+) -> Defect:
     where = f"line {number}"
-    fields = [field.strip() for field in line.split(",")]
     if len(fields) != len(HEADER):
         raise InputError(
             source=path, key=where, value=line, allowed=f"must have the fields {','.join(HEADER)}"
         )
-    kind, *numbers = fields
+    written, *numbers = fields
+    kind = written.casefold()
     if kind not in get_args(DefectKind):
         allowed = f"is no kind of defect; there are {', '.join(get_args(DefectKind))}"
-        raise InputError(source=path, key=f"{where}, kind", value=kind, allowed=allowed)
+        raise InputError(source=path, key=f"{where}, kind", value=written, allowed=allowed)
     last = {"tile": tiles - 1, "row": shape[0] - 1, "column": shape[1] - 1}
     place: dict[str, int] = {}
     for (name, limit), field in zip(last.items(), numbers, strict=True):
         if not field and name != "tile":
             continue
-        if not field.isdecimal() or len(field) > DIGITS or int(field) > limit:
-            raise InputError(
-                source=path,
-                key=f"{where}, {name}",
-                value=field,
-                allowed=f"must be a whole number from 0 to {limit}: the die has {tiles} tiles of "
-                f"{shape[0]} x {shape[1]}",
+        if NUMBER.fullmatch(field) is None or int(field) > limit:
+            hint = "; the first is 0" if field == str(limit + 1) else ""
+            allowed = (
+                f"must be a whole number from 0 to {limit}: the die has {tiles} tiles of "
+                f"{shape[0]} x {shape[1]}{hint}"
             )
+            raise InputError(source=path, key=f"{where}, {name}", value=field, allowed=allowed)
         place[name] = int(field)
     try:
         defect = Defect.model_validate({"kind": kind} | place)

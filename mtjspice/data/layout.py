@@ -260,7 +260,7 @@ class Yield:
 
 @dataclass(frozen=True)
 class Tail:
-    """A rare-event estimate by importance sampling.
+    """A rare-event estimate; `mtjspice.layout.rare` says how it is made.
 
     Attributes:
         condition: under which.
@@ -269,8 +269,13 @@ class Tail:
         low: lower end of the interval.
         high: upper end.
         confidence: of the interval.
-        distance: from the mean to the most likely failure, in standard deviations.
-        samples: solved.
+        distance: from the mean to the most likely failure, in standard deviations; None if no
+            such point was found.
+        samples: solved, on both sides.
+        effective: as many failing samples of equal weight would say as much.
+        regions: of failure that were told apart.
+        checked: the probability by subset simulation; None where it found no failure.
+        doubts: why the interval is wider than the samples alone would make it.
         side: whether low or high reads are the worse.
         shares: variance of the linearised margin by source, by name; they add up to 1.
     """
@@ -281,8 +286,12 @@ class Tail:
     low: float
     high: float
     confidence: float
-    distance: float
+    distance: float | None
     samples: int
+    effective: float
+    regions: int
+    checked: float | None
+    doubts: tuple[str, ...]
     side: str
     shares: Mapping[str, float]
 

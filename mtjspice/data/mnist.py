@@ -1,14 +1,22 @@
 """Handwritten digits: MNIST from its four files, or the small ones that scikit-learn ships.
 
+The files are read packed (``.gz``) or unpacked, from the folder that is named or from where
+torchvision puts them in it, ``MNIST/raw``.
+
 MNIST (Y. LeCun, C. Cortes, C. J. C. Burges) is 60,000 training and 10,000 test images of 28 x 28
 pixels. Images are reduced to 10 x 10 pixels, as in Borders et al. (2024), by area averages over the
 middle 24 x 24: the digits lie within 20 x 20 around their centre of mass.
 """
 
+import contextlib
 import gzip
 import hashlib
+import http.client
+import io
+import os
 import urllib.error
 import urllib.request
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +25,7 @@ import numpy.typing as npt
 from mtjspice.data.files import make_folder, written_whole
 from mtjspice.data.samples import Samples
 from mtjspice.errors import InputError
+from mtjspice.reading import MIB, read_bytes
 
 # fmt: off
 FILES = {
@@ -31,21 +40,27 @@ FILES = {
 }
 # fmt: on
 """The files, and the SHA-256 of what they hold, unpacked: archives of it differ."""
+PLACES = ("", "MNIST/raw", "raw")
+"""Where in a folder the files may lie."""
+MOST = 48 * MIB
+"""Largest file, packed or unpacked, bytes: that of the training images has 47,040,016, unpacked."""
+GZIP = b"\x1f\x8b"
+"""What a packed file begins with."""
 MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 SIDE, CROP = 10, 2
 
 
 def read_mnist(folder: Path) -> Samples:
-    """Read MNIST from a folder that holds its four files.
+    """Read MNIST from a folder that holds its four files, packed or unpacked.
 
     Raises:
         InputError: if a file is missing, or is not the one that was published.
     """
     images, labels, train = [], [], []
     for name, split in (("train", True), ("t10k", False)):
-        pixels = _idx(folder / f"{name}-images-idx3-ubyte.gz", dimensions=3)
+        pixels = _idx(folder, f"{name}-images-idx3-ubyte.gz", dimensions=3)
         images.append(reduced(pixels))
-        labels.append(_idx(folder / f"{name}-labels-idx1-ubyte.gz", dimensions=1).astype(np.int64))
+        labels.append(_idx(folder, f"{name}-labels-idx1-ubyte.gz", dimensions=1).astype(np.int64))
         train.append(np.full(len(pixels), split))
     return Samples(
         inputs=np.concatenate(images),
@@ -57,7 +72,7 @@ def read_mnist(folder: Path) -> Samples:
 
 
 def read_small_digits(seed: int = 0, test_samples: int = 500) -> Samples:
-    """The 1,797 digits of 8 x 8 pixels that scikit-learn ships; the offline default."""
+    """The 1,797 digits of 8 x 8 pixels that scikit-learn ships."""
     from sklearn import datasets  # noqa: PLC0415, takes a second and most commands never need it
 
     raw, labels = datasets.load_digits(return_X_y=True)
@@ -80,45 +95,49 @@ def download_mnist(folder: Path) -> Path:
     """
     make_folder(folder)
     for name in FILES:
-        path = folder / name
-        if path.is_file():
+        if located(folder, name) is not None:
             continue
+        path = folder / name
         try:
             with urllib.request.urlopen(MIRROR + name, timeout=20) as answer:
-                content = answer.read()
-        except (urllib.error.URLError, OSError) as error:
+                content = answer.read(MOST + 1)
+        except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
             allowed = (
-                f"cannot be fetched from {MIRROR}: {error}; give a folder that holds the files"
+                f"cannot be fetched from {MIRROR}: {error}; give a folder that holds the files "
+                "(--mnist DIR), or take the small digits that scikit-learn ships (--digits)"
             )
             raise InputError(source=path, allowed=allowed) from None
-        _unpacked(path, content)
+        _unpacked(path, name, content)
         with written_whole(path) as temporary:
             temporary.write_bytes(content)
     return folder
 
 
-def find_mnist(given: Path | None, usual: Path) -> tuple[Path | None, list[str]]:
-    """The folder of MNIST, or None where it cannot be had, and what a report should say of it.
+def find_mnist(given: Path | None, usual: Path, *, digits: bool = False) -> Path | None:
+    """The folder of MNIST; None where the small digits are asked for.
 
     Args:
         given: what the user named; what it lacks is downloaded.
         usual: where it is looked for, and downloaded to, if nothing was named.
+        digits: whether the small digits are asked for.
 
     Raises:
-        InputError: as `download_mnist` if a folder was named; if files are there, and are not what
-            was published.
+        InputError: if both are asked for; as `download_mnist`.
     """
-    if given is not None:
-        return download_mnist(given), []
+    if digits and given is not None:
+        allowed = "names other images than --digits does: give one of the two"
+        raise InputError(source="--mnist", value=str(given), allowed=allowed)
+    if digits:
+        return None
+    folder = usual if given is None else given
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
-        return download_mnist(usual), []
-    except InputError as error:
-        if all((usual / name).is_file() for name in FILES):
-            raise
-        return None, [
-            "MNIST is not here and cannot be downloaded; these are the 1,797 small digits that "
-            f"scikit-learn ships. Give a folder with --mnist. ({error})"
-        ]
+        return download_mnist(folder)
+    except InputError:
+        for path in new:  # made here, in vain
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        raise
 
 
 def reduced(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
@@ -135,31 +154,47 @@ def reduced(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     return np.asarray(np.clip(small.reshape(len(pixels), -1), 0, 1), dtype=np.float64)
 
 
-def _idx(path: Path, dimensions: int) -> npt.NDArray[np.uint8]:
+def located(folder: Path, name: str) -> Path | None:
+    """Where a folder has one of the files, packed or unpacked; None if it does not."""
+    forms = (name, name.removesuffix(".gz"))
+    paths = (folder / place / form for place in PLACES for form in forms)
+    return next((path for path in paths if os.path.lexists(path)), None)
+
+
+def _idx(folder: Path, name: str, dimensions: int) -> npt.NDArray[np.uint8]:
     """One file in the IDX format."""
-    try:
-        packed = path.read_bytes()
-    except OSError as error:
+    path = located(folder, name)
+    if path is None:
         names = ", ".join(FILES)
-        allowed = f"cannot be read ({error.strerror}); the folder must hold {names}"
-        raise InputError(source=path, allowed=allowed) from None
-    content = _unpacked(path, packed)
+        allowed = f"is missing; the folder must hold {names}, with or without .gz"
+        raise InputError(source=folder / name, allowed=allowed)
+    content = _unpacked(path, name, read_bytes(path, MOST))
     shape = np.frombuffer(content, ">i4", count=dimensions, offset=4)
     return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
 
 
-def _unpacked(path: Path, packed: bytes) -> bytes:
-    """What an archive holds, if it is what was published."""
-    try:
-        content = gzip.decompress(packed)
-    except (OSError, EOFError) as error:
-        raise InputError(source=path, allowed=f"is damaged or truncated: {error}") from None
+def _unpacked(path: Path, name: str, content: bytes) -> bytes:
+    """What a file holds, unpacked, if it is what was published under its name.
+
+    Raises:
+        InputError: if it is not.
+    """
+    if content.startswith(GZIP):
+        try:
+            with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+                content = file.read(MOST + 1)
+        except (OSError, EOFError, zlib.error) as error:
+            raise InputError(source=path, allowed=f"is damaged or truncated: {error}") from None
+    if len(content) > MOST:
+        raise InputError(source=path, allowed=f"unpacks to more than {MOST} bytes, as none does")
     found = hashlib.sha256(content).hexdigest()
-    if found != FILES[path.name]:
+    if found != FILES[name]:
+        others = [other for other, known in FILES.items() if known == found]
+        reason = f"it is {others[0]}" if others else "the file was changed or truncated"
         raise InputError(
             source=path,
             key="SHA-256 of the content",
             value=found,
-            allowed=f"must be {FILES[path.name]}: the file was changed",
+            allowed=f"must be {FILES[name]}: {reason}",
         )
     return content

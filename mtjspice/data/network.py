@@ -4,16 +4,23 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Final, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field, model_validator
 
+from mtjspice.data.checksums import stamped, unstamped
 from mtjspice.data.files import write_text
 from mtjspice.errors import InputError
 from mtjspice.reading import read_json
+from mtjspice.spec.base import Name, Spec, StateMatrix
+from mtjspice.spec.toml import build_spec
 
-FORMAT = "mtjspice networks 1"
+FORMAT: Final = "mtjspice networks 2"
+MOST_BIAS: Final = 1e6
+"""Largest magnitude of a bias; inputs of a layer are at most 1."""
+Bias = Annotated[float, Field(ge=-MOST_BIAS, le=MOST_BIAS, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -84,54 +91,76 @@ def check_layers(layers: tuple[Layer, ...], inputs: int, outputs: int, source: s
         )
 
 
+class LayerEntry(Spec):
+    """What a file says of a layer; as `Layer`, states as strings of P and A, one a row."""
+
+    states: StateMatrix
+    bias: Annotated[tuple[Bias, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _check_pairs(self) -> Self:
+        if self.states.shape[1] != 2 * len(self.bias):
+            raise ValueError(
+                f"{self.states.shape[1]} columns and {len(self.bias)} biases do not fit: "
+                "there are two columns for each bias"
+            )
+        return self
+
+
+class NetworkEntry(Spec):
+    """What a file says of a network; as `Network`."""
+
+    name: Name
+    layers: Annotated[tuple[LayerEntry, ...], Field(min_length=1)]
+
+
+class NetworksFile(Spec):
+    """What a file of networks says.
+
+    Attributes:
+        format: of the file.
+        determined: ``key``, SHA-256 of all that determined the training.
+        networks: in their order.
+    """
+
+    format: Literal["mtjspice networks 2"]
+    determined: Annotated[str, Field(alias="key", strict=True, max_length=64)]
+    networks: Annotated[tuple[NetworkEntry, ...], Field(min_length=1)]
+
+
 def save_networks(networks: Sequence[Network], path: Path, *, key: str) -> None:
-    """Write networks as JSON, with the key of all that determined their training."""
-    lines = [json.dumps({"name": n.name, "layers": [_write_layer(x) for x in n.layers]})
-             for n in networks]  # fmt: skip
-    head = json.dumps({"format": FORMAT, "key": key})
-    whole = ",\n".join(lines)
-    write_text(path, f'{head[:-1]}, "networks": [\n{whole}\n]}}\n')  # a network a line
+    """Write networks as JSON, with a checksum and the key of all that determined their training."""
+    entries = [{"name": n.name, "layers": [_write_layer(x) for x in n.layers]} for n in networks]
+    content = stamped({"format": FORMAT, "key": key, "networks": entries})
+    del content["networks"]
+    whole = ",\n".join(map(json.dumps, entries))
+    write_text(
+        path, f'{json.dumps(content)[:-1]}, "networks": [\n{whole}\n]}}\n'
+    )  # a network a line
 
 
 def load_networks(path: Path) -> tuple[list[Network], str]:
     """Read networks and their key.
 
     Raises:
-        InputError: if the file cannot be read or does not hold networks.
+        InputError: if the file cannot be read, was changed, or does not hold networks.
     """
     content = read_json(path)
-    try:
-        if content["format"] != FORMAT:
-            raise ValueError(f"its format is {content['format']!r}, expected {FORMAT!r}")
-        networks = [_read_network(network, path) for network in content["networks"]]
-        if not networks:
-            raise ValueError("it has no networks")
-        return networks, str(content["key"])
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise InputError(source=path, allowed=f"does not hold networks: {error!r}") from None
-
-
-def _read_network(content: dict[str, Any], path: Path) -> Network:
-    layers = tuple(_read_layer(layer) for layer in content["layers"])
-    if not layers:
-        raise ValueError(f"{content['name']} has no layers")
-    check_layers(layers, layers[0].states.shape[0], layers[-1].bias.size, path)
-    return Network(name=str(content["name"]), layers=layers)
+    found = content.get("format") if isinstance(content, dict) else None
+    if found != FORMAT:
+        allowed = f"must be {FORMAT!r}; move the file away, and networks are trained anew"
+        raise InputError(source=path, key="format", value=found, allowed=allowed)
+    advice = "move it away, and networks are trained anew"
+    file = build_spec(unstamped(content, path, "a file of networks", advice), NetworksFile,
+                      source=path)  # fmt: skip
+    networks = []
+    for entry in file.networks:
+        layers = tuple(Layer(states=x.states, bias=np.array(x.bias)) for x in entry.layers)
+        check_layers(layers, layers[0].states.shape[0], layers[-1].bias.size, path)
+        networks.append(Network(name=entry.name, layers=layers))
+    return networks, file.determined
 
 
 def _write_layer(layer: Layer) -> dict[str, Any]:
     states = ["".join("PA"[s] for s in row) for row in layer.states]
     return {"states": states, "bias": layer.bias.tolist()}
-
-
-def _read_layer(layer: dict[str, Any]) -> Layer:
-    states = np.array([["PA".index(s) for s in row] for row in layer["states"]], dtype=np.uint8)
-    bias = np.array(layer["bias"], dtype=np.float64)
-    if (
-        states.ndim != 2
-        or bias.ndim != 1
-        or states.shape[1] != 2 * bias.size
-        or not np.isfinite(bias).all()
-    ):
-        raise ValueError(f"states {states.shape} and bias {bias.shape} do not fit")
-    return Layer(states=states, bias=bias)

@@ -7,9 +7,11 @@ The folder, as published with usnistgov/daffodil-lib, holds two others:
   odd ones −; ``7_fc1_bias.txt`` and ``7_fc2_bias.txt``.
 - ``dataset/`` with ``X_train.txt`` (a feature a row, a sample a column), ``Y_train.txt`` (one-hot),
   and the same for test.
+
+Numbers stand between spaces or tabs, a row of a matrix a line; what follows a ``#`` is a comment.
 """
 
-import warnings
+import re
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +20,12 @@ import numpy.typing as npt
 from mtjspice.data.network import Layer, Network, check_layers
 from mtjspice.data.samples import Samples
 from mtjspice.errors import InputError
+from mtjspice.reading import MIB, read_text
 
 INPUTS, OUTPUTS = 13, 3
+MOST = 4 * MIB
+"""Largest file, bytes; that of the training samples has 48 kB."""
+NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|[+-]?(?:inf|nan)", re.ASCII | re.I)
 
 
 def read_samples(folder: Path) -> Samples:
@@ -50,17 +56,23 @@ def _check_samples(
     dataset: Path, split: str, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]
 ) -> None:
     if x.shape[1] != INPUTS or x.min() < 0 or x.max() > 1:
+        turned = "; it is transposed" if x.shape[1] != INPUTS == len(x) else ""
         raise InputError(
             source=dataset / f"X_{split}.txt",
             value={"features": x.shape[1], "from": float(x.min()), "to": float(x.max())},
-            allowed=f"must hold {INPUTS} lines, a feature each, scaled to 0–1",
+            allowed=f"must hold {INPUTS} lines, a feature each, scaled to 0–1{turned}",
         )
     one_hot = np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all()
     if y.shape != (len(x), OUTPUTS) or not one_hot:
+        hint = ""
+        if y.shape == (OUTPUTS, len(x)):
+            hint = "; it is transposed"
+        elif 1 in y.shape and y.size == len(x):
+            hint = "; these are the classes' numbers"
         raise InputError(
             source=dataset / f"Y_{split}.txt",
             value={"classes": y.shape[1], "samples": len(y)},
-            allowed=f"must hold {OUTPUTS} lines, one-hot, for {len(x)} samples",
+            allowed=f"must hold {OUTPUTS} lines, one-hot, for {len(x)} samples{hint}",
         )
 
 
@@ -72,7 +84,7 @@ def read_solutions(folder: Path, only: tuple[int, ...] | None = None) -> list[Ne
     """
     solutions = _subfolder(folder, "solutions")
     names = [path.name.split("_")[0] for path in solutions.glob("*_fc1_weight.txt")]
-    numbers = sorted(int(name) for name in names if name.isdigit())
+    numbers = sorted(int(name) for name in names if re.fullmatch("[0-9]+", name))
     if not numbers:
         raise InputError(source=solutions, allowed="must hold files named <number>_fc1_weight.txt")
     missing = set(only or ()) - set(numbers)
@@ -95,6 +107,10 @@ def _read_solution(folder: Path, number: int) -> Network:
         if not np.isin(on, (0, 1)).all():
             raise InputError(source=path, allowed="must hold only 0 and 1")
         bias = _read_matrix(folder / f"{number}_{part}_bias.txt").ravel()
+        wanted = width, 2 * bias.size
+        if on.shape == wanted[::-1] != wanted:
+            allowed = f"must have {wanted[0]} rows of {wanted[1]} columns; it is transposed"
+            raise InputError(source=path, value=list(on.shape), allowed=allowed)
         layers.append(Layer(states=(1 - on).astype(np.uint8), bias=bias))
         check_layers(tuple(layers[-1:]), width, outputs or bias.size, path)
         width = bias.size
@@ -102,24 +118,34 @@ def _read_solution(folder: Path, number: int) -> Network:
 
 
 def _read_matrix(path: Path) -> npt.NDArray[np.float64]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)  # numpy only warns of an empty file
-            matrix = np.loadtxt(path, dtype=np.float64, ndmin=2)
-    except (OSError, ValueError, UserWarning) as error:
-        raise InputError(
-            source=path, allowed=f"cannot be read as a matrix of numbers: {error}"
-        ) from None
-    bad = np.argwhere(~np.isfinite(matrix))
-    if bad.size:
-        row, column = (int(i) for i in bad[0])
-        raise InputError(
-            source=path,
-            key=f"line {row + 1}, entry {column + 1}",
-            value=float(matrix[row, column]),
-            allowed="must be a finite number",
-        )
-    return matrix
+    """The numbers of a file, a line a row."""
+    rows: list[list[float]] = []
+    for number, line in enumerate(read_text(path, MOST).split("\n"), 1):
+        words = line.split("#")[0].split()
+        for k, word in enumerate(words, 1):
+            if not NUMBER.fullmatch(word):
+                raise _no_matrix(path, f"line {number}, entry {k}", word)
+            if not np.isfinite(float(word)):
+                raise InputError(
+                    source=path, key=f"line {number}, entry {k}", value=float(word),
+                    allowed="must be a finite number",
+                )  # fmt: skip
+        if words and rows and len(words) != len(rows[0]):
+            reason = f"; the lines before have {len(rows[0])} numbers"
+            raise _no_matrix(path, f"line {number}", len(words), reason)
+        if words:
+            rows.append([float(word) for word in words])
+    if not rows:
+        raise _no_matrix(path, "", None, "; it holds none")
+    return np.array(rows)
+
+
+def _no_matrix(path: Path, key: str, value: object, reason: str = "") -> InputError:
+    comma = isinstance(value, str) and ("," in value or ";" in value)
+    if comma:
+        reason = "; numbers are parted by spaces or tabs, and have a point before their decimals"
+    allowed = f"cannot be read as a matrix of numbers{reason}"
+    return InputError(source=path, key=key, value=value, allowed=allowed)
 
 
 def _subfolder(folder: Path, name: str) -> Path:

@@ -20,7 +20,9 @@ class Samples:
         source: where the data come from, for reports and errors.
 
     Raises:
-        InputError: if an input is not finite or not in 0–1, or the shapes do not fit.
+        InputError: naming the array, and what it must be: shapes that do not fit, nothing to train
+            on or to test with, inputs that are not finite, not in 0–1 or all alike, labels that are
+            no classes' numbers.
     """
 
     inputs: npt.NDArray[np.float64]
@@ -30,27 +32,66 @@ class Samples:
     source: str
 
     def __post_init__(self) -> None:
+        self._check_shapes()
+        self._check_inputs()
+        self._check_labels()
+        for key, count in (("training", self.train.sum()), ("test", (~self.train).sum())):
+            if not count:
+                raise self._error(f"{key} samples", 0, "there must be at least one")
+        if not np.ptp(self.inputs[self.train], axis=0).any():
+            allowed = "no feature differs between training samples: nothing can be learned"
+            raise self._error("inputs", None, allowed)
+
+    def _check_shapes(self) -> None:
+        for key, axes, kind, words in (
+            ("inputs", 2, np.float64, "float64 [sample, feature]"),
+            ("labels", 1, np.int64, "int64 [sample], the classes' numbers from 0"),
+            ("train", 1, np.bool_, "bool [sample]"),
+        ):
+            array = np.asarray(getattr(self, key))
+            if array.ndim != axes or array.dtype != kind:
+                hint = "; these are one-hot" if key == "labels" and _one_hot(array) else ""
+                found = f"{array.dtype} {list(array.shape)}"
+                raise self._error(key, found, f"must be {words}{hint}")
+        if not self.inputs.size:
+            raise self._error("inputs", list(self.inputs.shape), "must hold at least one number")
+        lengths = [len(self.inputs), len(self.labels), len(self.train)]
+        if len(set(lengths)) > 1:
+            raise self._error("", lengths, "inputs, labels and split must have one entry a sample")
+
+    def _check_inputs(self) -> None:
         bad = np.argwhere(~np.isfinite(self.inputs))
         if bad.size:
             sample, feature = (int(i) for i in bad[0])
-            raise InputError(
-                source=self.source,
-                key=f"sample {sample}, feature {feature}",
-                value=float(self.inputs[sample, feature]),
-                allowed="must be a finite number",
+            raise self._error(
+                f"sample {sample}, feature {feature}",
+                float(self.inputs[sample, feature]),
+                "must be a finite number",
             )
         if self.inputs.min() < 0 or self.inputs.max() > 1:
-            raise InputError(
-                source=self.source,
-                value=[float(self.inputs.min()), float(self.inputs.max())],
-                allowed="every feature must be scaled to 0–1",
-            )
-        if not len(self.inputs) == len(self.labels) == len(self.train):
-            raise InputError(
-                source=self.source,
-                value=[len(self.inputs), len(self.labels), len(self.train)],
-                allowed="inputs, labels and split must have one entry a sample",
-            )
+            found = [float(self.inputs.min()), float(self.inputs.max())]
+            raise self._error("inputs", found, "every feature must be scaled to 0–1")
+
+    def _check_labels(self) -> None:
+        count = len(self.classes)
+        if count < 2 or len(set(self.classes)) < count:
+            raise self._error("classes", self.classes, "must be at least two different names")
+        low, high = int(self.labels.min()), int(self.labels.max())
+        if low < 0 or high >= count:
+            allowed = f"labels count from 0; those of {count} classes end at {count - 1}"
+            if low > 0:
+                allowed = f"labels count from 0; these begin with {low}"
+            raise self._error("labels", [low, high], allowed)
+
+    def _error(self, key: str, value: object, allowed: str) -> InputError:
+        return InputError(source=self.source, key=key, value=value, allowed=allowed)
+
+
+def _one_hot(array: npt.NDArray[np.generic]) -> bool:
+    """Whether each sample has a line with a single 1."""
+    if array.ndim != 2 or not np.issubdtype(array.dtype, np.number):
+        return False
+    return bool(np.isin(array, (0, 1)).all() and (np.asarray(array, int).sum(axis=1) == 1).all())
 
 
 def scaled(raw: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -33,7 +33,7 @@ class Flip:
     Attributes:
         condition: corner and temperature.
         die: name.
-        image: number.
+        image: number among all test images.
         kind: ``class``; ``sign`` of a hidden neuron; ``level`` of a converter.
         layer: counted from 1.
         tile: of the network; of a class, the tile with the first copy of the class in SPICE; −1 for
@@ -193,6 +193,8 @@ class SignOffStory:
         versions: of all that computed.
         keys: of all simulations.
         times: wall seconds of each step, and what else differs from run to run.
+        drawn: int64 [image], rising: numbers of the images among all test images, where only some
+            of them are shown; None for all.
     """
 
     title: str
@@ -213,6 +215,11 @@ class SignOffStory:
     versions: Mapping[str, str]
     keys: Sequence[str]
     times: Mapping[str, float]
+    drawn: Ints | None = None
+
+    def place(self, image: int) -> int:
+        """Where the image of a flip stands in `inputs`, `labels` and what was read of a die."""
+        return image if self.drawn is None else int(np.searchsorted(self.drawn, image))
 
     @property
     def passed(self) -> bool:

@@ -1,11 +1,14 @@
-"""Converters as quantisers: between voltages and codes."""
+"""Converters as quantisers, between voltages and codes; and the limits of amplifiers."""
 
 import numpy as np
 import numpy.typing as npt
 
-from mtjspice.spec.periphery import Converter
+from mtjspice.spec.periphery import Converter, TransimpedanceAmplifier
 
 Floats = npt.NDArray[np.float64]
+NEAR = 1e-9
+"""Of an amplifier's range: an output so near to a limit stands at it. ngspice keeps eleven digits
+of the numbers in an expression, so that an output held at a limit may be beside it."""
 
 
 def to_codes(volts: npt.ArrayLike, adc: Converter) -> npt.NDArray[np.int64]:
@@ -29,6 +32,18 @@ def outside(volts: npt.ArrayLike, converter: Converter) -> npt.NDArray[np.bool_]
     v = np.asarray(volts, dtype=np.float64) + converter.offset
     half = converter.lsb / 2
     return np.asarray((v < converter.low - half) | (v > converter.high - half))
+
+
+def limits(amplifier: TransimpedanceAmplifier) -> tuple[float, float]:
+    """The voltages that a free output is above and below."""
+    slack = NEAR * (amplifier.clip_high - amplifier.clip_low)
+    return amplifier.clip_low + slack, amplifier.clip_high - slack
+
+
+def at_limit(volts: npt.ArrayLike, amplifier: TransimpedanceAmplifier) -> npt.NDArray[np.bool_]:
+    """Which outputs of an amplifier stand at one of its limits."""
+    v, (low, high) = np.asarray(volts, dtype=np.float64), limits(amplifier)
+    return np.asarray((v <= low) | (v >= high))
 
 
 def quantised(volts: npt.ArrayLike, dac: Converter) -> Floats:

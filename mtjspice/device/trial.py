@@ -1,5 +1,7 @@
 """What a die's design is tried with: states and input vectors for each tile."""
 
+from typing import assert_never
+
 import numpy as np
 
 from mtjspice.device.converter import quantised
@@ -22,6 +24,8 @@ def pattern_states(pattern: Pattern, shape: tuple[int, int], chance: np.random.G
             return np.zeros(shape, dtype=np.uint8)
         case "all_ap":
             return np.ones(shape, dtype=np.uint8)
+        case _:
+            assert_never(pattern)
 
 
 def tile_experiment(design: DieDesign, tile: int) -> Experiment:

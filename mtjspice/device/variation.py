@@ -1,6 +1,7 @@
 """Junctions of one tile as they came out of the factory: spread and defects applied."""
 
 from dataclasses import dataclass
+from typing import assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -78,7 +79,7 @@ def draw_junctions(
     for defect in die.defects:
         if defect.tile != tile.index:
             continue
-        place = defect.row, defect.column  # of the junction; lines are the netlist's business
+        place = defect.row, defect.column
         match defect.kind:
             case "short":
                 short[place] = True
@@ -88,4 +89,8 @@ def draw_junctions(
                 state[place] = 0
             case "stuck_ap":
                 state[place] = 1
+            case "dead_row" | "dead_column" | "bridged_rows" | "bridged_columns":
+                pass  # lines are the netlist's business
+            case _:
+                assert_never(defect.kind)
     return Junctions(r_p=r_p, tmr0=tmr0, state=state, short=short, open=is_open)

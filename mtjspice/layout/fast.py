@@ -99,11 +99,11 @@ def first_order_failure(
 ) -> float:
     """The failure of the worst line on either side if its margin were linear in what is random."""
     size = sum(sources(layout, fitted.access).values())
-    distances = [
-        most_likely(read_margin(layout, fitted, sides, at, found.threshold), size).distance
+    points = [
+        most_likely(read_margin(layout, fitted, sides, at, found.threshold), size)
         for at in found.worst_of_sides
     ]
-    return float(stats.norm.sf(min(distances)))
+    return float(max(stats.norm.sf(point.distance) for point in points))
 
 
 def settling(layout: Layout, fitted: Fitted, capacitance: float) -> float:

@@ -1,14 +1,17 @@
 """How many arrays come out good: Monte Carlo over spread, mismatch, offsets and defects.
 
-Each sample is an array as it leaves the factory. It is read twice, with random data in which every
-line is as close to the threshold as it can be: once all lines are low, once all are high. The nodal
-solver reads all samples; ngspice reads some of the same ones, draw by draw.
+Each sample is an array as it leaves the factory. All its rows are read, group by group as the
+layout drives them, twice: with random data in which every line is as close to the threshold as it
+can be, once all low, once all high. Every read has data of its own, as the cells that are not read
+may hold anything. A line is bad if one of its reads is wrong. The nodal solver reads all samples;
+ngspice reads the worst group of some of the same ones, draw by draw.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from scipy import stats
 
@@ -16,13 +19,7 @@ from mtjspice.collect.simulator import Progress, Simulator
 from mtjspice.data.layout import Condition, Finding, Floats, States, Yield
 from mtjspice.device.dies import draw_die
 from mtjspice.layout.access import Fitted
-from mtjspice.layout.circuit import (
-    TOLERANCE,
-    blocks,
-    full_scale,
-    read_experiment,
-    sense_volts,
-)
+from mtjspice.layout.circuit import TOLERANCE, full_scale, read_experiment, sense_volts
 from mtjspice.layout.sense import drawn_data
 from mtjspice.layout.spread import Spread, in_turn
 from mtjspice.spec.die import Die
@@ -38,10 +35,16 @@ LINE_DEFECTS = frozenset({"dead_row", "dead_column", "bridged_rows", "bridged_co
 
 @dataclass(frozen=True)
 class Sample:
-    """One array: its two reads, and the offsets of its lines, V, [line]."""
+    """One array.
 
-    low: Experiment
-    high: Experiment
+    Attributes:
+        lows: its reads with low data, one a group of rows.
+        highs: the same with high data.
+        offsets: of its lines, V, [line].
+    """
+
+    lows: tuple[Experiment, ...]
+    highs: tuple[Experiment, ...]
     offsets: Floats
 
 
@@ -54,17 +57,26 @@ def _drawn(layout: Layout, k: int) -> Sample:
     shape = layout.crossbar.shape
     chance = np.random.default_rng([layout.seed, 8, k])
     die = draw_die(layout.die, layout.defects.rates, shape, 1, int(chance.integers(2**62)), index=0)
-    groups = blocks(layout)
-    driven = groups[int(chance.integers(len(groups)))]
+    groups = row_groups(layout)
     low, high = (
-        drawn_data(layout, driven, layout.boundary + more, chance)
+        tuple(
+            _read(layout, drawn_data(layout, driven, layout.boundary + more, chance), driven, die)
+            for driven in groups
+        )
         for more in (0, layout.sense.step)
     )
-    return Sample(
-        low=_read(layout, low, driven, die),
-        high=_read(layout, high, driven, die),
-        offsets=layout.sense.offset * chance.standard_normal(shape[1]),
-    )
+    return Sample(low, high, layout.sense.offset * chance.standard_normal(shape[1]))
+
+
+def row_groups(layout: Layout) -> tuple[tuple[int, ...], ...]:
+    """All rows, in the groups in which they are driven.
+
+    Where the number of rows is no multiple of that of a group, the last group begins earlier and
+    has some rows of the one before.
+    """
+    rows, count = layout.crossbar.rows, layout.rows_read
+    starts = [min(start, rows - count) for start in range(0, rows, count)]
+    return tuple(tuple(range(start, start + count)) for start in starts)
 
 
 def _read(layout: Layout, states: States, driven: tuple[int, ...], die: Die) -> Experiment:
@@ -105,6 +117,11 @@ def line_margins(layout: Layout, threshold: float, currents: Floats, offsets: Fl
     return np.asarray(side_margins(layout, threshold, currents, offsets).min(0))
 
 
+def group_margins(layout: Layout, threshold: float, currents: Floats, offsets: Floats) -> Floats:
+    """As `side_margins`, of currents [side, sample, group, line]: [side, sample, group, line]."""
+    return side_margins(layout, threshold, currents, offsets[:, None])
+
+
 def side_margins(layout: Layout, threshold: float, currents: Floats, offsets: Floats) -> Floats:
     """Margin of every line on either side, V, [side, sample, line]; its offset included.
 
@@ -134,20 +151,19 @@ def estimate_yield(
         SimulationError: if ngspice fails at a sample of the audit.
     """
     plan = layout.monte_carlo
-    samples = draw_samples(layout, plan.samples)
-    sides = [[s.low for s in samples], [s.high for s in samples]]
-    currents = np.stack([nodal_currents(fitted, of_side, spread) for of_side in sides])
-    offsets = np.stack([s.offsets for s in samples])
-    of_sides = side_margins(layout, threshold, currents, offsets)
-    margins = of_sides.min(0)
-    good = (margins <= 0).sum(1) <= layout.defects.bad_lines
-    audited = np.linspace(0, len(samples) - 1, max(1, round(plan.audit * len(samples)))).astype(int)
-    results = simulator.run([of_side[k] for of_side in sides for k in audited], progress)
-    theirs = np.stack([r["current"].to_numpy()[0] for r in results]).reshape(2, len(audited), -1)
-    spice = line_margins(layout, threshold, theirs, offsets[audited])
-    spice_good = (spice <= 0).sum(1) <= layout.defects.bad_lines
+    currents, offsets = [], []
+    for first in range(0, plan.samples, AT_A_TIME):
+        some = [_drawn(layout, k) for k in range(first, min(first + AT_A_TIME, plan.samples))]
+        currents.append(sample_currents(fitted, some, spread))
+        offsets.append(np.stack([one.offsets for one in some]))
+    margins = group_margins(
+        layout, threshold, np.concatenate(currents, axis=1), np.concatenate(offsets)
+    )
+    of_lines = margins.min((0, 2))
+    good = (of_lines <= 0).sum(1) <= layout.defects.bad_lines
+    audited = np.linspace(0, plan.samples - 1, max(1, round(plan.audit * plan.samples))).astype(int)
+    audit = _audit(layout, threshold, margins, currents, audited, simulator, progress)
     low, high = interval(int(good.sum()), good.size, plan.confidence)
-    ours = currents[:, audited]
     found = Yield(
         condition=condition,
         samples=good.size,
@@ -155,20 +171,78 @@ def estimate_yield(
         low=low,
         high=high,
         confidence=plan.confidence,
-        lines=margins.size,
-        bad_lines=int((margins <= 0).sum()),
-        margins=margins.min(1),
+        lines=of_lines.size,
+        bad_lines=int((of_lines <= 0).sum()),
+        margins=of_lines.min(1),
         audited=len(audited),
-        audited_good=(int(good[audited].sum()), int(spice_good.sum())),
-        audited_apart=int((good[audited] != spice_good).sum()),
-        audit_margin=float(np.abs(margins[audited] - spice).max()),
-        audit_current=float(np.abs(ours - theirs).max()) / full_scale(layout),
+        audited_good=audit.good,
+        audited_apart=audit.apart,
+        audit_margin=audit.margin,
+        audit_current=audit.current / full_scale(layout),
         bound=fitted.bound,
     )
-    k = int(margins.min(1).argmin())
-    side = int(of_sides[:, k].min(1).argmin())
-    where = f"{good.sum()} of {good.size} arrays good; the worst in column {margins[k].argmin()}"
-    return found, Finding("array_yield", low, condition, "nodal", where, sides[side][k])
+    side, k, group, line = np.unravel_index(int(margins.argmin()), margins.shape)
+    worst = _drawn(layout, int(k))
+    experiment = (worst.lows if side == 0 else worst.highs)[group]
+    where = f"{good.sum()} of {good.size} arrays good; the worst in column {line}"
+    return found, Finding("array_yield", low, condition, "nodal", where, experiment)
+
+
+def sample_currents(fitted: Fitted, samples: Sequence[Sample], spread: Spread = in_turn) -> Floats:
+    """Output currents of all reads of samples, A, [side, sample, group, column]."""
+    sides = [
+        nodal_currents(fitted, [read for one in reads for read in one], spread)
+        for reads in ([s.lows for s in samples], [s.highs for s in samples])
+    ]
+    return np.stack(sides).reshape(2, len(samples), -1, sides[0].shape[-1])
+
+
+@dataclass(frozen=True)
+class _Audit:
+    """What ngspice says of some samples: of each the group of rows with its smallest margin.
+
+    Attributes:
+        good: of these, good in the nodal solver and in ngspice.
+        apart: good in one of both only.
+        margin: largest difference of a line's margin, V.
+        current: largest difference of an output current, A.
+    """
+
+    good: tuple[int, int]
+    apart: int
+    margin: float
+    current: float
+
+
+def _audit(
+    layout: Layout,
+    threshold: float,
+    margins: Floats,
+    currents: Sequence[Floats],
+    audited: npt.NDArray[np.int64],
+    simulator: Simulator,
+    progress: Progress | None,
+) -> _Audit:
+    samples = [_drawn(layout, int(k)) for k in audited]
+    worst = margins[:, audited].min((0, 3)).argmin(1)  # the group, [sample]
+    reads = [s.lows[g] for s, g in zip(samples, worst, strict=True)]
+    reads += [s.highs[g] for s, g in zip(samples, worst, strict=True)]
+    results = simulator.run(reads, progress)
+    theirs = np.stack([r["current"].to_numpy()[0] for r in results])
+    theirs = theirs.reshape(2, len(audited), -1)
+    offsets = np.stack([s.offsets for s in samples])
+    spice = line_margins(layout, threshold, theirs, offsets)
+    ours = np.stack([margins[:, k, g] for k, g in zip(audited, worst, strict=True)]).min(1)
+    most = layout.defects.bad_lines
+    good, spice_good = ((found <= 0).sum(1) <= most for found in (ours, spice))
+    own = np.concatenate(currents, axis=1)
+    solved = np.stack([own[:, k, g] for k, g in zip(audited, worst, strict=True)], axis=1)
+    return _Audit(
+        good=(int(good.sum()), int(spice_good.sum())),
+        apart=int((good != spice_good).sum()),
+        margin=float(np.abs(ours - spice).max()),
+        current=float(np.abs(solved - theirs).max()),
+    )
 
 
 def interval(good: int, count: int, confidence: float) -> tuple[float, float]:

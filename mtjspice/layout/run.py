@@ -13,8 +13,8 @@ from typing import TypeVar
 from mtjspice.collect.pool import WorkerPool
 from mtjspice.collect.simulator import Simulator
 from mtjspice.data.figures import Figure
-from mtjspice.data.files import make_folder, write_text
 from mtjspice.data.layout import QUANTITIES, Condition, Finding, Judged, LayoutStory
+from mtjspice.data.outputs import Outputs
 from mtjspice.errors import InputError
 from mtjspice.layout import scale
 from mtjspice.layout.access import fit_conditions
@@ -41,6 +41,7 @@ from mtjspice.netlist.deck import build_deck
 from mtjspice.report.layout import write_comparison, write_layout
 from mtjspice.spec.layout import Layout, samples_for
 from mtjspice.spec.periphery import SenseAmplifier
+from mtjspice.spec.unusual import unusual
 from mtjspice.train.threads import one_thread
 
 T = TypeVar("T")
@@ -83,12 +84,12 @@ def run_layout(
     judged_layout = quickened(layout) if quick else layout
     conditions = quick_conditions(conditions) if quick else conditions
     check_path(layout, jobs)
-    make_folder(out)
+    outputs = Outputs(out)
     times: dict[str, float] = {}
     with (
         one_thread(),
-        Simulator(jobs=jobs, store=out / "simulations") as simulator,
-        WorkerPool(simulator.jobs) as pool,
+        Simulator(jobs=jobs, store=out / "simulations", limits=layout.ngspice) as simulator,
+        WorkerPool(simulator.jobs, limits=layout.ngspice) as pool,
     ):
         fits = _clocked(times, "access", lambda: fit_conditions(
             judged_layout, conditions, simulator, partial(tell, "access")
@@ -118,7 +119,7 @@ def run_layout(
         passed=passes(judged, figures),
         nominal=bench.nominal,
         conditions=conditions,
-        judged=write_netlists(judged, out),
+        judged=write_netlists(judged, outputs),
         findings=findings,
         figures=(*figures, *_counted(simulator)),
         maps=read.maps,
@@ -137,8 +138,24 @@ def run_layout(
         keys=tuple(simulator.keys),
         notes=notes(layout, bench),
     )
-    write_layout(story, out)
+    write_layout(story, out, outputs.close())
     return story
+
+
+def check_apart(paths: Sequence[Path]) -> None:
+    """Refuse to compare a layout with itself.
+
+    Raises:
+        InputError: if a file is given twice.
+    """
+    seen = dict[Path, Path]()
+    for path in paths:
+        if path.resolve() in seen:
+            raise InputError(
+                source=path, allowed=f"is named twice (also as {seen[path.resolve()]}): layouts "
+                "that are compared must be different files",
+            )  # fmt: skip
+        seen[path.resolve()] = path
 
 
 def run_comparison(
@@ -163,7 +180,8 @@ def run_comparison(
         SimulatorError: as `run_layout`.
     """
     names = [one.name for one in layouts.values()]
-    if len(set(names)) < len(names):
+    # Each gets a folder of its name, and not every disk tells capitals from small letters.
+    if len({name.casefold() for name in names}) < len(names):
         raise InputError(
             source=", ".join(map(str, layouts)),
             key="name",
@@ -172,8 +190,6 @@ def run_comparison(
         )
     for path, one in layouts.items():
         with naming(path):
-            if Path(one.name).name != one.name:
-                raise InputError(source="name", value=one.name, allowed="must not hold a path")
             check(one, conditions_of(one))
             check_path(one, jobs)
     stories = []
@@ -242,7 +258,7 @@ def check_path(layout: Layout, jobs: int | None) -> None:
         InputError: saying so.
         SimulatorError: if ngspice is missing or fails.
     """
-    with Simulator(jobs=jobs) as simulator:
+    with Simulator(jobs=jobs, limits=layout.ngspice) as simulator:
         fit_conditions(layout, [nominal_condition(layout)], simulator)
 
 
@@ -303,16 +319,13 @@ def passes(judged: Sequence[Judged], figures: Sequence[Figure]) -> bool:
     return False not in holding
 
 
-def write_netlists(judged: Sequence[Judged], out: Path) -> tuple[Judged, ...]:
+def write_netlists(judged: Sequence[Judged], outputs: Outputs) -> tuple[Judged, ...]:
     """Write the netlist of each worst case; the lines with their files."""
-    folder = make_folder(out / "worst")
-    for old in folder.glob("*.cir"):
-        old.unlink()
     named = []
     for line in judged:
-        file = folder / f"{line.quantity.name}.cir"
-        write_text(file, build_deck(line.worst.experiment).text)
-        named.append(replace(line, netlist=f"worst/{file.name}"))
+        netlist = build_deck(line.worst.experiment).text
+        name = outputs.write(f"worst/{line.quantity.name}.cir", netlist)
+        named.append(replace(line, netlist=name))
     return tuple(named)
 
 
@@ -333,13 +346,14 @@ def _counted(simulator: Simulator) -> tuple[Figure, ...]:
 
 def notes(layout: Layout, bench: Bench) -> tuple[str, ...]:
     """What a reader should know of how the report was made."""
-    said = []
+    said = [f"{found}." for found in unusual(layout)]
     if bench.quick:
         said.append(
             f"Quick: {len(bench.conditions)} of {len(conditions_of(layout))} conditions, "
             f"{bench.layout.monte_carlo.samples} of {layout.monte_carlo.samples} samples, sizes up "
             f"to {quick_largest(layout)}."
         )
+    said += [f"{found[0].upper()}{found[1:]}." for found in bench.simulator.notes]
     if not has_transistors(layout):
         said.append("Without transistors there is one process.")
     return tuple(said)

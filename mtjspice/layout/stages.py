@@ -380,9 +380,9 @@ def _latch_figures(
     tuned = periphery.replace(threshold=sense.margins[bench.nominal].threshold)
     reads = [
         one.replace(periphery=tuned, analysis=layout.timing.analysis)
-        for one in (sample.low, sample.high)
+        for one in (sample.lows[0], sample.highs[0])
     ]
-    currents = nodal_currents(bench.fits[bench.nominal], [sample.low, sample.high])
+    currents = nodal_currents(bench.fits[bench.nominal], [sample.lows[0], sample.highs[0]])
     expected = np.sign(sense_volts(layout, torch.from_numpy(currents)).numpy() - tuned.threshold)
     results = bench.simulator.run(reads)
     equal = [

@@ -1,5 +1,6 @@
 """How seldom the worst line reads its worst pattern wrongly."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -9,8 +10,9 @@ from torch import Tensor
 from mtjspice.data.layout import Condition, Finding, Tail
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import Reads, blocks, rows_in_words, sense_volts
-from mtjspice.layout.rare import Margin, RareEvent, estimate
+from mtjspice.layout.rare import RareEvent, certain, estimate
 from mtjspice.layout.sense import SIDES, Margins, Worst, worst_experiment
+from mtjspice.layout.subset import Margin
 from mtjspice.spec.layout import Layout
 from mtjspice.surrogate.access import AccessModel
 
@@ -68,6 +70,13 @@ def read_margin(
     return margin
 
 
+def _random(layout: Layout, access: AccessModel | None) -> bool:
+    """Whether anything in a read is random."""
+    die, mismatch = layout.die, layout.die.mismatch if access else 0.0
+    spread = die.sigma_ln_rp, die.sigma_ln_tmr, die.sigma_ln_rp_die, die.sigma_ln_tmr_die
+    return any((*spread, mismatch, layout.sense.offset))
+
+
 def estimate_tail(
     layout: Layout,
     condition: Condition,
@@ -77,14 +86,20 @@ def estimate_tail(
 ) -> tuple[Tail, Finding]:
     """The failure of the worst line under a condition, which the layout is under.
 
-    The worst read of either side is looked at; the one that fails more often counts.
+    The worst read of either side is looked at; the one that may fail more often counts. What is
+    found, and judged, is the upper end of its interval.
     """
     plan, counts = layout.monte_carlo, sources(layout, fitted.access)
     events: dict[tuple[str, int, int], RareEvent] = {}
     for at in found.worst_of_sides:
         margin = read_margin(layout, fitted, worst, at, found.threshold)
-        events[at] = estimate(margin, sum(counts.values()), plan.tail, layout.seed, plan.confidence)
-    at = max(events, key=lambda key: events[key].probability)
+        size = sum(counts.values())
+        events[at] = (
+            estimate(margin, size, plan.tail, layout.seed, plan.confidence)
+            if _random(layout, fitted.access)
+            else certain(margin, size)
+        )
+    at = max(events, key=lambda key: (events[key].high, events[key].probability))
     event = events[at]
     power = np.split(event.slopes**2, np.cumsum(list(counts.values()))[:-1])
     whole = max(float(sum(part.sum() for part in power)), np.finfo(float).tiny)
@@ -95,14 +110,19 @@ def estimate_tail(
         low=event.low,
         high=event.high,
         confidence=plan.confidence,
-        distance=event.distance,
-        samples=2 * plan.tail,
+        distance=event.distance if math.isfinite(event.distance) else None,
+        samples=sum(one.solved for one in events.values()),
+        effective=event.effective,
+        regions=event.regions,
+        checked=None if math.isnan(event.checked) else event.checked,
+        doubts=event.doubts,
         side=at[0],
         shares={name: float(p.sum()) / whole for name, p in zip(counts, power, strict=True)},
     )
+    away = f", {event.distance:.2f} σ away" if math.isfinite(event.distance) else ""
     where = (
-        f"column {at[2]}, {at[0]} side, worst pattern{rows_in_words(layout, at[1])}, "
-        f"{event.distance:.2f} σ away; junctions of the netlist are nominal"
+        f"upper end of the interval; column {at[2]}, {at[0]} side, worst pattern"
+        f"{rows_in_words(layout, at[1])}{away}; junctions of the netlist are nominal"
     )
     experiment = worst_experiment(layout, worst, *at)
-    return tail, Finding("line_failure", event.probability, condition, "nodal", where, experiment)
+    return tail, Finding("line_failure", event.high, condition, "nodal", where, experiment)

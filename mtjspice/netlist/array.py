@@ -36,6 +36,8 @@ def _cells(experiment: Experiment, card: Card | None) -> Iterator[Element]:
         crossbar.cell.mtj, experiment.tile, experiment.die, experiment.technology.temperature
     )
     shifts = threshold_shifts(experiment, card)
+    transistors = kind.transistors(crossbar.cell) if card is not None else ()
+    models = tuple(card.named(one) for one in transistors) if card is not None else ()
     for row, column in np.ndindex(*crossbar.shape):
         name = f"{row}_{column}"
         a, b = place.row(row, column), place.column(row, column)
@@ -46,7 +48,7 @@ def _cells(experiment: Experiment, card: Card | None) -> Iterator[Element]:
             yield Resistor(f"colvia{name}", f"cv{name}", b, crossbar.column.via)
             b = f"cv{name}"
         gates = {gate: place.gate(gate, row, column) for gate in kind.gate_lines}
-        site = Site(name, a, b, gates, shifts.get((row, column), ()))
+        site = Site(name, a, b, gates, shifts.get((row, column), ()), models)
         junction = _junction(experiment, drawn, (row, column), kind.junction(site))
         yield from junction
         yield from kind.others(crossbar.cell, site)

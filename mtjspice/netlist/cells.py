@@ -25,6 +25,7 @@ class Site:
         b: node of the output line.
         gates: node of each gate line, by the line's name.
         delvto: threshold shift of each transistor, V, in the order of `Kind.transistors`.
+        models: of each transistor, in the same order, as its card names it for its size.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Site:
     b: str
     gates: Mapping[str, str]
     delvto: tuple[float, ...]
+    models: tuple[str, ...]
 
     @property
     def inner(self) -> str:
@@ -99,7 +101,7 @@ class Gated:
     def others(self, cell: Cell, site: Site) -> Iterator[Element]:
         """The NMOS, from the inner node to the source line."""
         assert isinstance(cell, GatedCell)
-        yield _mosfet(f"n{site.name}", cell.access, site, "wl", BULK, site.delvto[0])
+        yield _mosfet(f"n{site.name}", cell.access, site, 0, "wl", BULK)
 
 
 class TransmissionGate:
@@ -120,8 +122,8 @@ class TransmissionGate:
     def others(self, cell: Cell, site: Site) -> Iterator[Element]:
         """Both transistors, from the inner node to the source line."""
         assert isinstance(cell, TransmissionGateCell)
-        yield _mosfet(f"n{site.name}", cell.nmos, site, "wl", BULK, site.delvto[0])
-        yield _mosfet(f"p{site.name}", cell.pmos, site, "wlb", WELL, site.delvto[1])
+        yield _mosfet(f"n{site.name}", cell.nmos, site, 0, "wl", BULK)
+        yield _mosfet(f"p{site.name}", cell.pmos, site, 1, "wlb", WELL)
 
 
 KINDS: Mapping[str, Kind] = {
@@ -142,16 +144,17 @@ def gates_along(cell: Cell) -> str:
 
 
 def _mosfet(
-    name: str, transistor: Transistor, site: Site, gate: str, bulk: str, delvto: float
+    name: str, transistor: Transistor, site: Site, number: int, gate: str, bulk: str
 ) -> Mosfet:
+    """A cell's transistor, by its number in `Kind.transistors`."""
     return Mosfet(
         name=name,
         drain=site.inner,
         gate=site.gates[gate],
         source=site.b,
         bulk=bulk,
-        model=transistor.model,
+        model=site.models[number],
         width=transistor.width,
         length=transistor.length,
-        delvto=delvto,
+        delvto=site.delvto[number],
     )

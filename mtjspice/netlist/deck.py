@@ -1,21 +1,37 @@
 """Experiment -> netlist text that ngspice runs, and what to read from it."""
 
+import sys
+import textwrap
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from mtjspice.netlist import nodes
 from mtjspice.netlist.array import array_elements
-from mtjspice.netlist.cards import Card, read_card, read_subcircuit
+from mtjspice.netlist.cards import Card, check_latch, check_together, read_card, read_subcircuit
 from mtjspice.netlist.cells import kind_of
-from mtjspice.netlist.check import check_elements
-from mtjspice.netlist.elements import BehaviouralVoltage, Element, Mosfet, VoltageSource, fold
-from mtjspice.netlist.nodes import INDEX, Nodes
+from mtjspice.netlist.check import well_defined
+from mtjspice.netlist.drivers import held_volts
+from mtjspice.netlist.elements import (
+    MAX_LINE,
+    BehaviouralVoltage,
+    Element,
+    Mosfet,
+    Resistor,
+    VoltageSource,
+    fold,
+)
+from mtjspice.netlist.nodes import GROUND, INDEX, Nodes
 from mtjspice.netlist.readout import LATCH
 from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.periphery import SenseAmplifier, TransimpedanceAmplifier
 from mtjspice.units import format_quantity
 
-TOLERANCES = "abstol=1e-12 vntol=1e-9 pivrel=0.1"
+ABSTOL = 1e-12
+"""Newton's absolute tolerance of a current, A: no smaller one is resolved."""
+TOLERANCES = f"abstol={format_quantity(ABSTOL)} vntol=1e-9 pivrel=0.1"
 """Newton's absolute tolerances, A and V, and the smallest pivot relative to its column.
 
 ngspice's own pivot limit of 1e-3 costs KLU five digits: Kirchhoff's law then closes to 1e-8 only,
@@ -41,7 +57,10 @@ class Deck:
         other_currents: branch vectors of all other sources that carry current to ground.
         word_volts: node vectors [row][column] of the input lines; empty unless cells are observed.
         bit_volts: node vectors [row][column] of the output lines; empty unless cells are observed.
-        transistors: instance names of the cells' transistors, in the order of rows and columns.
+        transistors: instance names of the cells' transistors, in the order of rows and columns; an
+            empty one for a transistor that was dropped.
+        dropped: nodes that nothing holds and nobody reads: they are not in the netlist.
+        rounding: what rounding may leave of the sum of all branch currents at rest, A.
     """
 
     text: str
@@ -56,6 +75,8 @@ class Deck:
     word_volts: tuple[tuple[str, ...], ...]
     bit_volts: tuple[tuple[str, ...], ...]
     transistors: tuple[str, ...]
+    dropped: tuple[str, ...] = ()
+    rounding: float = 0.0
 
     @property
     def branches(self) -> tuple[str, ...]:
@@ -63,20 +84,17 @@ class Deck:
         return (*self.row_currents.values(), *self.column_currents.values(), *self.other_currents)
 
     @property
+    def volts(self) -> tuple[str, ...]:
+        """Every node whose voltage is read, some of them twice."""
+        cells = (name for side in (self.word_volts, self.bit_volts) for row in side for name in row)
+        latches = (name for pair in self.latch_volts.values() for name in pair)
+        return (*self.output_volts.values(), *self.sense_volts.values(), *latches, *cells)
+
+    @property
     def vectors(self) -> tuple[str, ...]:
         """Every vector that the netlist saves, each once, in the order of the ``.save`` line."""
-        cells = (name for side in (self.word_volts, self.bit_volts) for row in side for name in row)
         time = ("time",) if self.points is None else ()
-        latches = (name for pair in self.latch_volts.values() for name in pair)
-        names = (
-            *time,
-            *self.branches,
-            *self.output_volts.values(),
-            *self.sense_volts.values(),
-            *latches,
-            *self.latch_currents.values(),
-            *cells,
-        )
+        names = (*time, *self.branches, *self.volts, *self.latch_currents.values())
         return tuple(dict.fromkeys(names))
 
 
@@ -86,16 +104,59 @@ def build_deck(experiment: Experiment) -> Deck:
     The same experiment and card give the same bytes.
 
     Raises:
-        InputError: if the circuit has a node without a path to ground, or asks of the transistors'
-            card what it does not have.
+        InputError: if a node without a path to ground is read, or the transistors' card does not
+            have what is asked of it.
+    """
+    deck, elements, settings = drawn(experiment)
+    return replace(deck, text=_text(experiment, elements, deck, settings))
+
+
+def drawn(experiment: Experiment) -> tuple[Deck, tuple[Element, ...], tuple[str, ...]]:
+    """The circuit of an experiment, as text netlists and PySpice's circuits both have it.
+
+    Returns:
+        The deck without its text; the elements; and the lines that set tolerances and temperature
+        and hold models and subcircuits.
+
+    Raises:
+        InputError: as `build_deck`.
     """
     cell = experiment.crossbar.cell
     card = read_card(experiment.technology) if kind_of(cell).transistors(cell) else None
-    elements = tuple(array_elements(experiment, card))
-    deck = _what_to_read(experiment, elements)
-    observed = (node for side in (deck.word_volts, deck.bit_volts) for row in side for node in row)
-    check_elements(elements, observed)
-    return replace(deck, text=_text(experiment, elements, deck, card))
+    whole = tuple(array_elements(experiment, card))
+    deck = _what_to_read(experiment, whole)
+    elements, dropped = well_defined(whole, deck.volts)
+    kept = {f"m{element.name}" for element in elements if isinstance(element, Mosfet)}
+    deck = replace(
+        deck,
+        transistors=tuple(name if name in kept else "" for name in deck.transistors),
+        dropped=dropped,
+        rounding=_rounding(experiment, elements, len(deck.branches)),
+    )
+    settings = (
+        f".options reltol={format_quantity(experiment.reltol)} {TOLERANCES}",
+        f".temp {format_quantity(experiment.technology.temperature)}",
+        *_models(experiment, card),
+    )
+    return deck, elements, settings
+
+
+def _rounding(experiment: Experiment, elements: Iterable[Element], branches: int) -> float:
+    """What rounding may leave of the sum of all branch currents, A.
+
+    A node's equation is a sum of products g·v, one for each end of a resistor, each rounded to half
+    a unit in its last place. With wires of 2 Ω at 1.65 V that is 1e-16 of 0.8 A at each end, while
+    an array whose junctions are all open carries nanoamperes, through the transistors' gmin.
+    docs/ngspice.md has what was measured. It never counts for more than what Newton's iteration
+    leaves open at each branch: with wires of micro-ohms, currents are really wrong.
+    """
+    reference = experiment.periphery.reference
+    highest = np.abs(experiment.stimulus.volts + reference).max()
+    highest = max(float(highest), abs(reference), abs(held_volts(experiment) or 0.0))
+    siemens = sum(
+        1 / e.ohms for e in elements if isinstance(e, Resistor) and GROUND not in (e.a, e.b)
+    )
+    return min(siemens * highest * sys.float_info.epsilon, branches * ABSTOL)
 
 
 def _what_to_read(experiment: Experiment, elements: tuple[Element, ...]) -> Deck:
@@ -132,7 +193,7 @@ def _what_to_read(experiment: Experiment, elements: tuple[Element, ...]) -> Deck
 
 
 def _text(
-    experiment: Experiment, elements: tuple[Element, ...], deck: Deck, card: Card | None
+    experiment: Experiment, elements: Iterable[Element], deck: Deck, settings: Iterable[str]
 ) -> str:
     kind = kind_of(experiment.crossbar.cell)
     row, column = kind.input_line, kind.output_line
@@ -140,15 +201,15 @@ def _text(
     saved = [_saved(name) for name in deck.vectors if name != "time"]
     sensed = [_saved(deck.column_currents[c]) for c in experiment.sensed_columns]
     rows, columns = experiment.crossbar.shape
-    sweep = "" if timed else "* the sweep over v(index) steps through the input vectors\n"
+    sweep = [] if timed else ["* the sweep over v(index) steps through the input vectors"]
     return "\n".join(
         [
             f"* {rows} x {columns} {experiment.crossbar.cell.kind} MTJ array",
             f"* written by mtjspice from experiment {experiment.key()}",
             f"* {row}<row>_<column>: input line at a cell; {column}<row>_<column>: output line",
-            f"{sweep}.options reltol={format_quantity(experiment.reltol)} {TOLERANCES}",
-            f".temp {format_quantity(experiment.technology.temperature)}",
-            *_models(experiment, card),
+            *_what_is_dropped(deck),
+            *sweep,
+            *settings,
             *(fold(element.line()) for element in elements),
             _analysis(experiment),
             fold(".save " + " ".join(saved)),
@@ -160,13 +221,24 @@ def _text(
     )
 
 
+def _what_is_dropped(deck: Deck) -> list[str]:
+    """Comment lines; a comment has no continuation lines."""
+    if not deck.dropped:
+        return []
+    said = (
+        f"left out, as nothing holds these nodes and nothing reads them: {' '.join(deck.dropped)}"
+    )
+    return [f"* {line}" for line in textwrap.wrap(said, MAX_LINE - 2, break_on_hyphens=False)]
+
+
 def _models(experiment: Experiment, card: Card | None) -> list[str]:
     """Model cards and subcircuits, inside the netlist: it is then the same on every machine."""
     texts = [card.text] if card else []
     periphery = experiment.periphery
     if isinstance(periphery, SenseAmplifier) and isinstance(experiment.analysis, TransientRead):
         latch_card = read_card(experiment.technology.replace(card=periphery.card))
-        latch_card.check_models("nmos_12", "pmos_12")
+        check_latch(latch_card)
+        check_together([*([card] if card else []), latch_card])
         texts.append(latch_card.text)
         texts.append(read_subcircuit(LATCH))
     return list(dict.fromkeys(texts))

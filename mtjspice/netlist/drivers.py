@@ -1,6 +1,7 @@
 """What is applied: sources of the rows, of unselected lines, of gates and bulks."""
 
 from collections.abc import Iterator
+from typing import assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +45,8 @@ def held_volts(experiment: Experiment) -> float | None:
             return reference + experiment.stimulus.read_voltage / 2
         case "floating":
             return None
+        case other:
+            assert_never(other)
 
 
 def _driver(

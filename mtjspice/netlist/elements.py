@@ -52,11 +52,14 @@ class VoltageSource:
 
     def line(self) -> str:
         """The netlist line."""
-        start = f"V{self.name} {self.a} {self.b} {format_quantity(self.volts)}"
-        if not self.points:
-            return start
+        return (
+            f"V{self.name} {self.a} {self.b} {format_quantity(self.volts)} {self.pulses()}".strip()
+        )
+
+    def pulses(self) -> str:
+        """What the line says of the course in time; empty without `points`."""
         pairs = (f"{format_quantity(t)} {format_quantity(v)}" for t, v in self.points)
-        return f"{start} pwl( {' '.join(pairs)} )"
+        return f"pwl( {' '.join(pairs)} )" if self.points else ""
 
 
 @dataclass(frozen=True)
@@ -131,9 +134,12 @@ class Mosfet:
     def line(self) -> str:
         """The netlist line."""
         pins = f"{self.drain} {self.gate} {self.source} {self.bulk}"
+        return f"M{self.name} {pins} {self.model} {self.parameters()}"
+
+    def parameters(self) -> str:
+        """What the line says behind the model."""
         size = f"w={format_quantity(self.width)} l={format_quantity(self.length)}"
-        shift = f" delvto={format_quantity(self.delvto)}" if self.delvto else ""
-        return f"M{self.name} {pins} {self.model} {size}{shift}"
+        return f"{size} delvto={format_quantity(self.delvto)}" if self.delvto else size
 
 
 @dataclass(frozen=True)

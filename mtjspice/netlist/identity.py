@@ -14,18 +14,18 @@ from pathlib import Path
 import numpy as np
 
 from mtjspice.data.assets import folder
-from mtjspice.netlist.cards import Card, read_card
+from mtjspice.netlist.cards import Card, check_latch, check_together, read_card
 from mtjspice.netlist.cells import kind_of
 from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.periphery import SenseAmplifier
 
-LATCH_MODELS = ("nmos_12", "pmos_12")
 PACKAGE = Path(__file__).parent.parent
 SOURCES = (
     "netlist/*.py",
     # What the netlist's numbers come from.
     "device/conductance.py",
+    "device/converter.py",
     "device/temperature.py",
     "device/variation.py",
     "spec/analysis.py",
@@ -37,9 +37,11 @@ SOURCES = (
     "spec/line.py",
     "spec/mtj.py",
     "spec/periphery.py",
+    "spec/ranges.py",
     "spec/stimulus.py",
     "spec/technology.py",
     "spec/tile.py",
+    "reading.py",
     "units.py",
     # How it is run and read.
     "spice/library.py",
@@ -85,13 +87,14 @@ def simulation_key(experiment: Experiment, ngspice: str) -> str:
 
     Args:
         experiment: what is simulated. Its description holds everything that can be said of it: the
-            die with its seed and defects, states, voltages, lines, read-out, tolerance.
+            die with its seed and defects, states, voltages, lines, read-out, tolerance. What a
+            transistor library is called is no part of it: what it says is, in `inputs_digest`.
         ngspice: which ngspice runs it.
 
     Raises:
         InputError: as `inputs_digest`.
     """
-    text = f"{ngspice}\n{inputs_digest(experiment)}\n{experiment.canonical()}"
+    text = f"{ngspice}\n{inputs_digest(experiment)}\n{experiment.canonical(lambda _: '')}"
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -111,5 +114,6 @@ def _cards(experiment: Experiment) -> list[Card]:
             cards[0].check_shifts()
     if isinstance(periphery, SenseAmplifier) and isinstance(experiment.analysis, TransientRead):
         cards.append(read_card(technology.replace(card=periphery.card)))
-        cards[-1].check_models(*LATCH_MODELS)
+        check_latch(cards[-1])
+    check_together(cards)
     return cards

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import assert_never
 
 from mtjspice.netlist.cells import gates_along, kind_of
 from mtjspice.netlist.elements import Capacitor, Element, Resistor
@@ -65,9 +66,14 @@ def _bridges(experiment: Experiment, place: Nodes) -> Iterator[Element]:
         if defect.tile != experiment.tile.index or defect.row is None or defect.column is None:
             continue
         row, column = defect.row, defect.column
-        if defect.kind == "bridged_rows":
-            a, b = place.row(row, column), place.row(row + 1, column)
-            yield Resistor(f"rowbridge{row}_{column}", a, b, ohms)
-        elif defect.kind == "bridged_columns":
-            a, b = place.column(row, column), place.column(row, column + 1)
-            yield Resistor(f"colbridge{row}_{column}", a, b, ohms)
+        match defect.kind:
+            case "bridged_rows":
+                a, b = place.row(row, column), place.row(row + 1, column)
+                yield Resistor(f"rowbridge{row}_{column}", a, b, ohms)
+            case "bridged_columns":
+                a, b = place.column(row, column), place.column(row, column + 1)
+                yield Resistor(f"colbridge{row}_{column}", a, b, ohms)
+            case "dead_row" | "dead_column" | "short" | "open" | "stuck_p" | "stuck_ap":
+                pass
+            case _:
+                assert_never(defect.kind)

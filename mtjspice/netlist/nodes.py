@@ -8,6 +8,7 @@ stand at ``in<row>``, read-outs at ``end<column>``. Where there is no resistance
 they are one node, with the name of the driver or read-out if that is one of them.
 """
 
+import re
 from dataclasses import dataclass
 
 from mtjspice.netlist.cells import gates_along, kind_of
@@ -149,3 +150,14 @@ def driver(row: int) -> str:
 def meter(column: int) -> str:
     """Name of the source whose current is the output current of a column, without its letter."""
     return f"col{column}"
+
+
+def is_node(name: str) -> bool:
+    """Whether a name can be that of a node here or in the latch's subcircuit."""
+    return _NODE.fullmatch(name) is not None
+
+
+_NODE = re.compile(
+    r"(in|end|wl|wlb|bl|sl|rv|cv|x|v|vg|out|vdd|vss|threshold|latch[pn]|replica)(\d+(_\d+)?)?"
+    r"|(wl|wlb)(on|off|in\d+)|index|clock|bulk|well|t|ck|op|on|inp|inn|\d.*"
+)

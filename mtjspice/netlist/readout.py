@@ -1,6 +1,7 @@
 """What reads the columns."""
 
 from collections.abc import Iterator
+from typing import assert_never
 
 from mtjspice.netlist import nodes
 from mtjspice.netlist.drivers import held_volts
@@ -15,7 +16,7 @@ from mtjspice.netlist.elements import (
 from mtjspice.netlist.nodes import GROUND
 from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.experiment import Experiment
-from mtjspice.spec.periphery import SenseAmplifier, TransimpedanceAmplifier
+from mtjspice.spec.periphery import SenseAmplifier, TransimpedanceAmplifier, VirtualGround
 from mtjspice.units import format_quantity
 
 LATCH = "sense_strongarm"
@@ -39,21 +40,25 @@ def readout_elements(experiment: Experiment) -> Iterator[Element]:
 def _meter(experiment: Experiment, column: int) -> Iterator[Element]:
     name, node = nodes.meter(column), nodes.column_end(column)
     periphery = experiment.periphery
-    if isinstance(periphery, TransimpedanceAmplifier):
-        if periphery.input_resistance > 0:
-            ground = nodes.virtual_ground(column)
-            yield Resistor(f"amp{column}", node, ground, periphery.input_resistance)
+    ground = nodes.virtual_ground(column)
+    match periphery:
+        case VirtualGround():
+            pass
+        case TransimpedanceAmplifier():
+            if periphery.input_resistance > 0:
+                yield Resistor(f"amp{column}", node, ground, periphery.input_resistance)
+                node = ground
+            zero, gain = format_quantity(periphery.zero), format_quantity(periphery.gain)
+            low, high = format_quantity(periphery.clip_low), format_quantity(periphery.clip_high)
+            clipped = f"min(max({zero}-{gain}*i(V{name}),{low}),{high})"
+            yield BehaviouralVoltage(f"amp{column}", nodes.output(column), GROUND, clipped)
+        case SenseAmplifier():
+            yield Resistor(f"load{column}", node, ground, periphery.load)
+            if experiment.analysis.kind == "transient":
+                yield from _latch(experiment, periphery, column)
             node = ground
-        zero, gain = format_quantity(periphery.zero), format_quantity(periphery.gain)
-        low, high = format_quantity(periphery.clip_low), format_quantity(periphery.clip_high)
-        clipped = f"min(max({zero}-{gain}*i(V{name}),{low}),{high})"
-        yield BehaviouralVoltage(f"amp{column}", nodes.output(column), GROUND, clipped)
-    if isinstance(periphery, SenseAmplifier):
-        ground = nodes.virtual_ground(column)
-        yield Resistor(f"load{column}", node, ground, periphery.load)
-        if experiment.analysis.kind == "transient":
-            yield from _latch(experiment, periphery, column)
-        node = ground
+        case _:
+            assert_never(periphery)
     yield VoltageSource(name, node, GROUND, periphery.reference)
 
 

@@ -84,6 +84,7 @@ class Findings:
         networks: number of weights trained or found.
         test_samples: that every error is a share of.
         times: wall seconds of each step.
+        notes: what had to be made anew, since what was found could not be used.
     """
 
     software: dict[str, Floats] = field(default_factory=dict)
@@ -99,6 +100,7 @@ class Findings:
     networks: int = 0
     test_samples: int = 0
     times: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from mtjspice.report.plots import as_svg, picture
+from mtjspice.report.canvas import as_svg, picture
 from mtjspice.spec.borders import Sweeps
 from mtjspice.spec.die import Die
 

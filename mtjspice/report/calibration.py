@@ -12,9 +12,12 @@ import numpy.typing as npt
 
 from mtjspice.data.figures import Figure
 from mtjspice.data.files import write_text
+from mtjspice.data.outputs import NO_FILES
+from mtjspice.report.canvas import as_svg, picture
 from mtjspice.report.page import inline, render
-from mtjspice.report.plots import IDEAL, SPICE, as_svg, picture
+from mtjspice.report.plots import IDEAL, SPICE
 from mtjspice.spec.toml import format_spec
+from mtjspice.spec.unusual import unusual
 from mtjspice.surrogate.card import Card
 from mtjspice.units import si
 
@@ -64,15 +67,29 @@ class CalibrationStory:
         """Whether every limit holds."""
         return not self.card.broken
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is unusual in the circuit that the card is for."""
+        return unusual(self.card.circuit)
 
-def write_calibration(story: CalibrationStory, out: Path) -> Path:
-    """Write the three files, each whole; the path of the page."""
+
+def write_calibration(
+    story: CalibrationStory, out: Path, files: Mapping[str, str] = NO_FILES
+) -> Path:
+    """Write the three files, each whole; the path of the page.
+
+    Args:
+        story: what was found.
+        out: folder that exists.
+        files: SHA-256 of other files of the run, for the manifest.
+    """
     card = story.card
     report = {
         "card": card.name,
         "verdict": "pass" if story.passed else "fail",
         "figures": [figure.as_dict() for figure in story.figures],
         "failures": story.failures,
+        "warnings": story.warnings,
         "worst": [asdict(case) for case in story.worst],
         "versions": card.versions,
         "times": story.times | {"simulations": story.simulations},
@@ -84,6 +101,7 @@ def write_calibration(story: CalibrationStory, out: Path) -> Path:
         "data_key": card.data_key,
         "versions": card.versions,
         "simulations": story.keys,
+        "files": dict(files),
     }
     write_text(out / "report.json", json.dumps(report, indent=1) + "\n")
     write_text(out / "manifest.json", json.dumps(manifest, indent=1) + "\n")

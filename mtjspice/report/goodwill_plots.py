@@ -9,7 +9,8 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from mtjspice.report.plots import IDEAL, SPICE, as_svg, picture
+from mtjspice.report.canvas import as_svg, picture
+from mtjspice.report.plots import IDEAL, SPICE
 from mtjspice.signoff.correlation import Correlations
 from mtjspice.signoff.predictors import FIDELITY, Predictor
 from mtjspice.signoff.verdict import LevelScore

@@ -1,7 +1,7 @@
 """Write the report of a layout, and the comparison of several, as pages and JSON."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from mtjspice.data.files import write_text
 from mtjspice.data.layout import LayoutStory, Yield
+from mtjspice.data.outputs import NO_FILES
 from mtjspice.report import layout_comparison as comparison
 from mtjspice.report import layout_front as fronts
 from mtjspice.report import layout_plots as plots
@@ -24,10 +25,16 @@ from mtjspice.units import si
 SECTIONS = ("read", "sense", "time", "disturb")
 
 
-def write_layout(story: LayoutStory, out: Path) -> Path:
-    """Write ``report.json``, ``manifest.json`` and ``report.html``, each whole; the page's path."""
+def write_layout(story: LayoutStory, out: Path, files: Mapping[str, str] = NO_FILES) -> Path:
+    """Write ``report.json``, ``manifest.json`` and ``report.html``, each whole; the page's path.
+
+    Args:
+        story: what was found.
+        out: folder that exists.
+        files: SHA-256 of other files of the run, for the manifest.
+    """
     write_text(out / "report.json", as_json(report(story)))
-    write_text(out / "manifest.json", as_json(manifest(story)))
+    write_text(out / "manifest.json", as_json(manifest(story) | {"files": files}))
     write_text(out / "report.html", _page(story))
     return out / "report.html"
 

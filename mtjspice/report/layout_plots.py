@@ -21,8 +21,9 @@ from mtjspice.data.layout import (
     Waveform,
     Yield,
 )
+from mtjspice.report.canvas import as_svg, picture, style
 from mtjspice.report.layout_words import name_of
-from mtjspice.report.plots import IDEAL, SPICE, STYLE, as_svg, picture
+from mtjspice.report.plots import IDEAL, SPICE
 
 FRONT = (4.3, 3.1)
 """Inches: three in a row on the first screen."""
@@ -59,7 +60,7 @@ def gallery_plot(maps: Sequence[VoltageMap]) -> str:
     across = math.ceil(len(maps) / bands)
     low = min(100 * float(np.nanmin(one.delivered)) for one in maps)
     high = max(100 * float(np.nanmax(one.delivered)) for one in maps)
-    with mpl.rc_context(STYLE):
+    with style():
         canvas = Canvas(figsize=(12.2, (12.2 / across + 1.2) * bands))
         grid = canvas.add_gridspec(2 * bands, across, height_ratios=(3, 1.2) * bands)
         upper = []

@@ -7,9 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from mtjspice.data.layout import Condition, Finding, Judged
+from mtjspice.report.canvas import as_svg, picture
 from mtjspice.report.layout_plots import FRONT, looks
 from mtjspice.report.layout_words import condition_words, name_of, percent
-from mtjspice.report.plots import IDEAL, SPICE, as_svg, picture
+from mtjspice.report.plots import IDEAL, SPICE
 
 HATCHES = ("", "///", "...", "xx", "--", "\\\\")
 CUT = "headroom, % (below 0 the limit breaks; cut at ±100 %)"

@@ -96,7 +96,8 @@ def uncertainty(story: LayoutStory, finding: Finding) -> str:
                 return f"{100 * y.confidence:g} % interval {low} to {high}"
     tail = story.tail
     if finding.quantity == "line_failure" and tail and tail.condition == finding.condition:
-        return f"standard error {shown(tail.error, 'share', 2)}"
+        middle = shown(tail.probability, "share", 2)
+        return f"upper end of the {100 * tail.confidence:g} % interval; most likely {middle}"
     return ""
 
 

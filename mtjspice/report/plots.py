@@ -1,48 +1,18 @@
 """The pictures of a report, as SVG text. Maps are viridis, which colour-blind readers can tell."""
 
-import io
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Sequence
 
-import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Canvas
 
+from mtjspice.report.canvas import as_svg, picture
 from mtjspice.signoff.verdict import Comparison, LevelScore
 
 Floats = npt.NDArray[np.float64]
 
-STYLE: Any = {
-    "font.size": 11,
-    "axes.titlesize": 12,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "svg.fonttype": "path",
-    "svg.hashsalt": "mtjspice",  # the same picture is the same bytes
-    "figure.constrained_layout.use": True,
-}
 IDEAL, SPICE = "#35608d", "#e0a100"
 """Blue and amber, far apart in lightness as well as in hue; dashed and solid besides."""
-
-
-@contextmanager
-def picture(width: float, height: float, columns: int = 1) -> Iterator[tuple[Canvas, list[Axes]]]:
-    """A canvas in the report's style."""
-    with mpl.rc_context(STYLE):
-        canvas = Canvas(figsize=(width, height))
-        axes = [canvas.add_subplot(1, columns, i + 1) for i in range(columns)]
-        yield canvas, axes
-
-
-def as_svg(canvas: Canvas) -> str:
-    """The picture as SVG text, without the date."""
-    buffer = io.StringIO()
-    with mpl.rc_context(STYLE):
-        canvas.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()
 
 
 def accuracy_plot(g_norm: Sequence[float], comparison: Comparison) -> str:

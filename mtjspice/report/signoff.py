@@ -1,7 +1,7 @@
 """Write the report of a sign-off: pages for people, JSON and tables for machines."""
 
 import urllib.parse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from mtjspice.data.figures import Figure
 from mtjspice.data.files import write_text
+from mtjspice.data.outputs import NO_FILES
 from mtjspice.data.signoff import DieRead, Flip, SignOffStory
 from mtjspice.report import signoff_maps as maps
 from mtjspice.report import signoff_plots as plots
@@ -38,7 +39,7 @@ DRAWN = 4
 """Most conditions that have pictures; the others have their numbers."""
 
 
-def write_signoff(story: SignOffStory, out: Path) -> Path:
+def write_signoff(story: SignOffStory, out: Path, files: Mapping[str, str] = NO_FILES) -> Path:
     """Write ``report.json``, ``manifest.json``, ``flips.csv``, ``dies.csv`` and ``report.html``.
 
     Each is written whole. What differs from run to run is under ``times`` in the JSON, and in the
@@ -47,13 +48,14 @@ def write_signoff(story: SignOffStory, out: Path) -> Path:
     Args:
         story: what was found.
         out: folder that exists.
+        files: SHA-256 of other files of the run, for the manifest.
 
     Returns:
         The path of the page.
     """
     lines = condition_lines(story)
     write_text(out / "report.json", as_json(report(story, lines)))
-    write_text(out / "manifest.json", as_json(manifest(story)))
+    write_text(out / "manifest.json", as_json(manifest(story) | {"files": files}))
     write_text(out / "flips.csv", flips_table(story))
     write_text(out / "dies.csv", dies_table(lines))
     write_text(out / "report.html", _page(story, lines))
@@ -243,17 +245,17 @@ def _gallery(story: SignOffStory, flips: Sequence[Flip]) -> list[Shown]:
     dies = {(j.condition, die.name): die for j in story.judged for die in j.dies}
     shown_flips = []
     for flip in flips:
-        die = dies[flip.condition, flip.die]
+        die, place = dies[flip.condition, flip.die], story.place(flip.image)
         shown_flips.append(
             Shown(
                 flip=flip,
-                label=story.classes[int(story.labels[flip.image])],
+                label=story.classes[int(story.labels[place])],
                 surrogate=story.classes[flip.surrogate],
                 ngspice=story.classes[flip.ngspice],
                 effect=words.effect(story, flip),
-                lead=(float(die.lead[flip.image]), float(die.ngspice_lead[flip.image])),
-                safety=float(die.safety[flip.image]),
-                picture=maps.thumbnail(story, flip.image),
+                lead=(float(die.lead[place]), float(die.ngspice_lead[place])),
+                safety=float(die.safety[place]),
+                picture=maps.thumbnail(story, place),
                 link=urllib.parse.quote(flip.netlist),
             )
         )

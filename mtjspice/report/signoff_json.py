@@ -16,6 +16,7 @@ def report(story: SignOffStory, lines: Sequence[ConditionLine]) -> dict[str, Any
     return {
         "study": story.title,
         "verdict": "pass" if story.passed else "fail",
+        "data": story.data,
         "warnings": list(story.warnings),
         "figures": [figure.as_dict() for figure in story.figures],
         "conditions": [_condition(line) for line in lines],

@@ -17,7 +17,7 @@ from matplotlib.image import imsave
 from matplotlib.ticker import MaxNLocator
 
 from mtjspice.data.signoff import Floats, SignOffStory
-from mtjspice.report.plots import STYLE, as_svg
+from mtjspice.report.canvas import as_svg, style
 from mtjspice.report.signoff_numbers import Tiles
 from mtjspice.report.signoff_plots import plain_ticks
 
@@ -35,7 +35,7 @@ def map_plot(tiles: Tiles, layers: Sequence[int]) -> str:
     stacked = across > 3 * count
     height = min(max(0.16 * count, 1.2), 9.0)
     down, beside, thin = (2, 1, 60) if stacked else (1, 2, 28)
-    with mpl.rc_context(STYLE):
+    with style():
         canvas = Canvas(figsize=(11, down * (height + 1.7)))
         first = canvas.add_subplot(down, beside, 1)
         second = canvas.add_subplot(down, beside, 2)
@@ -91,15 +91,16 @@ def _ticks(axis: Axes, layers: Sequence[int], count: int) -> None:
     right.tick_params(length=0)
 
 
-def thumbnail(story: SignOffStory, image: int) -> Markup | None:
+def thumbnail(story: SignOffStory, place: int) -> Markup | None:
     """An input as a small grey-scale PNG inside the page; None where the inputs are no image."""
     if story.shape is None or math.prod(story.shape) != story.inputs.shape[1]:
         return None
     low, high = _range(story)
-    pixels = np.clip((story.inputs[image].reshape(story.shape) - low) / (high - low), 0, 1)
+    pixels = np.clip((story.inputs[place].reshape(story.shape) - low) / (high - low), 0, 1)
     buffer = io.BytesIO()
     nobody: Any = {"Software": None}  # the same image is the same bytes
-    imsave(buffer, pixels, cmap="gray", vmin=0, vmax=1, format="png", metadata=nobody)
+    with style():
+        imsave(buffer, pixels, cmap="gray", vmin=0, vmax=1, format="png", metadata=nobody)
     return Markup("data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode())
 
 

@@ -261,8 +261,9 @@ def noticed(story: SignOffStory) -> list[Flip]:
     for judged in story.judged:
         for flip in judged.flips:
             if flip.kind == "class":
-                lead = float(dies[flip.condition, flip.die].lead[flip.image])
-                was_right = flip.surrogate == int(story.labels[flip.image])
+                place = story.place(flip.image)
+                lead = float(dies[flip.condition, flip.die].lead[place])
+                was_right = flip.surrogate == int(story.labels[place])
                 order.append(((flip.possible, not was_right, -lead), flip))
     return [flip for _, flip in sorted(order, key=lambda pair: pair[0])]
 

@@ -12,7 +12,8 @@ from matplotlib.colors import LogNorm
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from mtjspice.data.signoff import SAFEST, DieRead, Floats
-from mtjspice.report.plots import IDEAL, SPICE, as_svg, picture
+from mtjspice.report.canvas import as_svg, picture
+from mtjspice.report.plots import IDEAL, SPICE
 from mtjspice.report.signoff_numbers import ConditionLine, DieLine
 from mtjspice.spec.signoff import SignOffLimits
 

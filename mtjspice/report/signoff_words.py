@@ -262,7 +262,7 @@ def flips_title(story: SignOffStory, flips: Sequence[Flip]) -> str:
 
 def effect(story: SignOffStory, flip: Flip) -> str:
     """What a flipped class does to the accuracy: ``worse``, ``better`` or ``other``."""
-    label = int(story.labels[flip.image])
+    label = int(story.labels[story.place(flip.image)])
     if flip.surrogate == label:
         return "worse"
     return "better" if flip.ngspice == label else "other"

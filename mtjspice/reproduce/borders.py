@@ -1,6 +1,5 @@
 """Borders et al. (2024): one set of weights for dies with defects. The entry of the command."""
 
-import os
 import time
 import tomllib
 from collections.abc import Callable
@@ -8,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from mtjspice.collect.machine import checked_jobs
 from mtjspice.data import versions
 from mtjspice.data.figures import at_most
 from mtjspice.data.mnist import find_mnist
@@ -58,7 +58,7 @@ def reproduce_borders(
         out: folder of the report, weights, dies and judgements; made if it is missing.
         quick: fewer and shorter trainings, fewer dies.
         mnist: folder of MNIST; what it lacks is downloaded. Without it, MNIST is downloaded beside
-            `out` if the network allows, and the small bundled digits are used otherwise.
+            `out`.
         digits: use the small bundled digits.
         seed: replaces the spec's.
         jobs: worker processes; all processors if left out.
@@ -69,11 +69,9 @@ def reproduce_borders(
         SimulatorError: if ngspice is missing or fails.
     """
     start = time.perf_counter()
-    data: Path | None = None
+    data = find_mnist(mnist, out.parent / "mnist", digits=digits)
     warnings: list[str] = []
-    if not digits:
-        data, warnings = find_mnist(mnist, out.parent / "mnist")
-    spec = shipped_spec(quick=quick, digits=data is None)
+    spec = shipped_spec(quick=quick, digits=digits)
     if seed is not None:
         spec = changed(spec, "--seed", seed=seed)
     if quick:
@@ -82,7 +80,7 @@ def reproduce_borders(
             "those of the whole run"
         )
     simulator = str(probe())
-    workers = jobs or len(os.sched_getaffinity(0))
+    workers = checked_jobs(jobs)
     found = explore(spec, out, data, workers, progress or (lambda what, done, total: None))
     found.times["all"] = time.perf_counter() - start
     minutes = found.times["all"] / 60
@@ -96,7 +94,7 @@ def reproduce_borders(
         tile=load_card(spec.hardware.card).circuit.crossbar.shape,
         found=found,
         figures=[*figures_of(spec, found), wall],
-        warnings=warnings,
+        warnings=warnings + found.notes,
         versions=versions.of_everything(simulator),
     )
     write_borders(story, out)

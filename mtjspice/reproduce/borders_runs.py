@@ -37,7 +37,6 @@ from mtjspice.spec.rates import DefectRates
 from mtjspice.spec.training import Hardware, TiledNetwork, Training, TrainingStudy
 from mtjspice.surrogate.card import load_card
 from mtjspice.surrogate.model import Surrogate
-from mtjspice.train.fit import placed
 from mtjspice.train.hardware import in_software, on_dies, tensors
 from mtjspice.train.orders import (
     Answer,
@@ -49,11 +48,14 @@ from mtjspice.train.orders import (
     losses_along,
     read_digits,
 )
+from mtjspice.train.plan import placed
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, steps done, steps in all)."""
 Floats = npt.NDArray[np.float64]
 T = TypeVar("T")
+TRAINING_S = 4 * 3600.0
+"""What a training may take at least, s."""
 
 
 def explore(spec: Borders, out: Path, data: Path | None, jobs: int, progress: Progress) -> Findings:
@@ -70,12 +72,18 @@ def explore(spec: Borders, out: Path, data: Path | None, jobs: int, progress: Pr
         InputError: if the spec, the data and the card do not fit each other.
         SimulatorError: if ngspice is missing or fails.
     """
+    # Workers have folders of their own to start paths from.
+    out, data = out.absolute(), data and data.absolute()
+    if Path(spec.hardware.card).suffix == ".json":
+        card = str(Path(spec.hardware.card).absolute())
+        spec = spec.replace(hardware=spec.hardware.replace(card=card))
     samples = read_digits(data)
     surrogate = Surrogate(load_card(spec.hardware.card), "full")
     for study in (study_of(spec, spec.baseline), study_of(spec, spec.robust), _deep(spec, "ideal")):
         placed(study, samples, surrogate)  # before anything is trained
     make_folder(out)
-    with WorkerPool(jobs, timeout_s=4 * 3600.0) as pool:
+    limits = spec.ngspice.replace(time=max(spec.ngspice.time, TRAINING_S))
+    with WorkerPool(jobs, limits=limits) as pool:
         return _Exploration(spec, out, data, jobs, pool, progress).run()
 
 
@@ -131,8 +139,10 @@ class _Exploration:
         orders = [*first, *own]
         self.found.networks = len(orders)
         # The weights of dies start from the first baseline.
-        self._each("training", fill_folder, [(o, self.data) for o in first], 0, len(orders))
-        self._each("training", fill_folder, [(o, self.data) for o in own], len(first), len(orders))
+        for wanted, before in ((first, 0), (own, len(first))):
+            given = [(order, self.data) for order in wanted]
+            for notes in self._each("training", fill_folder, given, before, len(orders)):
+                self.found.notes += notes
 
     def _judge(self, reference: Sequence[Dies]) -> None:
         spec, found = self.spec, self.found
@@ -150,6 +160,7 @@ class _Exploration:
                 (q, self.data, self.store) for q in questions.values()
             ]), strict=True)
         )  # fmt: skip
+        self.found.notes += [one.note for one in answers.values() if one.note]
         self._gather(answers)
 
     def _questions(self, reference: Sequence[Dies]) -> dict[tuple[Any, ...], Question]:
@@ -256,7 +267,8 @@ class _Exploration:
         surrogate = Surrogate(load_card(spec.hardware.card), "full")
         images = tensors(samples, ~samples.train)[0][: spec.audit]
         store = self.out / "simulations"
-        with Simulator(jobs=self.jobs, store=store) as simulator, torch.no_grad():
+        limits = spec.ngspice
+        with Simulator(jobs=self.jobs, store=store, limits=limits) as simulator, torch.no_grad():
             tell = functools.partial(self.tell, "ngspice")
             circuit = surrogate.card.circuit
             theirs = in_ngspice(weights, circuit, dies, simulator, tell).outputs(images)

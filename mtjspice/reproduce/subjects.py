@@ -14,12 +14,13 @@ from mtjspice.data.mnist import find_mnist
 from mtjspice.data.network import Network
 from mtjspice.data.signoff import SignOffStory
 from mtjspice.data.weights import ProgrammedLayer, ProgrammedNetwork
+from mtjspice.errors import InputError
 from mtjspice.reproduce.borders import shipped_spec as borders_spec
 from mtjspice.reproduce.borders_runs import drawn, study_of
 from mtjspice.reproduce.goodwill import chosen_study
 from mtjspice.reproduce.goodwill import shipped_spec as goodwill_spec
 from mtjspice.run.signoff import Images, Subject, run_signoff
-from mtjspice.run.study import read_study, trained
+from mtjspice.run.study import read_study, seed_matters, trained
 from mtjspice.run.subjects import images_of, on_dies_of
 from mtjspice.signoff.dies import Specimen
 from mtjspice.signoff.levels import Chip, write_chips
@@ -60,10 +61,10 @@ def sign_borders(
         progress: told of each step.
         options: of `borders_subject`.
     """
-    subject, notes = borders_subject(out, progress=progress, **options)
+    subject = borders_subject(out, progress=progress, **options)
     return run_signoff(
         subject, shipped_signoff("borders2024"), out / "signoff",
-        jobs=jobs, scheduler=scheduler, progress=progress, notes=notes,
+        jobs=jobs, scheduler=scheduler, progress=progress,
     )  # fmt: skip
 
 
@@ -94,27 +95,29 @@ def borders_subject(
     digits: bool = False,
     seed: int | None = None,
     progress: Progress | None = None,
-) -> tuple[Subject, list[str]]:
+) -> Subject:
     """The statistics-aware weights of borders2024 on its dies; trained unless `out` holds them.
 
-    Arguments and errors are those of `reproduce_borders`. Returns the subject, and warnings.
+    Arguments and errors are those of `reproduce_borders`.
     """
     tell = progress or (lambda what, done, total: None)
-    data, warnings = (None, []) if digits else find_mnist(mnist, out.parent / "mnist")
-    spec = borders_spec(quick=quick, digits=data is None)
+    data = find_mnist(mnist, out.parent / "mnist", digits=digits)
+    spec = borders_spec(quick=quick, digits=digits)
     if seed is not None:
         spec = changed(spec, "--seed", seed=seed)
     folder = make_folder(out / "weights") / "robust-0"
     order = Order(study_of(spec, spec.robust), folder)
-    weights = fill(order, data, functools.partial(tell, "training"))
+    notes: list[str] = []
+    weights = fill(order, data, functools.partial(tell, "training"), notes)
     dies = drawn(spec, spec.dies)
-    subject = Subject(
+    return Subject(
         title=f"{spec.name}, statistics-aware weights on {len(dies)} dies",
         weights=f"{folder}, {weights.study.training.method}, key {weights.key}",
         specimens=on_dies_of(weights, dies),
         images=images_of(read_digits(data)),
+        card=load_card(spec.hardware.card),
+        notes=tuple(notes),
     )
-    return subject, warnings
 
 
 def goodwill_subject(
@@ -135,6 +138,9 @@ def goodwill_subject(
     tell = progress or (lambda what, done, total: None)
     spec = goodwill_spec()
     study = chosen_study(spec, quick=quick, solutions=solutions, seed=seed)
+    if seed is not None and not seed_matters(study):
+        allowed = "with --solutions, networks and split are read: a sign-off of them draws nothing"
+        raise InputError(source="--seed", value=seed, allowed=allowed)
     samples, ready = read_study(study, solutions)
     card = load_card(spec.card)
     networks = ready or trained(
@@ -152,6 +158,7 @@ def goodwill_subject(
             for chip, g in zip(chips, g_norm, strict=True)
         ),
         images=Images(samples.inputs, samples.labels, samples.classes, samples.source),
+        card=card,
         one_network=False,
     )
 

@@ -13,10 +13,12 @@ from mtjspice.calibrate.run import run_calibration
 from mtjspice.collect.cluster import open_pool
 from mtjspice.collect.simulator import Simulator
 from mtjspice.data import versions
-from mtjspice.data.files import make_folder, write_text
+from mtjspice.data.files import make_folder
+from mtjspice.data.outputs import Outputs
 from mtjspice.data.signoff import Flip, Judged, SignOffStory
 from mtjspice.errors import InputError
 from mtjspice.netlist.cards import read_card
+from mtjspice.netlist.cells import kind_of
 from mtjspice.netlist.deck import build_deck
 from mtjspice.report.signoff import write_signoff
 from mtjspice.signoff.dies import FoundFlip, Specimen, check_specimen
@@ -26,8 +28,10 @@ from mtjspice.signoff.tiles import driven_tiles
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.signoff import SignOff
 from mtjspice.spec.technology import Technology
+from mtjspice.spec.toml import changed
+from mtjspice.spec.unusual import unusual
 from mtjspice.spice.probe import probe
-from mtjspice.surrogate.card import Card, load_card
+from mtjspice.surrogate.card import Card
 from mtjspice.surrogate.model import Surrogate
 
 Progress = Callable[[str, int, int], None]
@@ -44,6 +48,8 @@ class Images:
         classes: names.
         source: in words.
         shape: in pixels; None where inputs are no image.
+        drawn: int64 [image], rising: their numbers among all test images, where only some of them
+            are shown; None for all.
     """
 
     inputs: npt.NDArray[np.float64]
@@ -51,6 +57,12 @@ class Images:
     classes: tuple[str, ...]
     source: str
     shape: tuple[int, int] | None = None
+    drawn: npt.NDArray[np.int64] | None = None
+
+    @property
+    def numbers(self) -> npt.NDArray[np.int64]:
+        """Of each image among all test images."""
+        return np.arange(len(self.labels)) if self.drawn is None else self.drawn
 
 
 @dataclass(frozen=True)
@@ -62,14 +74,18 @@ class Subject:
         weights: where they come from, in words.
         specimens: networks on their dies; all of one design.
         images: that they are shown.
+        card: that the networks were trained with.
         one_network: whether it is one network on many dies.
+        notes: warnings from before, for the report.
     """
 
     title: str
     weights: str
     specimens: tuple[Specimen, ...]
     images: Images
+    card: Card
     one_network: bool = True
+    notes: tuple[str, ...] = ()
 
 
 def run_signoff(
@@ -82,7 +98,6 @@ def run_signoff(
     jobs: int | None = None,
     scheduler: str | None = None,
     progress: Progress | None = None,
-    notes: Sequence[str] = (),
 ) -> SignOffStory:
     """Read networks on their dies in SPICE, under every condition; judge; write the report.
 
@@ -98,7 +113,6 @@ def run_signoff(
         jobs: local worker processes; all processors if left out.
         scheduler: address of a Dask cluster, in the place of local workers.
         progress: told of each step.
-        notes: warnings from before, for the report.
 
     Raises:
         InputError: if anything given is wrong; nothing is written then.
@@ -107,17 +121,18 @@ def run_signoff(
     """
     tell = progress or (lambda what, done, total: None)
     start = time.perf_counter()
-    card = load_card(subject.specimens[0].weights.study.hardware.card)
+    card = subject.card
     check_subject(subject.specimens, card)
     circuits = _conditions(spec, card.circuit)
-    warned = [*notes, *_doubts(card, str(probe()), strict=strict)]
+    warned = [*subject.notes, *_odd(subject, spec), *_doubts(card, str(probe()), strict=strict)]
     judged, times = [], dict[str, float]()
-    with open_pool(jobs, scheduler) as pool:
+    with open_pool(jobs, scheduler, limits=spec.ngspice) as pool:
+        outputs = Outputs(out)
         simulator = Simulator(store=make_folder(out / "simulations"), pool=pool)
         for number, circuit in enumerate(circuits):
             of_condition = card
             if circuit != card.circuit:
-                folder = out / "cards" / circuit.name
+                folder = make_folder(out / "cards") / circuit.name
                 of_condition = run_calibration(circuit, folder, pool=pool, progress=tell).card
                 warned += _doubts(of_condition, str(simulator.info), strict=strict)
             named = _named(tell, _label(circuit) if len(circuits) > 1 else "")
@@ -131,10 +146,10 @@ def run_signoff(
                 full=full,
                 number=number,
                 told=named,
+                names=subject.images.numbers.tolist(),
             )
             times |= _times(_label(circuit), read, time.perf_counter() - begun)
-            judged.append(_judged(subject, spec, of_condition, read, out))
-        _forget_others(out, judged)
+            judged.append(_judged(subject, spec, of_condition, read, outputs))
         times |= {
             "workers": float(simulator.jobs),
             "simulations run": float(simulator.ran),
@@ -142,7 +157,7 @@ def run_signoff(
             "all": time.perf_counter() - start,
         }
         story = _story(subject, spec, card, full, judged, warned, simulator, times)
-    write_signoff(story, out)
+    write_signoff(story, out, outputs.close())
     return story
 
 
@@ -155,10 +170,10 @@ def _times(label: str, read: Read, wall: float) -> dict[str, float]:
     }
 
 
-def _judged(subject: Subject, spec: SignOff, card: Card, read: Read, out: Path) -> Judged:
+def _judged(subject: Subject, spec: SignOff, card: Card, read: Read, outputs: Outputs) -> Judged:
     """One condition, with netlists of its flips written."""
     label = _label(card.circuit)
-    flips = _flips(subject, spec, card, label, read, out)
+    flips = _flips(subject, spec, card, label, read, outputs)
     return Judged(label, card.name, read.dies, read.statement, flips)
 
 
@@ -200,6 +215,7 @@ def _story(
         data=images.source,
         inputs=images.inputs,
         shape=images.shape,
+        drawn=images.drawn,
         labels=images.labels,
         classes=images.classes,
         tile=card.circuit.crossbar.shape,
@@ -207,30 +223,38 @@ def _story(
         full=full,
         one_network=subject.one_network,
         judged=tuple(judged),
-        figures=figures_of(spec, judged, images.labels, allowed),
-        warnings=warned,
+        figures=figures_of(spec, judged, images.labels, allowed, images.numbers),
+        warnings=[*warned, *simulator.notes],
         versions=versions.of_everything(str(simulator.info)),
         keys=sorted(simulator.keys),
         times=times,
     )
 
 
+def _odd(subject: Subject, spec: SignOff) -> list[str]:
+    """What is unusual in what is asked, and in what the weights were trained for."""
+    hardware = subject.specimens[0].weights.study.hardware
+    return [*unusual(spec), *(f"the weights' hardware.{one}" for one in unusual(hardware))]
+
+
 def _conditions(spec: SignOff, circuit: Calibration) -> list[Calibration]:
     """The circuit under every condition; the card's own is the card's circuit itself.
 
     Raises:
-        InputError: if the transistors' card lacks a corner.
+        InputError: if the transistors' card cannot be read, or lacks a corner or a size.
     """
-    own, found = circuit.technology, []
+    own, cell, found = circuit.technology, circuit.crossbar.cell, []
     for corner in spec.corners or (own.corner,):
         for celsius in spec.temperatures or (own.temperature,):
             technology: Technology = own.replace(corner=corner, temperature=celsius)
+            for transistor in kind_of(cell).transistors(cell):
+                read_card(technology).check(transistor)
             if technology == own:
                 found.append(circuit)
                 continue
             read_card(technology)
             name = f"{circuit.name}-{corner}-{celsius:g}C"
-            found.append(circuit.replace(name=name, technology=technology))
+            found.append(changed(circuit, "conditions", name=name, technology=technology))
     return found
 
 
@@ -269,13 +293,15 @@ def _doubts(card: Card, simulator: str, *, strict: bool) -> list[str]:
 
 
 def _flips(
-    subject: Subject, spec: SignOff, card: Card, label: str, read: Read, out: Path
+    subject: Subject, spec: SignOff, card: Card, label: str, read: Read, outputs: Outputs
 ) -> tuple[Flip, ...]:
     """All flips, those that matter with a netlist each."""
     found, flips = list[tuple[int, FoundFlip]](), list[Flip]()
+    numbers = subject.images.numbers
     for n, (one, of_one) in enumerate(zip(subject.specimens, read.found, strict=True)):
-        found += [(n, flip) for flip, _ in of_one]
-        flips += [_flip(one, label, flip, possible=possible) for flip, possible in of_one]
+        named = [(replace(flip, image=int(numbers[flip.image])), ok) for flip, ok in of_one]
+        found += [(n, flip) for flip, _ in named]
+        flips += [_flip(one, label, flip, possible=ok) for flip, ok in named]
     plain = [flip.kind == "level" and flip.possible for flip in flips]
     # Classes first, then what the bound does not allow; those in the order of the dies.
     first = sorted(
@@ -284,17 +310,9 @@ def _flips(
     levels = [i for i, one in enumerate(plain) if one]
     for i in (*first[: spec.netlists], *levels[: spec.level_netlists]):
         n, flip = found[i]
-        name = _write_netlist(subject.specimens[n], card, flip, label, out)
+        name = _write_netlist(subject.specimens[n], card, flip, label, outputs)
         flips[i] = replace(flips[i], netlist=name)
     return tuple(flips)
-
-
-def _forget_others(out: Path, judged: Sequence[Judged]) -> None:
-    """Remove netlists of flips that only an earlier run into the same folder had."""
-    named = {flip.netlist for one in judged for flip in one.flips}
-    for netlist in (out / "netlists").glob("*-image*-tile*.cir"):
-        if f"netlists/{netlist.name}" not in named:
-            netlist.unlink()
 
 
 def _flip(one: Specimen, label: str, found: FoundFlip, *, possible: bool) -> Flip:
@@ -316,7 +334,9 @@ def _flip(one: Specimen, label: str, found: FoundFlip, *, possible: bool) -> Fli
     )
 
 
-def _write_netlist(one: Specimen, card: Card, found: FoundFlip, label: str, out: Path) -> str:
+def _write_netlist(
+    one: Specimen, card: Card, found: FoundFlip, label: str, outputs: Outputs
+) -> str:
     """The tile that shows a flip with this one input vector; its path in the output folder."""
     k, tile = found.differing.layer, max(found.differing.tile, 0)
     layer = one.weights.layers[k]
@@ -324,6 +344,4 @@ def _write_netlist(one: Specimen, card: Card, found: FoundFlip, label: str, out:
     name = "netlists/" + "".join(c if c.isalnum() else "-" for c in place) + ".cir"
     volts = torch.from_numpy(found.volts)[None, None]
     (experiment,) = driven_tiles(one.weights, card.circuit, one.dies, k, volts, (tile,))
-    make_folder(out / "netlists")
-    write_text(out / name, build_deck(experiment).text)
-    return name
+    return outputs.write(name, build_deck(experiment).text)

@@ -67,6 +67,7 @@ class Simulated:
         times: wall seconds of each step.
         simulations: how many were ``run`` and how many ``found`` from before.
         keys: of all simulations.
+        notes: what a report should say of them.
     """
 
     samples: Samples
@@ -76,6 +77,7 @@ class Simulated:
     times: dict[str, float]
     simulations: dict[str, int]
     keys: list[str]
+    notes: tuple[str, ...] = ()
 
     @property
     def networks(self) -> list[Network]:
@@ -98,7 +100,7 @@ def simulate_study(
     """
     tell = progress or (lambda what, done, total: None)
     samples, ready = read_study(study, solutions)
-    with Simulator(jobs=jobs, store=out / "simulations") as simulator:
+    with Simulator(jobs=jobs, store=out / "simulations", limits=study.ngspice) as simulator:
         times, start = {}, time.perf_counter()
         networks = ready or trained(study, samples, out, functools.partial(tell, "training"))
         chips = write_chips(study, networks)
@@ -117,6 +119,7 @@ def simulate_study(
         times=times,
         simulations={"run": simulator.ran, "found": simulator.found},
         keys=list(simulator.keys),
+        notes=simulator.notes,
     )
 
 
@@ -126,6 +129,12 @@ def read_study(study: Study, solutions: Path | None = None) -> tuple[Samples, li
     Raises:
         InputError: if anything given is wrong, or a network does not fit the tiles.
     """
+    if solutions is not None and not _takes_solutions(study):
+        raise InputError(
+            source="--solutions", value=str(solutions),
+            allowed=f"this study has data of the kind {study.data.kind} and trains its network "
+            "itself; leave the folder out",
+        )  # fmt: skip
     samples = _read_samples(study, solutions)
     ready = _read_networks(study, solutions)
     check_fit(study, samples, ready)
@@ -163,7 +172,7 @@ def run_study(
         comparison=comparison,
         figures=figures,
         passed=passes(figures),
-        warnings=warnings(study, comparison),
+        warnings=[*warnings(study, comparison), *done.notes],
         versions=done.versions,
         times=done.times,
         simulations=done.simulations,
@@ -202,6 +211,18 @@ def _read_networks(study: Study, solutions: Path | None) -> list[Network]:
         folder, only = _solutions_folder(study, solutions), study.network.only
         return nist.read_solutions(folder, only)[: study.network.first]
     return []
+
+
+def _takes_solutions(study: Study) -> bool:
+    """Whether data or networks come from a folder in NIST's format."""
+    return isinstance(study.data, WineNistData) or isinstance(study.network, SolutionsNetwork)
+
+
+def seed_matters(study: Study) -> bool:
+    """Whether anything is drawn: not where networks and the split of the data are read."""
+    return not (
+        isinstance(study.data, WineNistData) and isinstance(study.network, SolutionsNetwork)
+    )
 
 
 def _solutions_folder(study: Study, solutions: Path | None) -> Path:

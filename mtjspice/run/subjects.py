@@ -1,49 +1,55 @@
 """What is signed off, from folders: trained weights, dies, images."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
 
 from mtjspice.data.defects import dies_from
-from mtjspice.data.mnist import find_mnist, read_small_digits
+from mtjspice.data.mnist import find_mnist
 from mtjspice.data.samples import Samples
 from mtjspice.data.weights import ProgrammedNetwork, load_weights
 from mtjspice.errors import InputError
 from mtjspice.run.signoff import Images, Subject, check_subject
 from mtjspice.signoff.dies import Specimen
 from mtjspice.spec.die import Die
-from mtjspice.surrogate.card import load_card
-from mtjspice.train.hardware import check_design
+from mtjspice.spec.signoff import SignOff
+from mtjspice.spec.size import Size, signoff_size
+from mtjspice.train.hardware import card_of, check_design
 from mtjspice.train.orders import read_digits
+
+T = TypeVar("T")
 
 
 def subject_of(
     weights: Path,
     dies: Path,
     *,
+    named: Path | None = None,
     mnist: Path | None = None,
     digits: bool = False,
-    first: int | None = None,
-) -> tuple[Subject, list[str]]:
+    images: int | None = None,
+    seed: int = 0,
+) -> Subject:
     """Weights on every die of a folder, with the test images of what they were trained on.
 
     Args:
         weights: folder of weights.
         dies: folder of dies, or one die's defect map (CSV).
+        named: calibration card of the weights, which need not be named if it ships.
         mnist: folder of MNIST; what it lacks is downloaded.
         digits: use the small digits that scikit-learn ships.
-        first: only so many images, from the first on.
-
-    Returns:
-        The subject, and warnings.
+        images: only so many test images, drawn at random.
+        seed: of that draw.
 
     Raises:
         InputError: if weights, card, dies and images do not fit each other.
     """
     network = load_weights(weights)
     hardware = network.study.hardware
-    card = load_card(hardware.card)
-    found = dies_from(dies, hardware.spread, card.circuit.crossbar.shape, hardware.tiles)
+    card = _within(weights, lambda: card_of(network, named))
+    found, said = dies_from(dies, hardware.spread, card.circuit.crossbar.shape, hardware.tiles)
     span = hardware.dies
     if len(found) < span or len(found) % span:
         allowed = f"the network spans {span} dies: a multiple of that is needed"
@@ -52,23 +58,35 @@ def subject_of(
     specimens = on_dies_of(network, groups)
     _within(weights, lambda: check_design(network, card, groups[0]))
     _within(dies, lambda: check_subject(specimens, card))
-    samples, warnings = _samples(network, weights, mnist, digits=digits)
-    images = images_of(samples, first)
-    return (
-        Subject(
-            title=f"{network.study.name} on {len(groups)} dies",
-            weights=f"{weights}, {network.study.training.method}, key {network.key}",
-            specimens=specimens,
-            images=images,
-        ),
-        warnings,
+    samples = _samples(network, weights, mnist, digits=digits)
+    return Subject(
+        title=f"{network.study.name} on {len(groups)} dies",
+        weights=f"{weights}, {network.study.training.method}, key {network.key}",
+        specimens=specimens,
+        images=images_of(samples, images, seed),
+        card=card,
+        notes=said,
     )
 
 
-def _within(folder: Path, check: Callable[[], None]) -> None:
+def size_of_signoff(subject: Subject, spec: SignOff, *, full: bool) -> Size:
+    """What a sign-off asks for."""
+    weights = subject.specimens[0].weights
+    return signoff_size(
+        subject.card.circuit.crossbar,
+        tiles=sum(len(layer.states) for layer in weights.layers),
+        dies=len(subject.specimens),
+        images=len(subject.images.labels),
+        vectors=spec.vectors,
+        conditions=max(len(spec.corners), 1) * max(len(spec.temperatures), 1),
+        full=full,
+    )
+
+
+def _within(folder: Path, check: Callable[[], T]) -> T:
     """Have what a check says name the folder that it is about."""
     try:
-        check()
+        return check()
     except InputError as error:
         raise error.within(folder) from None
 
@@ -81,40 +99,47 @@ def on_dies_of(network: ProgrammedNetwork, groups: list[tuple[Die, ...]]) -> tup
     )
 
 
-def images_of(samples: Samples, first: int | None = None) -> Images:
-    """The test samples; of square images of digits, with their shape.
+def images_of(samples: Samples, count: int | None = None, seed: int = 0) -> Images:
+    """The test samples, or some of them; of square images of digits, with their shape.
+
+    Data sets are not in random order: the first of MNIST's test images are the easier ones. A
+    smaller draw of a seed is part of a larger one.
 
     Raises:
-        InputError: if there are fewer than `first`.
+        InputError: if there are fewer than `count`.
     """
     inputs, labels = samples.inputs[~samples.train], samples.labels[~samples.train]
-    if first is not None and first > len(labels):
-        allowed = f"{samples.source} has {len(labels)} test images"
-        raise InputError(source="--images", value=first, allowed=allowed)
+    total, source, drawn = len(labels), samples.source, None
+    if count is not None and count > total:
+        raise InputError(
+            source="--images", value=count, allowed=f"{source} has {total} test images"
+        )
+    if count is not None and count < total:
+        drawn = np.sort(np.random.default_rng(seed).permutation(total)[:count])
+        inputs, labels = inputs[drawn], labels[drawn]
+        source += f"; {count:,} of {total:,} test images, drawn with seed {seed}"
     side = round(inputs.shape[1] ** 0.5)
-    whole = Images(
+    return Images(
         inputs=inputs,
         labels=labels,
         classes=samples.classes,
-        source=samples.source,
+        source=source,
         shape=(side, side) if side * side == inputs.shape[1] else None,
+        drawn=drawn,
     )
-    return replace(whole, inputs=inputs[:first], labels=labels[:first])
 
 
 def _samples(
     network: ProgrammedNetwork, weights: Path, mnist: Path | None, *, digits: bool
-) -> tuple[Samples, list[str]]:
+) -> Samples:
     """The images that the network was trained on, with their test samples.
 
     Raises:
         InputError: if what was asked for is something else.
     """
-    samples, warnings = read_small_digits(), list[str]()
     # For weights that are for something else nothing is downloaded.
-    if not digits and (mnist is not None or network.data.startswith("MNIST")):
-        folder, warnings = find_mnist(mnist, weights.parent / "mnist")
-        samples = read_digits(folder)
+    small = digits or (mnist is None and not network.data.startswith("MNIST"))
+    samples = read_digits(find_mnist(mnist, weights.parent / "mnist", digits=small))
     found = {
         "data": (network.data, samples.source),
         "classes": (network.classes, samples.classes),
@@ -129,4 +154,4 @@ def _samples(
                 allowed=f"these weights are not for {samples.source}; give their images "
                 "(--mnist DIR or --digits)",
             )
-    return samples, warnings
+    return samples

@@ -61,7 +61,11 @@ def failing(judged: Judged, labels: Ints, spec: SignOff) -> list[int]:
 
 
 def figures_of(
-    spec: SignOff, judged: Sequence[Judged], labels: Ints, allowed_clipping: float
+    spec: SignOff,
+    judged: Sequence[Judged],
+    labels: Ints,
+    allowed_clipping: float,
+    numbers: Ints | None = None,
 ) -> list[Figure]:
     """Figures of each condition, in the order of the conditions.
 
@@ -70,19 +74,26 @@ def figures_of(
         judged: under each condition.
         labels: of the images.
         allowed_clipping: share of an amplifier's reads, where the limits say nothing of it.
+        numbers: of the images among all test images; in their order from 0 on if left out.
     """
     many = len(judged) > 1
+    named = np.arange(len(labels)) if numbers is None else numbers
     return [
         figure
         for one in judged
         for figure in _of_condition(
-            spec, one, labels, allowed_clipping, f", {one.condition}" if many else ""
+            spec, one, labels, allowed_clipping, named, f", {one.condition}" if many else ""
         )
     ]
 
 
 def _of_condition(
-    spec: SignOff, judged: Judged, labels: Ints, allowed_clipping: float, suffix: str
+    spec: SignOff,
+    judged: Judged,
+    labels: Ints,
+    allowed_clipping: float,
+    numbers: Ints,
+    suffix: str,
 ) -> list[Figure]:
     limits, statement = spec.limits, judged.statement
     found = accuracies(judged, labels)
@@ -117,8 +128,8 @@ def _of_condition(
                 f"{flips} found, surrogate to SPICE, of {statement.images}; at most "
                 f"{round(most_flips) - flips} more at {100 * statement.confidence:g} % confidence"),
         at_least("worst margin", margins[narrow][0], limits.margin, "standard deviations",
-                 f"{judged.dies[narrow].name}, image {margins[narrow][1]}: least lead of a class "
-                 "that the surrogate finds rightly; SPICE where simulated"),
+                 f"{judged.dies[narrow].name}, {_image(numbers, margins[narrow][1])}: least lead "
+                 "of a class that the surrogate finds rightly; SPICE where simulated"),
         at_most("amplifier outputs at a limit, worst die", float(np.max(clipped)), limit_clipped,
                 "share", f"{judged.dies[int(np.argmax(clipped))].name}; surrogate for all images, "
                 "SPICE for those simulated, whichever is larger"),
@@ -134,6 +145,10 @@ def _of_condition(
 
 def _any(margins: Sequence[tuple[float, int]]) -> bool:
     return any(image >= 0 for _, image in margins)
+
+
+def _image(numbers: Ints, place: int) -> str:
+    return f"image {numbers[place]}" if place >= 0 else "no image"
 
 
 def _failing_words(spec: SignOff) -> str:

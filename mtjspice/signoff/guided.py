@@ -5,7 +5,6 @@ images that are not safe, and a random sample of the others. A flip that the bou
 widens the bound: the set is made anew, and a new sample is drawn from what is left.
 """
 
-import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -16,6 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from mtjspice.collect.machine import processors
 from mtjspice.collect.simulator import Progress, Simulator
 from mtjspice.data.signoff import ALL, AUDIT, NOT, UNSAFE, DieRead, Statement
 from mtjspice.signoff.dies import FoundFlip, OnOneDie, Specimen
@@ -67,6 +67,7 @@ def read_guided(
     full: bool = False,
     number: int = 0,
     told: Told | None = None,
+    names: Sequence[int] | None = None,
 ) -> Read:
     """Read networks on their dies, in SPICE where their margins or chance ask for it.
 
@@ -79,6 +80,7 @@ def read_guided(
         full: simulate every image.
         number: of the condition, so that conditions have samples of their own.
         told: of progress.
+        names: numbers by which words about images call them; from 0 on if left out.
 
     Raises:
         InputError: if a die is outside of the card's range, or the card says nothing of such tiles.
@@ -86,7 +88,7 @@ def read_guided(
     """
     with one_thread():
         dies = [OnOneDie(one, surrogate) for one in specimens]
-        return _Guided(dies, inputs, spec, simulator, full, number, told).read()
+        return _Guided(dies, inputs, spec, simulator, full, number, told, names).read()
 
 
 class _Guided:
@@ -101,10 +103,12 @@ class _Guided:
         full: bool,
         number: int,
         told: Told | None,
+        names: Sequence[int] | None,
     ):
         self.dies, self.inputs, self.spec = dies, inputs, spec
         self.simulator, self.full, self.number = simulator, full, number
         self.told, self.counter = told, _Counter(told)
+        self.names = names or range(len(inputs))
         self.scale = 1.0
         self.notes: list[str] = []
         self.why = np.full((len(dies), len(inputs)), NOT, dtype=np.int64)
@@ -138,7 +142,7 @@ class _Guided:
     def _foresee(self) -> None:
         """Margins of all images on all dies."""
         tell = self.told or (lambda what, done, total: None)
-        with ThreadPoolExecutor(min(self.simulator.jobs, os.cpu_count() or 1)) as pool:
+        with ThreadPoolExecutor(min(self.simulator.jobs, processors())) as pool:
             self.seen = []
             for seen in pool.map(lambda one: one.foresee(self.inputs, self.scale), self.dies):
                 self.seen.append(seen)
@@ -211,9 +215,10 @@ class _Guided:
                 if factor > worst:
                     worst = factor
                     what = f"a {differing.kind} of layer {differing.layer + 1}"
+                    image = f"image {self.names[flip.image]}"
                     words = (
-                        f"on {one.specimen.name}, image {flip.image}, {what} differs that the "
-                        f"bound calls impossible, by {ratio:.3g} times the bound"
+                        f"on {one.specimen.name}, {image}, {what} differs that the bound calls "
+                        f"impossible, by {ratio:.3g} times the bound"
                     )
         return worst, words
 

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from mtjspice.data.signoff import SAFEST
 from mtjspice.data.weights import ProgrammedLayer
+from mtjspice.device.converter import limits
 from mtjspice.errors import InputError
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.die import Die
@@ -39,8 +40,6 @@ AT_ONCE = 1000
 """Images that are followed side by side: [image, input, output] should stay small."""
 REACH = 2.0
 """A sign-off makes a hundred times the reads of a calibration: its largest error may be larger."""
-ROUNDING = 1e-9
-"""Of an amplifier's range: an output so near to a limit stands at it."""
 FOLLOWED = 0.5
 """Errors above so many steps of a converter move its level by more than one step."""
 STATES = frozenset({"stuck_p", "stuck_ap"})
@@ -210,8 +209,7 @@ def _clipped(circuit: Calibration, currents: Tensor) -> float:
     if not isinstance(amplifier, TransimpedanceAmplifier):
         return 0.0
     volts = amplifier.zero - amplifier.gain * currents
-    slack = ROUNDING * (amplifier.clip_high - amplifier.clip_low)
-    low, high = amplifier.clip_low + slack, amplifier.clip_high - slack
+    low, high = limits(amplifier)
     return float(((volts <= low) | (volts >= high)).double().mean())
 
 

@@ -12,6 +12,7 @@ from mtjspice.data.samples import Samples
 from mtjspice.signoff.levels import SpiceRun, full_scale_current, ideal_current, ideal_outputs
 from mtjspice.signoff.metrics import accuracy, best_index, confusion
 from mtjspice.spec.study import Study
+from mtjspice.spec.unusual import unusual
 
 Floats = npt.NDArray[np.float64]
 SPLITS = ("all", "train", "test")
@@ -168,7 +169,7 @@ def judge(study: Study, comparison: Comparison) -> list[Figure]:
 
 def warnings(study: Study, comparison: Comparison) -> list[str]:
     """What a reader should know before trusting the figures."""
-    found = []
+    found = list(unusual(study))
     last = len(study.readout.g_norm) - 1
     for level in (comparison.ideal, comparison.ngspice):
         edge = int(np.isin(level.best, (0, last)).sum()) if last else 0

@@ -24,6 +24,7 @@ from mtjspice.spec.periphery import (
     VirtualGround,
 )
 from mtjspice.spec.rates import DefectRates
+from mtjspice.spec.resources import Resources
 from mtjspice.spec.signoff import SignOff, SignOffLimits
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.study import (
@@ -40,6 +41,7 @@ from mtjspice.spec.technology import Technology
 from mtjspice.spec.tile import ProgrammedTile
 from mtjspice.spec.toml import build_spec, changed, format_spec, parse_spec, read_spec
 from mtjspice.spec.training import Hardware, TiledNetwork, Training, TrainingStudy
+from mtjspice.spec.unusual import unusual
 from mtjspice.spec.writing import FreeLayer, Writing
 
 __all__ = [
@@ -68,6 +70,7 @@ __all__ = [
     "PopulationNetwork",
     "ProgrammedTile",
     "Readout",
+    "Resources",
     "SenseAmplifier",
     "SignOff",
     "SignOffLimits",
@@ -93,4 +96,5 @@ __all__ = [
     "format_spec",
     "parse_spec",
     "read_spec",
+    "unusual",
 ]

@@ -6,6 +6,9 @@ from pydantic import Tag, model_validator
 
 from mtjspice.spec.base import Spec, Time, one_of
 
+MOST_POINTS = 1_000_000
+"""Most time steps of one period: each keeps a number for every line."""
+
 
 class DcRead(Spec):
     """Currents at rest, one input vector after the other in one sweep."""
@@ -36,6 +39,11 @@ class TransientRead(Spec):
         if self.period <= self.step:
             raise ValueError(
                 f"period ({self.period:g} s) must be longer than one time step ({self.step:g} s)"
+            )
+        if self.period > MOST_POINTS * self.step:
+            raise ValueError(
+                f"period ({self.period:g} s) must be at most {MOST_POINTS} times step "
+                f"({self.step:g} s): every step is simulated and kept"
             )
         if self.step > self.rise:
             raise ValueError(f"step ({self.step:g} s) must be at most rise ({self.rise:g} s)")

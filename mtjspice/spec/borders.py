@@ -4,8 +4,23 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from mtjspice.spec.base import Count, Index, Name, Ratio, Scale, Seed, Share, Spec
+from mtjspice.spec.base import (
+    Dies,
+    Minutes,
+    Name,
+    Networks,
+    Samples,
+    Seed,
+    Share,
+    Some,
+    Spec,
+)
+from mtjspice.spec.ranges import Within
+from mtjspice.spec.resources import Ngspice, Resources
 from mtjspice.spec.training import Hardware, TiledNetwork, Training
+
+Factor = Annotated[float, Within("1", 0, 1000, "a multiple of a rate or a draw", usual=(0, 20))]
+"""A factor, 0 to 1000."""
 
 
 class Recipe(Spec):
@@ -30,8 +45,8 @@ class OwnDie(Spec):
     """
 
     training: Training = Training(method="hardware-aware", epochs=10)
-    dies: Count = 36
-    others: Index = 5
+    dies: Dies = 36
+    others: Some = 5
 
 
 class Sweeps(Spec):
@@ -57,12 +72,12 @@ class Sweeps(Spec):
         0.01,
     )
     retrained: tuple[Share, ...] = (0.003, 0.01)
-    factors: Annotated[tuple[Scale, ...], Field(min_length=2)] = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
-    dies: Count = 12
-    own_dies: Count = 3
-    directions: Count = 12
-    along: Annotated[tuple[Scale, ...], Field(min_length=2)] = (0.0, 0.5, 1.0, 1.5, 2.0)
-    samples: Count = 2000
+    factors: Annotated[tuple[Factor, ...], Field(min_length=2)] = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
+    dies: Dies = 12
+    own_dies: Dies = 3
+    directions: Samples = 12
+    along: Annotated[tuple[Factor, ...], Field(min_length=2)] = (0.0, 0.5, 1.0, 1.5, 2.0)
+    samples: Samples = 2000
 
     @model_validator(mode="after")
     def _check_retrained(self) -> Self:
@@ -88,7 +103,7 @@ class Promises(Spec):
     statistics_aware: Share | None = None
     own_die: Share | None = None
     three_in_thousand: Share | None = None
-    most_minutes: Ratio | None = None
+    most_minutes: Minutes | None = None
 
 
 class Borders(Spec):
@@ -111,24 +126,26 @@ class Borders(Spec):
         correction: training samples that a die reads for its digital correction.
         audit: test images that go through ngspice on one die.
         limits: of the verdict.
+        ngspice: limits on its processes; no part of the spec's key.
     """
 
     name: Name
     seed: Seed = 0
     die_seed: Seed = 0
-    seeds: Count = 5
-    high_seeds: Count = 3
-    dies: Count = 36
+    seeds: Networks = 5
+    high_seeds: Networks = 3
+    dies: Dies = 36
     hardware: Hardware = Hardware()
     baseline: Recipe = Recipe(training=Training(method="ideal"))
     robust: Recipe = Recipe()
     own: OwnDie = OwnDie()
     sweeps: Sweeps = Sweeps()
     deep: Recipe = Recipe(network=TiledNetwork(hidden=(84, 84, 84)))
-    deep_dies: Count = 3
-    correction: Count = 1000
-    audit: Index = 25
+    deep_dies: Dies = 3
+    correction: Samples = 1000
+    audit: Some = 25
     limits: Promises = Promises()
+    ngspice: Ngspice = Resources()
 
     @model_validator(mode="after")
     def _check_dies(self) -> Self:

@@ -4,13 +4,20 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from mtjspice.spec.base import Count, Name, PositiveVoltage, Seed, Share, Spec
+from mtjspice.spec.base import VOLTS, Name, PositiveVoltage, ReadVoltage, Seed, Share, Spec
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
 from mtjspice.spec.periphery import Converter, Periphery, VirtualGround
+from mtjspice.spec.ranges import Whole
+from mtjspice.spec.resources import Ngspice, Resources
 from mtjspice.spec.technology import Technology
 
-Some = Annotated[int, Field(ge=1, le=1000, strict=True)]
+Runs = Annotated[int, Whole(1, 1000, "runs of a calibration that end within a day")]
+"""Tiles or vectors, 1 to 1000."""
+Vectors = Annotated[int, Whole(12, 5000, "fewer fit no card, more add nothing to one")]
+"""12 to 5000."""
+Size = Annotated[int, Whole(1, 512, "square arrays that are simulated and solved whole")]
+"""Rows and columns, 1 to 512."""
 
 
 MOST_SEED = 2**62
@@ -37,15 +44,15 @@ class Plan(Spec):
         sizes: other sizes (square) on which the surrogate is judged.
     """
 
-    tiles: Some = 4
-    vectors: Annotated[int, Field(ge=12, le=5000, strict=True)] = 60
-    held_vectors: Some = 100
-    held_tiles: Some = 16
-    defective_tiles: Some = 8
+    tiles: Runs = 4
+    vectors: Vectors = 60
+    held_vectors: Runs = 100
+    held_tiles: Runs = 16
+    defective_tiles: Runs = 8
     short_share: Share = 0.01
-    short_tiles: Some = 8
-    hard_tiles: Some = 4
-    sizes: tuple[Count, ...] = (8, 16, 32)
+    short_tiles: Runs = 8
+    hard_tiles: Runs = 4
+    sizes: Annotated[tuple[Size, ...], Field(max_length=20)] = (8, 16, 32)
 
     @model_validator(mode="after")
     def _check_sizes(self) -> Self:
@@ -98,6 +105,7 @@ class Calibration(Spec):
         plan: the runs.
         limits: of the verdict.
         seed: of states, dies and inputs.
+        ngspice: limits on its processes; no part of the spec's key.
     """
 
     name: Name
@@ -107,23 +115,32 @@ class Calibration(Spec):
     technology: Technology = Technology()
     dac: Converter = Converter()
     adc: Converter = Converter()
-    read_voltage: PositiveVoltage = 0.1
+    read_voltage: ReadVoltage = 0.1
     access_volts: PositiveVoltage = 0.2
     potential: PositiveVoltage = 0.1
     plan: Plan = Plan()
     limits: CardLimits = CardLimits()
     seed: Seed = 0
+    ngspice: Ngspice = Resources()
 
     @model_validator(mode="after")
     def _check_range(self) -> Self:
         if self.die.defects:
             raise ValueError("die.defects must be left out: the plan draws defects of its own")
+        self.die.check_short(self.crossbar.cell.mtj, drawn=True)
         if self.seed > MOST_SEED:
             raise ValueError(f"seed must be at most {MOST_SEED}: dies count on from it")
         if self.potential < self.read_voltage:
             raise ValueError(
                 f"potential ({self.potential:g} V) must be at least read_voltage "
                 f"({self.read_voltage:g} V): an output line may follow its inputs"
+            )
+        furthest = abs(self.periphery.reference) + max(self.potential, self.access_volts)
+        if furthest > VOLTS.high:
+            raise ValueError(
+                f"periphery.reference ({self.periphery.reference:g} V) with potential "
+                f"({self.potential:g} V) or access_volts ({self.access_volts:g} V) must stay "
+                f"within {VOLTS.high:g} V of ground"
             )
         self._check_converter()
         least = 1.5 * self.read_voltage

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Tag
 
-from mtjspice.spec.base import Length, PositiveVoltage, Spec, one_of
+from mtjspice.spec.base import GateVoltage, Length, Spec, one_of
 from mtjspice.spec.mtj import Mtj
 
 
@@ -42,7 +42,7 @@ class GatedCell(Spec):
     kind: Literal["gated"] = "gated"
     mtj: Mtj = Mtj()
     access: Transistor = Transistor(model="nmos_33", width=2e-6, length=0.35e-6)
-    gate_volts: PositiveVoltage = 3.3
+    gate_volts: GateVoltage = 3.3
     gates: Literal["column", "row"] = "column"
 
 
@@ -61,7 +61,7 @@ class TransmissionGateCell(Spec):
     mtj: Mtj = Mtj()
     nmos: Transistor = Transistor(model="nmos_33", width=2e-6, length=0.35e-6)
     pmos: Transistor = Transistor(model="pmos_33", width=4e-6, length=0.35e-6)
-    gate_volts: PositiveVoltage = 3.3
+    gate_volts: GateVoltage = 3.3
     gates: Literal["column", "row"] = "column"
 
 

@@ -4,9 +4,12 @@ from typing import Self
 
 from pydantic import model_validator
 
-from mtjspice.spec.base import Count, Spec, Termination
+from mtjspice.spec.base import Lines, Spec, Termination
 from mtjspice.spec.cell import Cell, PassiveCell
 from mtjspice.spec.line import Line
+
+MOST_LINE_OHMS = 1e9
+"""Largest resistance of a whole line with its end, Ω."""
 
 
 class Crossbar(Spec):
@@ -26,8 +29,8 @@ class Crossbar(Spec):
             the reference).
     """
 
-    rows: Count
-    columns: Count
+    rows: Lines
+    columns: Lines
     cell: Cell = PassiveCell()
     row: Line = Line()
     column: Line = Line()
@@ -40,6 +43,20 @@ class Crossbar(Spec):
             raise ValueError(
                 "gate.via must be 0: no current flows between a line and a gate at rest"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_lines(self) -> Self:
+        for name, line, cells in (
+            ("row", self.row, self.columns),
+            ("column", self.column, self.rows),
+        ):
+            whole = line.end + line.r * cells
+            if whole > MOST_LINE_OHMS:
+                raise ValueError(
+                    f"{name}.end and the wires of {cells} cells make {whole:g} Ω; at most "
+                    f"{MOST_LINE_OHMS:g} Ω is a line"
+                )
         return self
 
     @property

@@ -4,10 +4,11 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from mtjspice.spec.base import Count, Name, PositiveVoltage, Seed, Spec
+from mtjspice.spec.base import Name, ReadVoltage, Samples, Seed, Spec, Tiles
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
 from mtjspice.spec.periphery import Converter, Periphery, VirtualGround
+from mtjspice.spec.resources import Ngspice, Resources
 from mtjspice.spec.technology import Technology
 
 Pattern = Literal["random", "checkerboard", "all_p", "all_ap"]
@@ -29,24 +30,27 @@ class DieDesign(Spec):
         pattern: states that are written for a trial.
         vectors: random input vectors of a trial, for each tile.
         seed: of random states and inputs; every tile has its own.
+        ngspice: limits on its processes; no part of the spec's key.
     """
 
     name: Name
-    tiles: Count
+    tiles: Tiles
     crossbar: Crossbar
     die: Die = Die()
     periphery: Periphery = VirtualGround()
     technology: Technology = Technology()
     dac: Converter = Converter()
     adc: Converter = Converter()
-    read_voltage: PositiveVoltage = 0.1
+    read_voltage: ReadVoltage = 0.1
     pattern: Pattern = "random"
-    vectors: Count = 10
+    vectors: Samples = 10
     seed: Seed = 0
+    ngspice: Ngspice = Resources()
 
     @model_validator(mode="after")
     def _check_defects(self) -> Self:
         self.die.check_fit(self.crossbar.shape)
+        self.die.check_short(self.crossbar.cell.mtj)
         low, high = (self.periphery.reference + s * self.read_voltage for s in (-1, 1))
         if low < self.dac.low or high > self.dac.high:
             raise ValueError(

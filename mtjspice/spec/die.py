@@ -1,10 +1,20 @@
 """One chip: its spread and its defects."""
 
-from typing import Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from mtjspice.spec.base import Index, Length, PositiveResistance, Scale, Seed, Spec, Spread
+from mtjspice.spec.base import (
+    DefectResistance,
+    Diameter,
+    LineIndex,
+    Seed,
+    Spec,
+    Spread,
+    TileIndex,
+)
+from mtjspice.spec.mtj import Mtj
+from mtjspice.spec.ranges import Within
 
 DefectKind = Literal[
     "short",
@@ -23,6 +33,13 @@ PLACES: Final[dict[str, tuple[bool, bool]]] = {
 """Whether a kind of defect needs a row and a column; both if it is not here."""
 
 
+Mismatch = Annotated[
+    float,
+    Within("1", 0, 20, "a multiple of what the library's Pelgrom coefficient says", usual=(0, 3)),
+]
+"""In units of the library's Pelgrom coefficient, 0 to 20."""
+
+
 class Defect(Spec):
     """One thing that is wrong with a tile.
 
@@ -37,9 +54,9 @@ class Defect(Spec):
     """
 
     kind: DefectKind
-    row: Index | None = None
-    column: Index | None = None
-    tile: Index = 0
+    row: LineIndex | None = None
+    column: LineIndex | None = None
+    tile: TileIndex = 0
 
     @model_validator(mode="after")
     def _check_place(self) -> Self:
@@ -59,8 +76,8 @@ class Diameters(Spec):
         along: ``columns`` gives each column its size, ``rows`` each row.
     """
 
-    low: Length
-    high: Length
+    low: Diameter
+    high: Diameter
     along: Literal["rows", "columns"] = "columns"
 
     @model_validator(mode="after")
@@ -92,9 +109,9 @@ class Die(Spec):
     sigma_ln_rp_die: Spread = 0.0
     sigma_ln_tmr_die: Spread = 0.0
     diameters: Diameters | None = None
-    short_resistance: PositiveResistance = 100.0
-    bridge_resistance: PositiveResistance = 100.0
-    mismatch: Scale = 0.0
+    short_resistance: DefectResistance = 100.0
+    bridge_resistance: DefectResistance = 100.0
+    mismatch: Mismatch = 0.0
     defects: tuple[Defect, ...] = ()
     seed: Seed = 0
 
@@ -119,6 +136,24 @@ class Die(Spec):
                 )
             seen[place] = defect.kind
         return self
+
+    def check_short(self, mtj: Mtj, *, drawn: bool = False) -> None:
+        """Refuse a short that conducts no better than a sound junction.
+
+        Args:
+            mtj: the nominal junction.
+            drawn: whether shorts are drawn, beside those among the defects.
+
+        Raises:
+            ValueError: naming both resistances.
+        """
+        shorted = drawn or any(defect.kind == "short" for defect in self.defects)
+        if shorted and self.short_resistance >= mtj.r_p:
+            raise ValueError(
+                f"die.short_resistance ({self.short_resistance:g} Ω) must be below the resistance "
+                f"of a junction in its parallel state ({mtj.r_p:.4g} Ω: crossbar.cell.mtj), or a "
+                "short is none"
+            )
 
     def check_fit(self, shape: tuple[int, int], tile: int | None = None) -> None:
         """Refuse defects outside a tile of (rows, columns); of one tile only if it is given.

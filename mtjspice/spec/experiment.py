@@ -2,16 +2,25 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from mtjspice.spec.analysis import Analysis, DcRead
+from mtjspice.spec.analysis import Analysis, DcRead, TransientRead
 from mtjspice.spec.base import Spec
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
 from mtjspice.spec.periphery import Periphery, VirtualGround
+from mtjspice.spec.ranges import Within
+from mtjspice.spec.resources import Ngspice, Resources
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.technology import Technology
 from mtjspice.spec.tile import ProgrammedTile
+
+MOST_POINTS = 20_000_000
+"""Most time steps of a simulation, over all of its vectors."""
+Tolerance = Annotated[
+    float, Within("1", 1e-12, 1e-3, "finer is below a double's rounding, coarser is no solution")
+]
+"""Relative, 1e-12 to 1e-3."""
 
 
 class Experiment(Spec):
@@ -30,6 +39,8 @@ class Experiment(Spec):
         reltol: relative tolerance of ngspice's Newton iteration. In a sweep that starts each point
             from the last, 1e-6 leaves up to 5e-8 of full scale with bias-dependent junctions, 1e-8
             at most 3e-9, for about the same time.
+        ngspice: limits on its process where this experiment is simulated by itself; no part of the
+            experiment's key.
     """
 
     crossbar: Crossbar
@@ -40,7 +51,8 @@ class Experiment(Spec):
     technology: Technology = Technology()
     analysis: Analysis = DcRead()
     observe: Literal["outputs", "cells"] = "outputs"
-    reltol: Annotated[float, Field(gt=0, le=1e-3)] = 1e-8
+    reltol: Tolerance = 1e-8
+    ngspice: Ngspice = Resources()
 
     @property
     def driven_rows(self) -> tuple[int, ...]:
@@ -74,4 +86,14 @@ class Experiment(Spec):
             if max(lines) >= count:
                 raise ValueError(f"stimulus.{name} names line {max(lines)}; there are {count}")
         self.die.check_fit(self.crossbar.shape, self.tile.index)
+        self.die.check_short(self.crossbar.cell.mtj)
+        if isinstance(self.analysis, TransientRead):
+            vectors = self.stimulus.volts.shape[0]
+            points = vectors * self.analysis.period / self.analysis.step
+            if points > MOST_POINTS:
+                raise ValueError(
+                    f"{vectors} vectors of analysis.period ({self.analysis.period:g} s) in steps "
+                    f"of analysis.step ({self.analysis.step:g} s) are {points:.3g} points in time; "
+                    f"at most {MOST_POINTS} are simulated"
+                )
         return self

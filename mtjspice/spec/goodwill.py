@@ -2,10 +2,12 @@
 
 from typing import Annotated
 
-from pydantic import Field
-
-from mtjspice.spec.base import Count, Share, Spec
+from mtjspice.spec.base import FileName, Minutes, Networks, Share, Spec
+from mtjspice.spec.ranges import Whole
 from mtjspice.spec.study import Study
+
+Resamples = Annotated[int, Whole(100, 100_000, "fewer make no interval, more change none")]
+"""Resamples of a bootstrap: 100 to 100,000."""
 
 
 class GoodwillLimits(Spec):
@@ -22,8 +24,8 @@ class GoodwillLimits(Spec):
 
     min_tuned_accuracy: Share | None = None
     min_equal_classes: Share | None = None
-    most_minutes: Annotated[float, Field(gt=0)] | None = None
-    most_minutes_quick: Annotated[float, Field(gt=0)] | None = None
+    most_minutes: Minutes | None = None
+    most_minutes_quick: Minutes | None = None
 
 
 class Goodwill(Spec):
@@ -38,9 +40,9 @@ class Goodwill(Spec):
         limits: of the verdict.
     """
 
-    quick: Count = 30
-    card: str = "passive15"
+    quick: Networks = 30
+    card: FileName = "passive15"
     published: Share = 0.953
-    resamples: Annotated[int, Field(ge=100, le=100_000, strict=True)] = 2000
+    resamples: Resamples = 2000
     study: Study
     limits: GoodwillLimits = GoodwillLimits()

@@ -1,78 +1,95 @@
 """What `mtjspice layout` takes: an array with its periphery, how it is used, and its limits."""
 
 import math
-from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic import Field, PlainSerializer, model_validator
 
 from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.base import (
+    GATE_VOLTS,
+    MOST_LINES,
+    VOLTS,
     Celsius,
-    Count,
-    Index,
+    GateVoltage,
+    Lines,
     Name,
     PositiveVoltage,
-    Ratio,
+    ReadVoltage,
+    Samples,
     Seed,
     Share,
     Spec,
-    quantity,
 )
+from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
 from mtjspice.spec.periphery import Periphery, SenseAmplifier, VirtualGround
+from mtjspice.spec.ranges import Whole, Within
 from mtjspice.spec.rates import DefectRates
+from mtjspice.spec.resources import Ngspice, Resources
 from mtjspice.spec.technology import Technology
 from mtjspice.spec.writing import Writing
 
-NonNegativeVoltage = Annotated[
-    float, BeforeValidator(quantity("V")), Field(ge=0, allow_inf_nan=False)
-]
-"""V, zero allowed."""
-Current = Annotated[float, BeforeValidator(quantity("A")), Field(ge=0, allow_inf_nan=False)]
-"""A, zero allowed."""
-Confidence = Annotated[float, Field(gt=0.5, lt=1)]
-"""Of an interval, above 0.5."""
 
-
-def _with_unit(unit: str) -> Callable[[Any], Any]:
-    """Read a quantity that must be written with its unit."""
-
-    def read(value: Any) -> Any:
-        if not isinstance(value, str) or not value.strip().endswith(unit):
-            raise ValueError(f"needs its unit, {unit}: write it as in '5m{unit}'")
-        return quantity(unit)(value)
-
-    return read
-
-
-def _written(unit: str) -> Callable[[float], str]:
+def _written(unit: str) -> PlainSerializer:
     """Write a quantity so that it is read again."""
-    return lambda value: f"{value!r} {unit}"
+    return PlainSerializer(lambda value: f"{value!r} {unit}", return_type=str)
 
 
-_LIMIT = Field(gt=0, allow_inf_nan=False)
+NonNegativeVoltage = Annotated[
+    float, Within("V", 0, 1, "offsets of amplifiers are microvolts to tenths of a volt")
+]
+"""V, 0 to 1."""
+Current = Annotated[float, Within("A", 0, 1, "amplifiers take microamperes to milliamperes")]
+"""A, 0 to 1."""
+Confidence = Annotated[float, Within("1", 0.501, 1 - 1e-9, "of an interval; 95 % is 0.95 or '95%'")]
+"""Of an interval, above 0.5."""
+SupplyFactor = Annotated[
+    float,
+    Within("1", 0.2, 3, "supplies differ by some per cent; 10 % less is 0.9", usual=(0.8, 1.2)),
+]
+"""On a supply, 0.2 to 3."""
+Accesses = Annotated[
+    float, Within("1", 1, 1e20, "ten years of reads at 1 GHz are 3e17", usual=(1, 1e18))
+]
+"""Of a cell in its life, 1 to 1e20."""
+Sigmas = Annotated[float, Within("1", 1e-3, 1000, "a number of standard deviations")]
+"""0.001 to 1000."""
 VoltageLimit = Annotated[
-    float, BeforeValidator(_with_unit("V")), _LIMIT, PlainSerializer(_written("V"), return_type=str)
+    float,
+    Within("V", 1e-9, 20, "integrated circuits work within 20 V", named=True),
+    _written("V"),
 ]
 """V, written with the unit."""
 TimeLimit = Annotated[
-    float, BeforeValidator(_with_unit("s")), _LIMIT, PlainSerializer(_written("s"), return_type=str)
+    float,
+    Within("s", 1e-15, 1, "reads take picoseconds to milliseconds", named=True),
+    _written("s"),
 ]
 """s, written with the unit."""
 EnergyLimit = Annotated[
-    float, BeforeValidator(_with_unit("J")), _LIMIT, PlainSerializer(_written("J"), return_type=str)
+    float,
+    Within("J", 1e-21, 1, "a read takes femtojoules to microjoules", named=True),
+    _written("J"),
 ]
 """J, written with the unit."""
-
 EfficiencyLimit = Annotated[
     float,
-    BeforeValidator(_with_unit("op/J")),
-    _LIMIT,
-    PlainSerializer(_written("op/J"), return_type=str),
+    Within("op/J", 1e-3, 1e24, "arrays make 1e9 to 1e18 operations of a joule", named=True),
+    _written("op/J"),
 ]
 """Operations per joule, written with the unit."""
+LineCount = Annotated[int, Whole(0, MOST_LINES, "arrays have at most 4096 lines each way")]
+"""A number of lines, or of cells on one, from 0."""
+Tail = Annotated[int, Whole(2, 10_000_000, "one sample has no standard error, more hold no memory")]
+"""Samples, from 2."""
+Largest = Annotated[int, Whole(2, 512, "sizes that can be solved within minutes")]
+"""Rows and columns, 2 to 512."""
+MOST_STEPS, MOST_PERIOD = 100_000, 0.1
+"""Most steps of a read, and its longest period, s."""
+MOST_CONDITIONS = 1000
+"""Most conditions of a layout."""
 
 
 class Reading(Spec):
@@ -84,8 +101,8 @@ class Reading(Spec):
             ``crossbar.unselected`` says; all rows if left out. 1 reads cell by cell.
     """
 
-    voltage: PositiveVoltage = 0.1
-    rows: Count | None = None
+    voltage: ReadVoltage = 0.1
+    rows: Lines | None = None
 
 
 class Sensing(Spec):
@@ -105,8 +122,8 @@ class Sensing(Spec):
 
     offset: NonNegativeVoltage = 0.0
     threshold: Literal["fixed", "tracking"] = "fixed"
-    step: Count = 1
-    boundary: Index | None = None
+    step: Lines = 1
+    boundary: LineCount | None = None
 
 
 class Timing(TransientRead):
@@ -120,6 +137,17 @@ class Timing(TransientRead):
 
     settle_to: Share = 0.01
     settle_within: PositiveVoltage | None = None
+
+    @model_validator(mode="after")
+    def _check_room(self) -> Self:
+        """Where outputs settle too late the read is made longer, which must be possible."""
+        if self.period > MOST_PERIOD or self.period > MOST_STEPS * self.step:
+            raise ValueError(
+                f"period ({self.period:g} s) must be at most {MOST_PERIOD:g} s and {MOST_STEPS} "
+                f"times step ({self.step:g} s): every step is simulated, and slow reads are "
+                "simulated again with more time"
+            )
+        return self
 
     @property
     def analysis(self) -> TransientRead:
@@ -135,7 +163,7 @@ class Supply(Spec):
         amplifier: current of each output line's amplifier while it works, A.
     """
 
-    volts: PositiveVoltage = 1.2
+    volts: GateVoltage = 1.2
     amplifier: Current = 0.0
 
 
@@ -149,9 +177,25 @@ class Corners(Spec):
         temperature: °C.
     """
 
-    process: Annotated[tuple[str, ...], Field(min_length=1)] = ("tt", "ff", "ss")
-    supply: Annotated[tuple[Ratio, ...], Field(min_length=1)] = (0.9, 1.0, 1.1)
-    temperature: Annotated[tuple[Celsius, ...], Field(min_length=1)] = (-40.0, 27.0, 125.0)
+    process: Annotated[tuple[str, ...], Field(min_length=1, max_length=100)] = ("tt", "ff", "ss")
+    supply: Annotated[tuple[SupplyFactor, ...], Field(min_length=1, max_length=100)] = (
+        0.9,
+        1.0,
+        1.1,
+    )
+    temperature: Annotated[tuple[Celsius, ...], Field(min_length=1, max_length=100)] = (
+        *(-40.0, 27.0, 125.0),
+    )
+
+    @model_validator(mode="after")
+    def _check_count(self) -> Self:
+        count = len(self.process) * len(self.supply) * len(self.temperature)
+        if count > MOST_CONDITIONS:
+            raise ValueError(
+                f"process, supply and temperature make {count} conditions; at most "
+                f"{MOST_CONDITIONS} are simulated"
+            )
+        return self
 
 
 class MonteCarlo(Spec):
@@ -164,10 +208,10 @@ class MonteCarlo(Spec):
         tail: samples of the estimate for rare failures of the worst line, from 2.
     """
 
-    samples: Count = 2000
+    samples: Samples = 2000
     audit: Share = 0.02
     confidence: Confidence = 0.95
-    tail: Annotated[int, Field(ge=2, strict=True)] = 2000
+    tail: Tail = 2000
 
 
 class DefectLimits(Spec):
@@ -179,7 +223,7 @@ class DefectLimits(Spec):
     """
 
     rates: DefectRates = DefectRates(short=0.0, stuck_p=0.0, stuck_ap=0.0, dead_lines=0.0)
-    bad_lines: Index = 0
+    bad_lines: LineCount = 0
 
 
 class Life(Spec):
@@ -190,8 +234,8 @@ class Life(Spec):
         writes: of other cells on its lines.
     """
 
-    reads: Ratio = 1e12
-    writes: Ratio = 1e6
+    reads: Accesses = 1e12
+    writes: Accesses = 1e6
 
 
 class LayoutLimits(Spec):
@@ -226,7 +270,7 @@ class LayoutLimits(Spec):
     nonlinearity: Share | None = None
     sneak: Share | None = None
     margin: VoltageLimit | None = None
-    margin_sigmas: Ratio | None = None
+    margin_sigmas: Sigmas | None = None
     array_yield: Share | None = None
     line_failure: Share | None = None
     settling: TimeLimit | None = None
@@ -272,6 +316,7 @@ class Layout(Spec):
         monte_carlo: how the yield is estimated.
         largest: most rows and columns that the search over sizes tries.
         limits: of the verdict.
+        ngspice: limits on its processes; no part of the spec's key.
     """
 
     name: Name
@@ -289,8 +334,9 @@ class Layout(Spec):
     corners: Corners = Corners()
     defects: DefectLimits = DefectLimits()
     monte_carlo: MonteCarlo = MonteCarlo()
-    largest: Annotated[int, Field(ge=2, le=512, strict=True)] = 128
+    largest: Largest = 128
     limits: LayoutLimits = LayoutLimits()
+    ngspice: Ngspice = Resources()
 
     @property
     def rows_read(self) -> int:
@@ -327,6 +373,11 @@ class Layout(Spec):
                 f"({lowest:g} V) must not be below what a driven row is at ({highest:g} V: "
                 "periphery.reference and read.voltage)"
             )
+        if self.periphery.reference - self.read.voltage < -VOLTS.high:
+            raise ValueError(
+                f"periphery.reference ({self.periphery.reference:g} V) and read.voltage "
+                f"({self.read.voltage:g} V) must stay within {VOLTS.high:g} V of ground"
+            )
         if self.die.defects:
             raise ValueError("die.defects must be left out: defects.rates says what is drawn")
         if isinstance(self.periphery, SenseAmplifier) and self.periphery.reference != 0:
@@ -334,6 +385,27 @@ class Layout(Spec):
                 f"periphery.reference ({self.periphery.reference:g} V) must be 0: the latch works "
                 "near ground"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_conditions(self) -> Self:
+        """See that gates and supplies stay in their range under every condition."""
+        # A cell with a transistor is swept with a short in the place of its junction.
+        gated = not isinstance(self.crossbar.cell, PassiveCell)
+        self.die.check_short(self.crossbar.cell.mtj, drawn=self.defects.rates.short > 0 or gated)
+        cell, periphery = self.crossbar.cell, self.periphery
+        volts = {"supply.volts": self.supply.volts}
+        if not isinstance(cell, PassiveCell):
+            volts["crossbar.cell.gate_volts"] = cell.gate_volts
+        if isinstance(periphery, SenseAmplifier):
+            volts["periphery.supply"] = periphery.supply
+        for name, value in volts.items():
+            for factor in self.corners.supply:
+                if not GATE_VOLTS.holds(factor * value):
+                    raise ValueError(
+                        f"{name} ({value:g} V) times {factor:g} of corners.supply "
+                        f"({factor * value:g} V) {GATE_VOLTS.says()}"
+                    )
         return self
 
     @model_validator(mode="after")

@@ -1,20 +1,33 @@
 """The lines of an array: wires and their ends."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import model_validator
 
 from mtjspice.spec.base import (
+    LEAST_OHMS,
     Capacitance,
-    CapacitancePerLength,
     Length,
     Resistance,
-    Resistivity,
-    SheetResistance,
     Spec,
+    WireResistance,
 )
+from mtjspice.spec.ranges import Within
 
-MOST_OHMS = 1e9
+MOST_OHMS = 1e5
+"""Largest resistance of the wire of a cell, Ω."""
+SheetResistance = Annotated[
+    float, Within("Ohm/sq", 1e-4, 1e5, "metals of chips have milliohms to ohms, silicon kiloohms")
+]
+"""Ω per square, 1e-4 to 1e5."""
+Resistivity = Annotated[
+    float, Within("Ohm.m", 1e-9, 1e-2, "copper has 1.7e-8 Ω·m, thin metals 1e-6, silicon 1e-4")
+]
+"""Ω·m, 1e-9 to 0.01."""
+CapacitancePerLength = Annotated[
+    float, Within("F/m", 1e-15, 1e-6, "wires have about 0.2 nF/m, 0.2 fF/µm", zero=True)
+]
+"""F/m: zero, or 1e-15 to 1e-6."""
 
 
 class WireGeometry(Spec):
@@ -44,8 +57,11 @@ class WireGeometry(Spec):
         half = (self.resistivity is None) != (self.thickness is None)
         if half or metal == (self.sheet_resistance is not None):
             raise ValueError("give sheet_resistance, or resistivity and thickness, and not both")
-        if not self.resistance < MOST_OHMS:
-            raise ValueError(f"makes {self.resistance:g} Ω a cell; at most {MOST_OHMS:g} is a wire")
+        if not LEAST_OHMS <= self.resistance <= MOST_OHMS:
+            raise ValueError(
+                f"makes {self.resistance:g} Ω a cell; a wire has {LEAST_OHMS:g} to "
+                f"{MOST_OHMS:g} Ω, or 0: then give resistance and capacitance, and no geometry"
+            )
         return self
 
     @property
@@ -79,7 +95,7 @@ class Line(Spec):
     A resistance of zero joins the nodes; it is not replaced by a small number.
     """
 
-    resistance: Resistance = 0.0
+    resistance: WireResistance = 0.0
     capacitance: Capacitance = 0.0
     via: Resistance = 0.0
     end: Resistance = 0.0

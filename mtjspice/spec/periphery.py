@@ -2,18 +2,28 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, Tag, model_validator
+from pydantic import Tag, model_validator
 
 from mtjspice.spec.base import (
     Capacitance,
-    PositiveResistance,
-    PositiveVoltage,
+    FileName,
+    GateVoltage,
+    LineCapacitance,
+    Load,
     Resistance,
     Share,
     Spec,
     Voltage,
     one_of,
 )
+from mtjspice.spec.ranges import Whole, Within
+
+ClipVoltage = Annotated[
+    float, Within("V", -1000, 1000, "no amplifier's output goes further", usual=(-20, 20))
+]
+"""V, −1000 to 1000."""
+Bits = Annotated[int, Whole(1, 24, "converters of arrays have 1 to 16 bits, the best 24")]
+"""Of a code, 1 to 24."""
 
 
 class VirtualGround(Spec):
@@ -45,11 +55,11 @@ class TransimpedanceAmplifier(Spec):
 
     kind: Literal["transimpedance"] = "transimpedance"
     reference: Voltage = 0.0
-    gain: PositiveResistance = 2e3
+    gain: Load = 2e3
     input_resistance: Resistance = 0.0
     zero: Voltage = 0.0
-    clip_low: Voltage = -1.65
-    clip_high: Voltage = 1.65
+    clip_low: ClipVoltage = -1.65
+    clip_high: ClipVoltage = 1.65
     clipped: Share = 0.0
 
     @model_validator(mode="after")
@@ -78,17 +88,17 @@ class SenseAmplifier(Spec):
         replica: capacitance of the threshold's node, F, which the clock kicks as it kicks the
             column: with the column's own capacitance both move alike. That of the column's wires if
             left out; access devices add to it.
-        card: of the latch's transistors; the corner is the technology's.
+        card: of the latch's transistors, as `Technology.card`; the corner is the technology's.
     """
 
     kind: Literal["sense_amplifier"] = "sense_amplifier"
     reference: Voltage = 0.0
-    load: PositiveResistance = 1e3
+    load: Load = 1e3
     threshold: Voltage = 0.15
-    supply: PositiveVoltage = 1.2
+    supply: GateVoltage = 1.2
     latch_load: Capacitance = 2e-15
-    replica: Capacitance | None = None
-    card: str = "cmos12_bsim4"
+    replica: LineCapacitance | None = None
+    card: FileName = "cmos12_bsim4"
 
 
 class Converter(Spec):
@@ -101,9 +111,9 @@ class Converter(Spec):
         offset: added to the voltage before an ADC, after a DAC, V.
     """
 
-    bits: Annotated[int, Field(ge=1, le=24, strict=True)] = 12
-    low: Voltage = 0.0
-    high: Voltage = 5.0
+    bits: Bits = 12
+    low: ClipVoltage = 0.0
+    high: ClipVoltage = 5.0
     offset: Voltage = 0.0
 
     @model_validator(mode="after")

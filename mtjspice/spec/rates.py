@@ -1,6 +1,14 @@
 """How often things go wrong: the distribution that the defects of dies are drawn from."""
 
-from mtjspice.spec.base import Count, Scale, Share, Spec
+from typing import Annotated
+
+from mtjspice.spec.base import MOST_LINES, Share, Spec, Tiles
+from mtjspice.spec.ranges import Within
+
+MeanLines = Annotated[
+    float, Within("1", 0, 2 * MOST_LINES, "a mean number of lines of a tile", usual=(0, 10))
+]
+"""A mean number of lines of a tile, 0 to 8192."""
 
 
 class DefectRates(Spec):
@@ -24,7 +32,7 @@ class DefectRates(Spec):
     open: Share = 0.0
     stuck_p: Share = 0.0025
     stuck_ap: Share = 0.0025
-    dead_lines: Scale = 0.125
-    bridged_lines: Scale = 0.0
-    tiles_per_row: Count = 1
-    tiles_per_column: Count = 1
+    dead_lines: MeanLines = 0.125
+    bridged_lines: MeanLines = 0.0
+    tiles_per_row: Tiles = 1
+    tiles_per_column: Tiles = 1

@@ -4,11 +4,16 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from mtjspice.spec.base import Celsius, Count, Name, Ratio, Scale, Seed, Share, Spec
+from mtjspice.spec.base import Celsius, Confidence, Name, Samples, Seed, Share, Some, Spec
+from mtjspice.spec.ranges import Within
+from mtjspice.spec.resources import Ngspice, Resources
 
-Confidence = Annotated[float, Field(ge=0.5, lt=1)]
-Some = Annotated[int, Field(ge=0, le=100_000, strict=True)]
-Part = Annotated[float, Field(gt=0, lt=1)]
+Part = Annotated[float, Within("1", 1e-6, 0.999, "a share of the images; 0.1 % is 0.001 or '0.1%'")]
+"""A share, 1e-6 to 0.999."""
+Deviations = Annotated[float, Within("1", 0, 100, "a number of standard deviations")]
+"""0 to 100."""
+Guard = Annotated[float, Within("1", 0.1, 100, "a number of standard deviations", usual=(3, 20))]
+"""0.1 to 100."""
 
 
 class SignOffLimits(Spec):
@@ -33,9 +38,9 @@ class SignOffLimits(Spec):
     drop_mean: Share | None = 0.02
     drop_die: Share | None = 0.05
     accuracy_die: Share | None = None
-    failing_dies: Annotated[int, Field(ge=0, strict=True)] = 0
+    failing_dies: Some = 0
     flips: Share | None = 0.005
-    margin: Scale | None = None
+    margin: Deviations | None = None
     clipped: Share | None = None
 
 
@@ -58,19 +63,21 @@ class SignOff(Spec):
             beyond their bound.
         level_netlists: the same, of other levels.
         limits: of the verdict.
+        ngspice: limits on its processes; no part of the spec's key.
     """
 
     name: Name = "sign-off"
     seed: Seed = 0
     confidence: Confidence = 0.99
     accuracy_bound: Part = 0.001
-    guard: Ratio = 6.0
-    corners: tuple[str, ...] = ()
-    temperatures: tuple[Celsius, ...] = ()
-    vectors: Count = 2000
+    guard: Guard = 6.0
+    corners: Annotated[tuple[str, ...], Field(max_length=100)] = ()
+    temperatures: Annotated[tuple[Celsius, ...], Field(max_length=100)] = ()
+    vectors: Samples = 2000
     netlists: Some = 1000
     level_netlists: Some = 50
     limits: SignOffLimits = SignOffLimits()
+    ngspice: Ngspice = Resources()
 
     @model_validator(mode="after")
     def _check_conditions(self) -> Self:

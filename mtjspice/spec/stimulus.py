@@ -4,7 +4,7 @@ from typing import Any, Self
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from mtjspice.spec.base import Index, PositiveVoltage, Spec, Voltage, VoltageMatrix
+from mtjspice.spec.base import LineIndex, PositiveVoltage, Spec, Voltage, VoltageMatrix
 
 
 class Stimulus(Spec):
@@ -21,8 +21,8 @@ class Stimulus(Spec):
     """
 
     volts: VoltageMatrix
-    driven_rows: tuple[Index, ...] | None = None
-    sensed_columns: tuple[Index, ...] | None = None
+    driven_rows: tuple[LineIndex, ...] | None = None
+    sensed_columns: tuple[LineIndex, ...] | None = None
     read_voltage: PositiveVoltage = 0.1
     held: Voltage | None = None
 

@@ -5,11 +5,13 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, Tag, model_validator
 
 from mtjspice.spec.base import (
-    Count,
-    Index,
+    Epochs,
+    LearningRate,
     Name,
-    PositiveVoltage,
-    Ratio,
+    Networks,
+    Neurons,
+    ReadVoltage,
+    Samples,
     Seed,
     Share,
     Spec,
@@ -19,8 +21,15 @@ from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
 from mtjspice.spec.periphery import Periphery, VirtualGround
+from mtjspice.spec.ranges import Whole, Within
+from mtjspice.spec.resources import Ngspice, Resources
 from mtjspice.spec.technology import Technology
 from mtjspice.spec.writing import Writing
+
+Solution = Annotated[int, Whole(0, 999_999_999, "numbers of solutions have up to nine digits")]
+"""The number of a solution."""
+Norm = Annotated[float, Within("1", 1e-3, 1e3, "G_norm in units of G_P − G_AP", usual=(0.05, 20))]
+"""In units of the nominal G_P − G_AP, 0.001 to 1000."""
 
 
 class WineData(Spec):
@@ -32,7 +41,7 @@ class WineData(Spec):
     """
 
     kind: Literal["wine"] = "wine"
-    test_samples: Count = 30
+    test_samples: Samples = 30
 
 
 class WineNistData(Spec):
@@ -50,9 +59,9 @@ class FullBatch(Spec):
         learning_rate: of Adam at the start; it falls to zero along a cosine.
     """
 
-    hidden: tuple[Count, ...] = (6,)
-    epochs: Count = 600
-    learning_rate: Ratio = 0.03
+    hidden: Annotated[tuple[Neurons, ...], Field(max_length=32)] = (6,)
+    epochs: Epochs = 600
+    learning_rate: LearningRate = 0.03
 
 
 class TrainedNetwork(FullBatch):
@@ -64,7 +73,7 @@ class TrainedNetwork(FullBatch):
     """
 
     kind: Literal["trained"] = "trained"
-    restarts: Count = 16
+    restarts: Networks = 16
 
 
 class PopulationNetwork(FullBatch):
@@ -76,8 +85,8 @@ class PopulationNetwork(FullBatch):
     """
 
     kind: Literal["population"] = "population"
-    count: Count = 300
-    first: Count | None = None
+    count: Networks = 300
+    first: Networks | None = None
 
     @model_validator(mode="after")
     def _check_first(self) -> Self:
@@ -95,8 +104,8 @@ class SolutionsNetwork(Spec):
     """
 
     kind: Literal["solutions"] = "solutions"
-    only: Annotated[tuple[Index, ...], Field(min_length=1)] | None = None
-    first: Count | None = None
+    only: Annotated[tuple[Solution, ...], Field(min_length=1)] | None = None
+    first: Networks | None = None
 
 
 class Readout(Spec):
@@ -107,8 +116,8 @@ class Readout(Spec):
         g_norm: the values of G_norm that are tried, in units of the nominal G_P − G_AP.
     """
 
-    read_voltage: PositiveVoltage = 0.1
-    g_norm: Annotated[tuple[Ratio, ...], Field(min_length=1)] = (
+    read_voltage: ReadVoltage = 0.1
+    g_norm: Annotated[tuple[Norm, ...], Field(min_length=1, max_length=1000)] = (
         *(0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2, 1.3, 1.5),
     )
 
@@ -152,6 +161,7 @@ class Study(Spec):
         technology: card, corner and temperature of the transistors.
         readout: how currents become numbers.
         limits: of the verdict.
+        ngspice: limits on its processes; no part of the spec's key.
     """
 
     name: Name
@@ -173,10 +183,12 @@ class Study(Spec):
     technology: Technology = Technology()
     readout: Readout = Readout()
     limits: Limits = Limits()
+    ngspice: Ngspice = Resources()
 
     @model_validator(mode="after")
     def _check_array(self) -> Self:
         self.die.check_fit(self.crossbar.shape)
+        self.die.check_short(self.crossbar.cell.mtj)
         if self.writing is not None and not isinstance(self.crossbar.cell, PassiveCell):
             raise ValueError(
                 "writing must be left out for cells of the kind "

@@ -1,6 +1,6 @@
 """An array with its states written."""
 
-from mtjspice.spec.base import Index, Spec, StateMatrix
+from mtjspice.spec.base import Spec, StateMatrix, TileIndex
 
 
 class ProgrammedTile(Spec):
@@ -12,4 +12,4 @@ class ProgrammedTile(Spec):
     """
 
     states: StateMatrix
-    index: Index = 0
+    index: TileIndex = 0

@@ -25,7 +25,7 @@ def read_spec(path: Path, *kinds: type[S]) -> S:
     """
     data = parse_toml(read_text(path), path)
     kind = max(kinds, key=lambda kind: len(data.keys() & kind.model_fields.keys()))
-    return build_spec(data, kind, source=path)
+    return build_spec(data, kind, source=path, folder=path.parent.resolve())
 
 
 def parse_spec(text: str, kind: type[S], *, source: str | Path = "<text>") -> S:
@@ -37,14 +37,22 @@ def parse_spec(text: str, kind: type[S], *, source: str | Path = "<text>") -> S:
     return build_spec(parse_toml(text, source), kind, source=source)
 
 
-def build_spec(data: dict[str, Any], kind: type[S], *, source: str | Path) -> S:
+def build_spec(
+    data: dict[str, Any], kind: type[S], *, source: str | Path, folder: Path | None = None
+) -> S:
     """Make a spec from plain data.
+
+    Args:
+        data: by the names of the spec's fields.
+        kind: of spec.
+        source: where they come from, for errors.
+        folder: that the paths in it are relative to; the working folder if left out.
 
     Raises:
         InputError: if the data do not describe a `kind`.
     """
     try:
-        return kind.model_validate(data)
+        return kind.model_validate(data, context={"folder": folder})
     except ValidationError as error:
         raise _input_error(error, data, kind, source) from None
 

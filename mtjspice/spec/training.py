@@ -1,14 +1,34 @@
 """What `mtjspice train` takes: a network, the tiles that it lives on, how it is trained."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
-from mtjspice.spec.base import Count, Name, Ratio, Scale, Seed, Spec
+from mtjspice.spec.base import (
+    Dies,
+    Epochs,
+    FileName,
+    LearningRate,
+    Name,
+    Neurons,
+    Samples,
+    Seed,
+    Spec,
+    Tiles,
+)
 from mtjspice.spec.die import Die
+from mtjspice.spec.ranges import Within
 from mtjspice.spec.rates import DefectRates
 
 Method = Literal["ideal", "hardware-aware", "statistics-aware"]
+
+
+MOST_LAYERS = 32
+"""Most hidden layers."""
+Outlier = Annotated[
+    float, Within("1", 0.01, 1e4, "in units of a weight times an input", zero=True, usual=(0.5, 50))
+]
+"""In units of a weight times an input: zero, or 0.01 to 10,000."""
 
 
 class TiledNetwork(Spec):
@@ -28,13 +48,13 @@ class TiledNetwork(Spec):
             alike. The digital part does it, after the converter.
     """
 
-    hidden: tuple[Count, ...] = (84,)
-    inputs: Count | None = None
+    hidden: Annotated[tuple[Neurons, ...], Field(max_length=MOST_LAYERS)] = (84,)
+    inputs: Neurons | None = None
     weights: Literal["binary", "ternary"] = "ternary"
     activation: Literal["tanh", "sign"] = "tanh"
-    groups: tuple[Count, ...] | None = None
-    copies: tuple[Count, ...] | None = None
-    outlier: tuple[Scale, ...] | None = None
+    groups: tuple[Tiles, ...] | None = None
+    copies: tuple[Tiles, ...] | None = None
+    outlier: tuple[Outlier, ...] | None = None
 
     @model_validator(mode="after")
     def _check_layers(self) -> Self:
@@ -56,16 +76,18 @@ class Training(Spec):
             circuit of one die, with its spread and its defects; ``statistics-aware`` through
             nominal tiles with spread and defects drawn anew for every group of samples.
         epochs: passes over the training samples.
+        steps: at least so many; where the samples are few, there are more epochs for it.
         batch: samples of a step.
         learning_rate: at the start.
         dies: draws in a batch, for ``statistics-aware``.
     """
 
     method: Method = "statistics-aware"
-    epochs: Count = 40
-    batch: Count = 256
-    learning_rate: Ratio = 0.012
-    dies: Count = 4
+    epochs: Epochs = 40
+    steps: Samples = 1
+    batch: Samples = 256
+    learning_rate: LearningRate = 0.012
+    dies: Dies = 4
 
     @model_validator(mode="after")
     def _check_groups(self) -> Self:
@@ -78,16 +100,17 @@ class Hardware(Spec):
     """The dies that a network lives on.
 
     Attributes:
-        card: of the tiles' calibration: a name of those that ship, or a path.
+        card: of the tiles' calibration: a name of those that ship, or a path; in a
+            spec's file, relative to its folder.
         tiles: of a die.
         dies: that one network spans.
         spread: of the dies; its seed and defects are drawn.
         rates: of their defects.
     """
 
-    card: str = "die20k"
-    tiles: Count = 32
-    dies: Count = 1
+    card: FileName = "die20k"
+    tiles: Tiles = 32
+    dies: Dies = 1
     spread: Die = Die(sigma_ln_rp=0.05, sigma_ln_tmr=0.05, mismatch=1.0)
     rates: DefectRates = DefectRates()
 

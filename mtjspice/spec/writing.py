@@ -2,18 +2,36 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
-
-from mtjspice.spec.base import Celsius, Length, PositiveVoltage, Share, Spec, Time, quantity
+from mtjspice.spec.base import Celsius, Spec, Time
+from mtjspice.spec.ranges import Within
 
 Magnetisation = Annotated[
-    float, BeforeValidator(quantity("A/m")), Field(gt=0, le=1e9, allow_inf_nan=False)
+    float,
+    Within("A/m", 1e3, 1e7, "iron has 1.7e6 A/m, free layers 1e5 to 1.5e6", usual=(1e5, 2e6)),
 ]
-"""A/m, of a magnetisation or a field; ``"1e6 A/m"`` is 1e6."""
-Damping = Annotated[float, BeforeValidator(quantity("1")), Field(gt=0, le=1)]
-"""Gilbert's constant, above 0 to 1."""
-Efficiency = Annotated[Share, Field(gt=0)]
-"""A share above 0."""
+"""A/m, 1e3 to 1e7; ``"1e6 A/m"`` is 1e6."""
+Field = Annotated[
+    float,
+    Within("A/m", 10, 1e7, "anisotropy fields are below 10 T, 8e6 A/m", usual=(1e3, 2e6)),
+]
+"""A/m, 10 to 1e7."""
+Thickness = Annotated[
+    float, Within("m", 1e-10, 1e-6, "from one layer of atoms on", usual=(5e-10, 5e-9))
+]
+"""m, 0.1 nm to 1 µm."""
+Damping = Annotated[
+    float, Within("1", 1e-5, 1, "the least that was measured is 1e-4", usual=(1e-3, 0.1))
+]
+"""Gilbert's constant, 1e-5 to 1."""
+Efficiency = Annotated[
+    float, Within("1", 1e-3, 1, "a share of the electrons' spin", usual=(0.05, 1))
+]
+"""A share, 0.001 to 1."""
+PulseVoltage = Annotated[
+    float,
+    Within("V", 0.001, 10, "barriers break at 1 to 3 V, drivers take some of it", usual=(0.05, 3)),
+]
+"""V, 1 mV to 10 V."""
 
 
 class FreeLayer(Spec):
@@ -31,8 +49,8 @@ class FreeLayer(Spec):
     """
 
     saturation: Magnetisation = 1e6
-    anisotropy_field: Magnetisation = 2e5
-    thickness: Length = 1.3e-9
+    anisotropy_field: Field = 2e5
+    thickness: Thickness = 1.3e-9
     damping: Damping = 0.01
     efficiency: Efficiency = 0.5
 
@@ -55,8 +73,8 @@ class Writing(Spec):
     The pulses are assumptions of this project: some of a hundred fail on the arrays of passive15.
     """
 
-    to_p: PositiveVoltage = 0.72
-    to_ap: PositiveVoltage = 0.58
+    to_p: PulseVoltage = 0.72
+    to_ap: PulseVoltage = 0.58
     length: Time = 5e-9
     free_layer: FreeLayer = FreeLayer()
     temperature: Celsius | None = None

@@ -4,7 +4,6 @@ A bench prints a line ``figure <name> = <value>`` for each number and may write 
 ``wrdata``. Those that ship are in ``netlists/benches/``.
 """
 
-import os
 import re
 import shutil
 import subprocess
@@ -15,9 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mtjspice.errors import SimulationError, SimulatorMissingError
+from mtjspice.spec.resources import Resources
 from mtjspice.spice.probe import ADVICE
+from mtjspice.spice.sandbox import START_UP, environment, private_folder, python
 
-TIMEOUT_S = 300.0
+LIMITS = Resources(time=300.0, memory=2**31)
+"""Of a bench."""
 
 
 @dataclass(frozen=True)
@@ -35,28 +37,35 @@ class BenchResult:
 
 
 def run_bench(netlist: Path, folder: Path) -> BenchResult:
-    """Run a bench in a folder, which keeps what it writes and its log.
+    """Run a bench in a private folder; what it writes and its log are kept in another.
 
     Raises:
         SimulatorMissingError: if there is no ngspice program.
         SimulationError: if it fails or prints no figure, or one that is not a number.
     """
-    program = shutil.which("ngspice")
-    if program is None:
+    found = shutil.which("ngspice")
+    if found is None:
         raise SimulatorMissingError(f"the program ngspice was not found. {ADVICE}")
-    scripts = Path(__file__).parent / "scripts"
-    try:
-        done = subprocess.run(
-            [program, "-b", str(netlist.resolve())],
-            cwd=folder,
-            env=os.environ | {"SPICE_SCRIPTS": str(scripts)},
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise SimulationError(f"{netlist.name} took over {TIMEOUT_S:g} s", run_dir=folder) from None
+    # -n: without start-up files of the user's.
+    program = [str(Path(found).absolute()), "-b", "-n", str(netlist.resolve())]
+    with private_folder() as here:
+        try:
+            done = subprocess.run(
+                python("mtjspice.spice.sandbox", LIMITS.model_dump_json(), *program),
+                cwd=here,
+                env=environment(here),
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=LIMITS.time,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            reason = f"{netlist.name} took over {LIMITS.time:g} s"
+            raise SimulationError(reason, run_dir=folder) from None
+        written = [path for path in sorted(here.iterdir()) if path.name != START_UP]
+        for path in written:
+            shutil.copyfile(path, folder / path.name)
     log = done.stdout + done.stderr
     (folder / f"{netlist.stem}.log").write_text(log, encoding="utf-8")
     figures = dict(re.findall(r"^figure (\S+) = (\S+)", done.stdout, re.MULTILINE))
@@ -68,7 +77,7 @@ def run_bench(netlist: Path, folder: Path) -> BenchResult:
         numbers = {name: float(value) for name, value in figures.items()}
     except ValueError as error:
         raise SimulationError(f"{netlist.name}: {error}", run_dir=folder, log=tail) from None
-    waves = {path.stem: _read_wave(path) for path in sorted(folder.glob("*.dat"))}
+    waves = {path.stem: _read_wave(folder / path.name) for path in written if path.suffix == ".dat"}
     return BenchResult(numbers, waves)
 
 

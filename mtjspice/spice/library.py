@@ -10,18 +10,18 @@ import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mtjspice.errors import SimulationError
-from mtjspice.spice.probe import LIBRARY_VARIABLE, NgspiceInfo, find_library
+from mtjspice.spice.probe import LIMITS, NgspiceInfo, find_library
+from mtjspice.spice.sandbox import LIBRARY_VARIABLE, SCRIPTS, confine, confine_processes
 
 # Both must stand before PySpice is imported and the library loaded; see scripts/spinit.
 os.environ[LIBRARY_VARIABLE] = str(find_library())
-os.environ["SPICE_SCRIPTS"] = str(Path(__file__).parent / "scripts")
+os.environ["SPICE_SCRIPTS"] = str(SCRIPTS)
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # PySpice 1.5 predates today's Python
@@ -54,6 +54,7 @@ class Library(Shared.NgSpiceShared):  # type: ignore[misc]
             version=int(version[1]) if version else 0,
             klu="KLU" in banner,
         )
+        confine_processes()
 
     @staticmethod
     def _send_char(message_c: Any, _ngspice_id: int, user_data: Any) -> int:
@@ -107,12 +108,15 @@ class Library(Shared.NgSpiceShared):  # type: ignore[misc]
     ) -> None:
         """Set a parameter of devices without loading the netlist anew.
 
+        A device without a name is one that the netlist left out, and its value is of no account.
+
         Raises:
             SimulationError: if ngspice refuses one of them.
         """
         # One command each: several joined by ";" overflow a buffer of ngspice 39 and end it.
         for device, value in zip(devices, values, strict=len(values) > 0):
-            self.command(f"alter @{device}[{parameter}] = {float(value)!r}")
+            if device:
+                self.command(f"alter @{device}[{parameter}] = {float(value)!r}")
         self.raise_on_abort("alter refused")
 
     def run_analysis(self) -> str:
@@ -157,4 +161,5 @@ def open_library() -> Library:
 
 if __name__ == "__main__":
     # What this library says of itself, for `mtjspice.spice.probe` in another process.
+    confine(LIMITS)
     print(json.dumps(asdict(open_library().info)))

@@ -7,14 +7,16 @@ import os
 import platform
 import re
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from mtjspice.errors import SimulatorMissingError
+from mtjspice.spec.resources import Resources
+from mtjspice.spice.sandbox import LIBRARY_VARIABLE, environment, private_folder, python
 
 MIN_VERSION = 39
-LIBRARY_VARIABLE = "NGSPICE_LIBRARY_PATH"
+LIMITS = Resources(time=60.0, memory=2**31)
+"""Of the process that asks the library for its version."""
 ADVICE = (
     "Install ngspice 39 or newer with its shared library (Debian and Ubuntu: the packages "
     "ngspice and libngspice0; Fedora: libngspice; Arch: ngspice; macOS: brew install libngspice), "
@@ -53,7 +55,7 @@ def find_library() -> Path:
     if named:
         if not Path(named).is_file():
             raise SimulatorMissingError(f"{LIBRARY_VARIABLE} = {named!r} names no file. {ADVICE}")
-        return Path(named)
+        return Path(named).absolute()
     machine = f"{platform.machine()}-linux-gnu"
     for folder in _FOLDERS:
         for name in _NAMES:
@@ -78,9 +80,22 @@ def probe() -> NgspiceInfo:
 
 @functools.cache
 def _probe(library: str) -> NgspiceInfo:
-    command = [sys.executable, "-m", "mtjspice.spice.library"]
-    environment = os.environ | {LIBRARY_VARIABLE: library}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    with private_folder() as here:
+        try:
+            done = subprocess.run(
+                python("mtjspice.spice.library"),
+                cwd=here,
+                env=environment(here) | {LIBRARY_VARIABLE: library},
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=LIMITS.time,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise SimulatorMissingError(
+                f"{library} did not say its version within {LIMITS.time:g} s. {ADVICE}"
+            ) from None
     answer = re.search(r"^\{.*\}$", done.stdout, re.MULTILINE)
     if done.returncode != 0 or answer is None:
         last = (done.stderr or done.stdout).strip().splitlines()[-1:]

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 KCL_TOLERANCE = 1e-8
 """Largest sum of all currents into the array, relative to the sum of their magnitudes."""
 KCL_FLOOR = 1e-15
-"""A current that counts for none, A: an array without any input carries but rounding."""
+"""A current that counts for none, A: what rounding leaves of an array without wires. To it comes
+what it may leave of the wires, `Deck.rounding`."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def check_vectors(deck: Deck, values: dict[str, npt.NDArray[np.float64]]) -> Non
         leaving = np.stack([values[name] for name in deck.branches])
         residual = np.abs(leaving.sum(axis=0))
         scale = np.abs(leaving).sum(axis=0)
-        allowed = KCL_TOLERANCE * scale + KCL_FLOOR
+        allowed = KCL_TOLERANCE * scale + KCL_FLOOR + deck.rounding
         worst = int(np.argmax(residual - allowed))
         if residual[worst] > allowed[worst]:
             raise SimulationError(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any, Self
+from typing import Any, Self, assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -119,7 +119,7 @@ def array_of(
 
     Raises:
         InputError: if the experiments differ in more than tile and die, if gated cells come without
-            an access device, or if a line is cut from everything.
+            an access device, or if cells are observed on a line that is cut off from everything.
     """
     _check_alike(experiments)
     first = experiments[0]
@@ -139,12 +139,10 @@ def array_of(
         draw_junctions(crossbar.cell.mtj, e.tile, e.die, e.technology.temperature)
         for e in experiments
     ]
-    off = [one.open | _switched_off(e) for one, e in zip(drawn, experiments, strict=True)]
     rows = _lines(crossbar.row, first, read=False)
     columns = _lines(crossbar.column, first, read=True)
-    irregular = [
-        _irregular(e, one.open, dark) for e, one, dark in zip(experiments, drawn, off, strict=True)
-    ]
+    found = [_irregular(e, one.open) for e, one in zip(experiments, drawn, strict=True)]
+    irregular, off = zip(*found, strict=True)
     bridge = torch.tensor(first.die.bridge_resistance, dtype=torch.float64)
     rest_rows, rest_columns = _at_rest(first)
     array = Array(
@@ -273,12 +271,15 @@ def _check_transistors(e: Experiment, access: AccessModel) -> None:
 
 
 def _irregular(
-    e: Experiment, is_open: npt.NDArray[np.bool_], off: npt.NDArray[np.bool_]
-) -> Irregular:
-    """Lines that nothing holds, and bridges, of one tile.
+    e: Experiment, is_open: npt.NDArray[np.bool_]
+) -> tuple[Irregular, npt.NDArray[np.bool_]]:
+    """Lines that nothing holds, and bridges, of one tile; and which cells carry no current.
+
+    Lines without a path to anything that holds them, to which netlists give no nodes, carry no
+    current and change none: their cells are taken for open, and they may then be held.
 
     Raises:
-        InputError: if a line has no path to anything that holds it.
+        InputError: if cells are observed on such a line.
     """
     loose: dict[Place, Ends] = {}
     if e.crossbar.unselected == "floating" and e.stimulus.held is None:
@@ -289,26 +290,37 @@ def _irregular(
     for d in e.die.defects:
         if d.tile != e.tile.index:
             continue
-        if d.kind == "dead_row" and d.row is not None:
-            loose["row", d.row] = "cut"
-        elif d.kind == "dead_column" and d.column is not None:
-            loose["column", d.column] = "cut"
-        elif d.kind == "bridged_rows" and d.row is not None and d.column is not None:
-            bridges.append((("row", d.row), ("row", d.row + 1), d.column))
-        elif d.kind == "bridged_columns" and d.row is not None and d.column is not None:
-            position = e.crossbar.rows - 1 - d.row
-            bridges.append((("column", d.column), ("column", d.column + 1), position))
+        row, column = d.row or 0, d.column or 0  # a line's defect has but one of them
+        match d.kind:
+            case "dead_row":
+                loose["row", row] = "cut"
+            case "dead_column":
+                loose["column", column] = "cut"
+            case "bridged_rows":
+                bridges.append((("row", row), ("row", row + 1), column))
+            case "bridged_columns":
+                position = e.crossbar.rows - 1 - row
+                bridges.append((("column", column), ("column", column + 1), position))
+            case "short" | "open" | "stuck_p" | "stuck_ap":
+                pass  # of the junctions, which are drawn
+            case _:
+                assert_never(d.kind)
     joined = [(one, other) for one, other, _ in bridges]
+    off = is_open | _switched_off(e)
     for line in unreached(~is_open, loose, joined):
-        raise InputError(
-            source=f"tile {e.tile.index}",
-            key=f"{line[0]} {line[1]}",
-            allowed="is cut off from everything: it has no path to ground",
-        )
+        if e.observe == "cells":
+            raise InputError(
+                source=f"tile {e.tile.index}",
+                key=f"{line[0]} {line[1]}",
+                allowed="is cut off from everything, and the voltage of its cells is asked for: it "
+                "has no path to ground",
+            )
     # Cells that are switched off leak enough to hold a line, and too little to carry a current.
-    for line in unreached(~off, loose, joined):
-        del loose[line]
-    return Irregular(loose, tuple(bridges))
+    for direction, number in unreached(~off, loose, joined):
+        off[number if direction == "row" else (slice(None), number)] = True
+        del loose[direction, number]
+        bridges = [b for b in bridges if (direction, number) not in b[:2]]
+    return Irregular(loose, tuple(bridges)), off
 
 
 def at_rest(array: Array) -> Array:

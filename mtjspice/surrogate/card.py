@@ -1,24 +1,30 @@
 """Calibration cards: what was fitted, to what, how well it holds, and where it is valid."""
 
-import hashlib
 import json
+import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, model_validator
 
 from mtjspice.data.assets import folder
+from mtjspice.data.checksums import checksum_of
 from mtjspice.data.files import write_text
 from mtjspice.errors import InputError
-from mtjspice.spec.base import Spec
+from mtjspice.reading import MIB, read_json
+from mtjspice.spec.base import Name, Spec, is_path
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.die import DefectKind
 from mtjspice.spec.mtj import Mtj
+from mtjspice.spec.toml import build_spec
 from mtjspice.surrogate.access import AccessModel
 
 VERSION = 1
 """Of the form of cards; a card of another form is refused."""
 SUFFIX = ".card.json"
+MOST = 16 * MIB
+"""Largest file of a card, bytes."""
+ROUNDING = 1e-9
 UNITS = {
     "access.resistance": "Ohm",
     "access.sensitivity": "Ohm/V",
@@ -41,6 +47,18 @@ UNITS = {
 }
 """Stands in every card, for those who read it by eye."""
 
+Volts = Annotated[float, Field(ge=-1e3, le=1e3, strict=True)]
+PositiveVolts = Annotated[float, Field(gt=0, le=1e3, strict=True)]
+Ohms = Annotated[float, Field(ge=0, le=1e12, strict=True)]
+PositiveOhms = Annotated[float, Field(gt=0, le=1e12, strict=True)]
+Part = Annotated[float, Field(ge=0, le=1, strict=True)]
+Size = Annotated[float, Field(ge=0, le=1e6, strict=True)]
+"""A magnitude: of an error as a share of full scale, of a spread."""
+Factor = Annotated[float, Field(ge=-1e6, le=1e6, strict=True)]
+Several = Annotated[int, Field(ge=1, le=10**9, strict=True)]
+Line = Annotated[str, Field(strict=True, max_length=300, pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""A line of text."""
+
 
 class AmplifierModel(Spec):
     """What was fitted to the amplifier's sweep.
@@ -54,12 +72,20 @@ class AmplifierModel(Spec):
         deviation: largest difference from the sweep, V.
     """
 
-    input_resistance: float
-    gain: float
-    zero: float
-    clip_low: float
-    clip_high: float
-    deviation: float
+    input_resistance: Ohms
+    gain: PositiveOhms
+    zero: Volts
+    clip_low: Volts
+    clip_high: Volts
+    deviation: Annotated[float, Field(ge=0, le=1e3, strict=True)]
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if not self.clip_low < self.clip_high:
+            raise ValueError(
+                f"clip_low ({self.clip_low:g} V) must be below clip_high ({self.clip_high:g} V)"
+            )
+        return self
 
 
 class Correction(Spec):
@@ -73,9 +99,9 @@ class Correction(Spec):
         mixed: on the terms in an input and the current of the output line.
     """
 
-    linear: float = 1.0
-    own: float = 1.0
-    mixed: float = 1.0
+    linear: Annotated[float, Field(gt=0, le=1e3, strict=True)] = 1.0
+    own: Factor = 1.0
+    mixed: Factor = 1.0
 
 
 class Validity(Spec):
@@ -95,17 +121,17 @@ class Validity(Spec):
         access_current: largest current through an access device, A; None without access devices.
     """
 
-    volts: float
-    sizes: tuple[tuple[int, int], ...]
+    volts: PositiveVolts
+    sizes: tuple[tuple[Several, Several], ...]
     defects: tuple[DefectKind, ...]
-    sigma_ln_rp: float
-    sigma_ln_tmr: float
-    mismatch: float
-    short_resistance: float
-    bridge_resistance: float
-    shorts: float
-    cells: int
-    access_current: float | None = None
+    sigma_ln_rp: Size
+    sigma_ln_tmr: Size
+    mismatch: Size
+    short_resistance: PositiveOhms
+    bridge_resistance: PositiveOhms
+    shorts: Part
+    cells: Several
+    access_current: Annotated[float, Field(gt=0, le=1e3, strict=True)] | None = None
 
 
 class HeldOut(Spec):
@@ -127,15 +153,23 @@ class HeldOut(Spec):
         equal_codes: share of equal ADC codes among outputs that are not clipped; None without any.
     """
 
-    group: str
-    level: str
-    tiles: int
-    reads: int
-    rms: float
-    p999: float
-    maximum: float
-    equal_signs: float | None = None
-    equal_codes: float | None = None
+    group: Name
+    level: Literal["ideal", "linear", "full"]
+    tiles: Several
+    reads: Several
+    rms: Size
+    p999: Size
+    maximum: Size
+    equal_signs: Part | None = None
+    equal_codes: Part | None = None
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        for name in ("rms", "p999"):
+            value = getattr(self, name)
+            if value > self.maximum * (1 + ROUNDING):
+                raise ValueError(f"{name} ({value:g}) is above the maximum ({self.maximum:g})")
+        return self
 
 
 class Card(Spec):
@@ -159,19 +193,42 @@ class Card(Spec):
     """
 
     version: Annotated[int, Field(strict=True)] = VERSION
-    name: str
+    name: Name
     circuit: Calibration
     access: AccessModel | None = None
     amplifier: AmplifierModel | None = None
     correction: Correction = Correction()
     validity: Validity
     errors: tuple[HeldOut, ...] = ()
-    planned: int
-    failed: tuple[str, ...] = ()
-    broken: tuple[str, ...] = ()
-    data_key: str
-    versions: dict[str, str]
+    planned: Several
+    failed: tuple[Line, ...] = ()
+    broken: tuple[Line, ...] = ()
+    data_key: Annotated[str, Field(strict=True, pattern=r"^[0-9a-f]{64}$")]
+    versions: dict[Line, Line]
     units: dict[str, str] = UNITS
+
+    @model_validator(mode="after")
+    def _check_whole(self) -> Self:
+        """See that the parts are of one circuit."""
+        circuit = self.circuit
+        if self.units != UNITS:
+            raise ValueError(f"units must be those of this version of cards: {UNITS}")
+        for name, needed in (
+            ("access", circuit.crossbar.cell.kind != "passive"),
+            ("amplifier", circuit.periphery.kind == "transimpedance"),
+        ):
+            if needed != (getattr(self, name) is not None):
+                there = "is missing" if needed else "must be left out"
+                raise ValueError(
+                    f"{name} {there}: the circuit has {circuit.crossbar.cell.kind} cells and "
+                    f"{circuit.periphery.kind} columns"
+                )
+        if self.access is not None and not self.access.least_resistance > 0:
+            raise ValueError(
+                "access.resistance must be above zero over the whole range of currents and "
+                f"potentials; it is {self.access.least_resistance:g} Ohm where it is least"
+            )
+        return self
 
 
 def nominal_full_scale(mtj: Mtj, rows: int, read_voltage: float) -> float:
@@ -183,21 +240,24 @@ def nominal_full_scale(mtj: Mtj, rows: int, read_voltage: float) -> float:
 
 
 def save_card(card: Card, path: Path) -> None:
-    """Write a card whole, with its checksum; the same card gives the same bytes."""
-    content = json.loads(card.canonical())
-    text = json.dumps({"checksum": _checksum(content), "card": content}, indent=1)
+    """Write a card whole, with its checksum; the same card gives the same bytes in a folder."""
+    folder = path.parent.resolve()
+    content = json.loads(card.canonical(lambda name: _relative(name, folder)))
+    text = json.dumps({"checksum": checksum_of(content), "card": content}, indent=1)
     write_text(path, text + "\n")
 
 
 def load_card(name: str | Path) -> Card:
     """Read a card: of those that ship by its name, such as ``die20k``; any other by its path.
 
+    A transistor library that it names by a relative path is taken from the card's folder on.
+
     Raises:
         InputError: if there is none, if it was changed after it was written, or if it is of another
             version.
     """
     path = Path(name)
-    if path.suffix != ".json":
+    if not is_path(str(name)):
         path = folder("models") / f"{name}{SUFFIX}"
         if not path.is_file():
             shipped = sorted(p.name.removesuffix(SUFFIX) for p in path.parent.glob(f"*{SUFFIX}"))
@@ -206,25 +266,30 @@ def load_card(name: str | Path) -> Card:
             )
             raise InputError(source="card", value=str(name), allowed=allowed)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path, MOST)
+    except InputError as error:
+        allowed = f"is not a calibration card: it {error.allowed}"
+        raise InputError(source=path, key=error.key, value=error.value, allowed=allowed) from None
+    try:
         checksum, card = content["checksum"], content["card"]
         version = card["version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise InputError(source=path, allowed=f"is not a calibration card: {error!r}") from None
-    if version != VERSION:
+    if version != VERSION or isinstance(version, bool):
         allowed = f"must be {VERSION}; run `mtjspice calibrate` again for this version of mtjspice"
         raise InputError(source=path, key="card.version", value=version, allowed=allowed)
-    if checksum != _checksum(card):
-        allowed = f"does not match the content ({_checksum(card)}): the card was changed or damaged"
+    if checksum != (found := checksum_of(card)):
+        allowed = f"does not match the content ({found}): the card was changed or damaged"
         raise InputError(source=path, key="checksum", value=checksum, allowed=allowed)
-    try:
-        return Card.model_validate(card)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(["card", *map(str, first["loc"])])
-        raise InputError(source=path, key=key, allowed=str(first["msg"])) from None
+    return build_spec({"card": card}, _File, source=path, folder=path.parent.resolve()).card
 
 
-def _checksum(content: Any) -> str:
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+def _relative(name: str, folder: Path) -> str:
+    """A file that a card names, from the card's folder on; names of what ships stay."""
+    return os.path.relpath(name, folder) if is_path(name) else name
+
+
+class _File(Spec):
+    """What was checked of a file, so that errors name places in it."""
+
+    card: Card

@@ -132,7 +132,10 @@ def all_column_currents(array: Array, solution: Solution) -> Tensor:
 
 
 def cell_volts(array: Array, volts: Tensor, solution: Solution) -> Tensor:
-    """Voltage between input and output line at every cell, V, [tile, vector, row, column]."""
+    """Voltage between input and output line at every cell, V, [tile, vector, row, column].
+
+    It says nothing of a line that is cut off from everything.
+    """
     emf, _ = _driven(array, _checked(array, volts))
     lost = row_drop(array.rows, solution.current) + column_drop(array.columns, solution.current)
     if array.extras is not None:

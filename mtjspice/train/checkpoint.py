@@ -1,14 +1,24 @@
 """The state of a training on disk, whole or not at all."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save_file
 from torch import Tensor
 
 from mtjspice.data.files import written_whole
+from mtjspice.errors import InputError
+from mtjspice.reading import MIB, read_bytes
+
+MOST: Final = 1024 * MIB
+"""Largest checkpoint that is read, bytes, unless somebody knows better."""
+CHECKSUM: Final = "checksum"
+LISTS: Final = ("parameters", "moments", "steps")
 
 
 @dataclass(frozen=True)
@@ -34,26 +44,52 @@ class State:
 
 def save_checkpoint(path: Path, state: State) -> None:
     """Write a state; a reader sees the old one or the new one."""
-    tensors = {"chance": state.chance}
-    for name in ("parameters", "moments", "steps"):
+    about = json.dumps({"key": state.key, "loss": state.loss}).encode()
+    tensors = {"chance": state.chance, "about": torch.tensor(list(about), dtype=torch.uint8)}
+    for name in LISTS:
         tensors |= {f"{name}.{k}": t.contiguous() for k, t in enumerate(getattr(state, name))}
-    about = {"key": state.key, "loss": json.dumps(state.loss)}
+    tensors[CHECKSUM] = _checksum(tensors)
     with written_whole(path) as temporary:
-        save_file(tensors, temporary, metadata=about)
+        save_file(tensors, temporary)
 
 
-def load_checkpoint(path: Path) -> State | None:
-    """Read a state; None if there is none, or none that can be read."""
+def load_checkpoint(path: Path, most: int = MOST) -> State:
+    """Read a state.
+
+    Args:
+        path: the file.
+        most: the largest size that it can have, bytes.
+
+    Raises:
+        InputError: if it cannot be read, is damaged, or holds a number that is not finite.
+    """
+    content = read_bytes(path, most)
     try:
-        with safe_open(path, framework="pt") as file:
-            about = file.metadata()
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors = load(content)
+        if not torch.equal(tensors.pop(CHECKSUM), _checksum(tensors)):
+            raise ValueError("its checksum is not that of its content")
+        about = json.loads(tensors["about"].numpy().tobytes())
         many = {name: [tensors[f"{name}.{k}"] for k in range(_count(tensors, name))]
-                for name in ("parameters", "moments", "steps")}  # fmt: skip
-        loss = tuple(float(x) for x in json.loads(about["loss"]))
-        return State(key=about["key"], loss=loss, chance=tensors["chance"], **many)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
-        return None
+                for name in LISTS}  # fmt: skip
+        loss = tuple(float(x) for x in about["loss"])
+        state = State(key=str(about["key"]), loss=loss, chance=tensors["chance"], **many)
+        torch.Generator().set_state(state.chance)  # refuses what is no state of a generator
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        # A RuntimeError is torch's word, or that of JSON which nests too deep.
+        raise InputError(source=path, allowed=f"is no checkpoint, or damaged: {error}") from None
+    numbers = [torch.tensor(loss), *state.parameters, *state.moments, *state.steps]
+    if not all(bool(some.isfinite().all()) for some in numbers):
+        raise InputError(source=path, allowed="holds numbers that are not finite")
+    return state
+
+
+def _checksum(tensors: dict[str, Tensor]) -> Tensor:
+    """SHA-256 over names, kinds, shapes and bytes, as a tensor."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
+        found.update(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return torch.tensor(list(found.digest()), dtype=torch.uint8)
 
 
 def _count(tensors: dict[str, Tensor], name: str) -> int:

@@ -1,6 +1,7 @@
 """What `mtjspice train` does: one network from its study to programmed tiles, judged."""
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,12 +9,23 @@ from mtjspice.data.defects import dies_from
 from mtjspice.data.figures import Figure
 from mtjspice.data.files import write_text
 from mtjspice.data.mnist import find_mnist
-from mtjspice.data.weights import ProgrammedNetwork
+from mtjspice.data.weights import ABOUT, TENSORS, ProgrammedNetwork
 from mtjspice.errors import InputError
 from mtjspice.spec.training import TrainingStudy
+from mtjspice.spec.unusual import unusual
 from mtjspice.surrogate.card import load_card
 from mtjspice.train.fit import Progress
-from mtjspice.train.orders import Dies, Order, fill, judge_training
+from mtjspice.train.orders import (
+    CHECKPOINT,
+    JUDGEMENTS,
+    Dies,
+    Order,
+    check_judging,
+    fill,
+    judge_training,
+)
+
+REPORT = "report.json"
 
 
 @dataclass(frozen=True)
@@ -62,10 +74,13 @@ def run_training(
     Raises:
         InputError: if anything given is wrong, or the loss diverges.
     """
-    own = _own_dies(study, dies)
-    data, warnings = (None, []) if digits else find_mnist(mnist, folder.parent / "mnist")
-    weights = fill(Order(study, folder, own, start), data, progress)
-    figures = judge_training(weights, folder, data, own)
+    _check_folder(folder)
+    own, said = _own_dies(study, dies)
+    data = find_mnist(mnist, folder.parent / "mnist", digits=digits)
+    warnings = [*unusual(study), *said]
+    check_judging(study, data)
+    weights = fill(Order(study, folder, own, start), data, progress, warnings)
+    figures = judge_training(weights, folder, data, own, warnings)
     title = f"{study.name}, {study.training.method}: {weights.data}"
     report = {
         "study": title,
@@ -74,12 +89,26 @@ def run_training(
         "loss": list(weights.loss),
         "key": weights.key,
     }
-    write_text(folder / "report.json", json.dumps(report, indent=1) + "\n")
+    write_text(folder / REPORT, json.dumps(report, indent=1) + "\n")
     return Outcome(title, weights, figures, warnings)
 
 
-def _own_dies(study: TrainingStudy, path: Path | None) -> Dies:
-    """The dies that a network is trained for.
+def _check_folder(folder: Path) -> None:
+    """See that what a training writes has its place, before it is done.
+
+    Raises:
+        InputError: naming what stands in its way.
+    """
+    for name in (TENSORS, ABOUT, CHECKPOINT, REPORT):
+        if (folder / name).is_dir():
+            raise InputError(source=folder / name, allowed="is a folder, where a file is written")
+    judged = folder / JUDGEMENTS
+    if os.path.lexists(judged) and not judged.is_dir():
+        raise InputError(source=judged, allowed="is no folder; judgements are kept there")
+
+
+def _own_dies(study: TrainingStudy, path: Path | None) -> tuple[Dies, tuple[str, ...]]:
+    """The dies that a network is trained for, and what to know of them.
 
     Raises:
         InputError: if there are too few, or some that nothing is to be done with.
@@ -92,16 +121,16 @@ def _own_dies(study: TrainingStudy, path: Path | None) -> Dies:
                 allowed=f"only hardware-aware training is for given dies, not "
                 f"{study.training.method}; add --method hardware-aware",
             )  # fmt: skip
-        return ()
+        return (), ()
     if path is None:
         raise InputError(
             source="--dies",
             allowed="hardware-aware training needs a die: a folder of dies, or a defect map (CSV)",
         )
     shape = load_card(hardware.card).circuit.crossbar.shape
-    found = dies_from(path, hardware.spread, shape, hardware.tiles)
+    found, said = dies_from(path, hardware.spread, shape, hardware.tiles)
     if len(found) < hardware.dies:
         raise InputError(
             source=path, value=len(found), allowed=f"the network spans {hardware.dies} dies"
         )
-    return found[: hardware.dies]
+    return found[: hardware.dies], said

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,24 +15,22 @@ from mtjspice.data.files import make_folder
 from mtjspice.data.samples import Samples
 from mtjspice.data.weights import ProgrammedLayer, ProgrammedNetwork
 from mtjspice.errors import InputError
+from mtjspice.reading import MIB
 from mtjspice.spec.die import Die
 from mtjspice.spec.training import Hardware, TrainingStudy
-from mtjspice.surrogate.card import Card
 from mtjspice.surrogate.model import Surrogate
 from mtjspice.train.checkpoint import State, load_checkpoint, save_checkpoint
 from mtjspice.train.faults import CellUnits, Pool, draw_pool
-from mtjspice.train.model import TiledModel, widths_of
+from mtjspice.train.model import TiledModel
+from mtjspice.train.plan import check_training, used_features
+from mtjspice.train.schedule import rate_of
 from mtjspice.train.threads import one_thread
-from mtjspice.train.tiles import Placement, TiledLayer, place_layers, placement_of
+from mtjspice.train.tiles import Placement, TiledLayer
 from mtjspice.train.units import cell_units, nominal
 
 Progress = Callable[[int, int], None]
 """Called with (epochs done, epochs asked for)."""
 
-WARM = 200
-"""Steps over which the learning rate rises at the start."""
-LAST = 0.01
-"""Share of the learning rate that is left at the end."""
 DRAWS = 256
 """Dies in a pool; consecutive ones meet in a batch."""
 ROUND = 200
@@ -52,7 +51,7 @@ def training_key(
     """SHA-256 of all that determines trained weights."""
     data = hashlib.sha256(samples.inputs.tobytes() + samples.labels.tobytes())
     data.update(samples.train.tobytes() + " ".join(samples.classes).encode())
-    parts = [study.canonical(), data.hexdigest(), surrogate.card.key(), versions.of_training()]
+    parts = [study.key(), data.hexdigest(), surrogate.card.key(), versions.of_training()]
     if study.training.method == "hardware-aware":
         parts += [die.key() for die in dies]
     if start is not None:
@@ -69,6 +68,7 @@ def train(
     start: ProgrammedNetwork | None = None,
     checkpoint: Path | None = None,
     progress: Progress | None = None,
+    notes: list[str] | None = None,
 ) -> ProgrammedNetwork:
     """Train one network.
 
@@ -80,44 +80,19 @@ def train(
         start: trained weights to start from; random ones if left out.
         checkpoint: file that the state is kept in from epoch to epoch, and found again in.
         progress: told of each epoch.
+        notes: what should be said of the training is added to them.
 
     Raises:
-        CapacityError: if the network does not fit the dies.
-        InputError: if the loss diverges; the last good checkpoint is kept.
+        CapacityError: if the network does not fit the dies; nothing is written then.
+        InputError: if anything else does not fit, and nothing is written then; or if the loss
+            diverges, and the last good checkpoint is kept.
     """
     with one_thread():
-        return Session(study, samples, surrogate, dies, start, checkpoint).run(progress)
-
-
-def placed(study: TrainingStudy, samples: Samples, surrogate: Surrogate) -> list[Placement]:
-    """Tiles of the network.
-
-    Raises:
-        CapacityError: if it does not fit the dies.
-    """
-    network, hardware = study.network, study.hardware
-    features = samples.inputs.shape[1]
-    if network.inputs is not None and network.inputs > features:
-        raise InputError(
-            source=study.name, key="network.inputs", value=network.inputs,
-            allowed=f"the samples have {features} features",
-        )  # fmt: skip
-    widths = widths_of(network, features, len(samples.classes))
-    tiles = hardware.tiles * hardware.dies
-    return place_layers(widths, surrogate.card.circuit, tiles, network.groups, network.copies)
-
-
-def used_features(study: TrainingStudy, samples: Samples, groups: int) -> tuple[int, ...]:
-    """The features that vary most over the training samples, dealt to groups as cards are.
-
-    Neighbouring pixels, which are much alike, so come to different groups, and no group gets more
-    than its share of those that say little.
-    """
-    wanted = study.network.inputs or samples.inputs.shape[1]
-    variance = samples.inputs[samples.train].var(axis=0)
-    kept = np.sort(np.argsort(-variance, kind="stable")[:wanted])
-    dealt = np.argsort(np.arange(wanted) % groups, kind="stable")
-    return tuple(int(i) for i in kept[dealt])
+        session = Session(study, samples, surrogate, dies, start, checkpoint)
+        weights = session.run(progress)
+    if notes is not None:
+        notes += session.notes
+    return weights
 
 
 class Session:
@@ -133,27 +108,21 @@ class Session:
         checkpoint: Path | None = None,
     ):
         self.study, self.recipe, self.checkpoint = study, study.training, checkpoint
-        if checkpoint is not None:
-            make_folder(checkpoint.parent)
         self.samples, self.surrogate = samples, surrogate
-        self.placements = placed(study, samples, surrogate)
+        self.placements = check_training(study, samples, surrogate, dies, start)
         self.features = used_features(study, samples, self.placements[0].groups)
         inputs = samples.inputs[samples.train][:, self.features]
         self.inputs = torch.from_numpy(inputs.astype(np.float32))
         self.labels = torch.from_numpy(samples.labels[samples.train])
         self.dies = self.recipe.dies if self.recipe.method == "statistics-aware" else 1
-        self.batch = min(self.recipe.batch, len(self.inputs))
-        self.batch -= self.batch % self.dies  # every die meets equally many samples
-        if not self.batch:
-            raise InputError(
-                source=study.name, key="training.dies", value=self.dies,
-                allowed=f"at most one for each of the {len(self.inputs)} training samples",
-            )  # fmt: skip
+        self.steps = len(self.inputs) // self.recipe.batch  # of an epoch
+        self.epochs = max(self.recipe.epochs, -(-self.recipe.steps // self.steps))
+        self.every = -(-ROUND // self.steps)  # so many epochs with the same pools
         self.key = training_key(study, samples, surrogate, dies, start)
         self.chance = torch.Generator().manual_seed(study.seed)
         self.model = TiledModel(study.network, self.placements, self.chance)
         if start is not None:
-            _start_from(self.model, start, surrogate.card)
+            _start_from(self.model, start)
         found = nominal(self.placements, surrogate, study.hardware, self.model.weights())
         self.layers, self.unit = found
         self.cells: list[CellUnits] = []
@@ -166,12 +135,14 @@ class Session:
         )
         self.loss: list[float] = []
         self.kept = 0  # epochs that the checkpoint holds
+        self.notes: list[str] = []
 
     def run(self, progress: Progress | None) -> ProgrammedNetwork:
-        """All epochs that are left."""
-        self._found_again()
-        epochs = self.recipe.epochs
-        every = -(-ROUND // max(1, len(self.inputs) // self.batch))
+        """All epochs that are left; only now is anything written."""
+        if self.checkpoint is not None:
+            make_folder(self.checkpoint.parent)
+            self._found_again(self.checkpoint)
+        epochs, every = self.epochs, self.every
         pools: list[Pool] = []
         for epoch in range(len(self.loss), epochs):
             if epoch % every == 0:
@@ -203,7 +174,7 @@ class Session:
                 first=placement.first,
                 states=placement.states(weights).numpy(),
                 unit=unit,
-                g_norm=unit / float(gain.detach()),
+                g_norm=unit / abs(float(gain.detach())),
                 outlier=outlier,
                 bias=bias.detach().double().numpy(),
             )
@@ -223,11 +194,10 @@ class Session:
     def epoch(self, epoch: int, pools: Sequence[Pool]) -> float:
         """One pass over the samples; the mean loss."""
         order = torch.randperm(len(self.inputs), generator=self.chance)
-        steps = len(self.inputs) // self.batch
-        total = torch.zeros(())
+        steps, batch, total = self.steps, self.recipe.batch, torch.zeros(())
         for step in range(steps):
-            self._set_rate(epoch * steps + step, steps)
-            some = order[step * self.batch : (step + 1) * self.batch]
+            self._set_rate(epoch * steps + step)
+            some = order[step * batch : (step + 1) * batch]
             outputs = self.model.forward(self.inputs[some], self._matrices(pools, step))
             loss = torch.nn.functional.cross_entropy(outputs, self.labels[some])
             self.optimizer.zero_grad(set_to_none=True)
@@ -265,10 +235,8 @@ class Session:
         first = step * dies % (len(pools[0].added) - dies + 1)
         return [pool.of(first, dies, m) for pool, m in zip(pools, found, strict=True)]
 
-    def _set_rate(self, step: int, steps: int) -> None:
-        done = step / (steps * self.recipe.epochs)
-        shape = LAST + (1 - LAST) * 0.5 * (1 + math.cos(math.pi * done))
-        rate = self.recipe.learning_rate * shape * min(1.0, (step + 1) / WARM)
+    def _set_rate(self, step: int) -> None:
+        rate = rate_of(step, self.steps * self.epochs, self.recipe.learning_rate)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
 
@@ -300,10 +268,16 @@ class Session:
             chance=self.chance.get_state(),
         )
 
-    def _found_again(self) -> None:
-        """Go on from a checkpoint of the same training, if there is one."""
-        state = load_checkpoint(self.checkpoint) if self.checkpoint is not None else None
-        if state is None or state.key != self.key:
+    def _found_again(self, path: Path) -> None:
+        """Go on from a checkpoint of this training; say so if there is one that cannot be used."""
+        if not os.path.lexists(path):
+            return
+        most = 4 * sum(p.nbytes for p in self.model.parameters) + MIB
+        try:
+            state = load_checkpoint(path, most)
+            self._check_state(state, path)
+        except InputError as error:
+            self.notes.append(f"the training begins anew: {error}")
             return
         with torch.no_grad():
             for mine, kept in zip(self.model.parameters, state.parameters, strict=True):
@@ -318,6 +292,27 @@ class Session:
         self.loss = list(state.loss)
         self.kept = len(self.loss)
 
+    def _check_state(self, state: State, path: Path) -> None:
+        """See that a state is one that this training was in.
+
+        Raises:
+            InputError: if it is not.
+        """
+        if state.key != self.key:
+            allowed = "is the checkpoint of another training"
+            raise InputError(source=path, key="key", value=state.key, allowed=allowed)
+        sizes = [p.shape for p in self.model.parameters]
+        done = len(state.loss)
+        fits = (
+            [p.shape for p in state.parameters] == sizes
+            and [m.shape for m in state.moments] == [size for size in sizes for _ in range(2)]
+            and [float(s) for s in state.steps] == [done * self.steps] * len(sizes)
+            and 0 < done <= self.epochs
+            and done % self.every == 0
+        )
+        if not fits:
+            raise InputError(source=path, allowed="does not fit the training that it names")
+
 
 def _on(
     placements: Sequence[Placement],
@@ -327,36 +322,16 @@ def _on(
     units: Sequence[float],
 ) -> list[TiledLayer]:
     """The layers on given dies, counted in the nominal units."""
-    if len(dies) != hardware.dies:
-        raise InputError(
-            source="dies", value=len(dies), allowed=f"the network spans {hardware.dies} dies"
-        )
     made = [TiledLayer(p, surrogate, dies, tiles=hardware.tiles) for p in placements]
     for layer, unit in zip(made, units, strict=True):
         layer.unit = unit
     return made
 
 
-def _start_from(model: TiledModel, start: ProgrammedNetwork, card: Card) -> None:
-    """Begin at trained weights.
-
-    Raises:
-        InputError: if they are of another design or another network.
-    """
-    if start.card != card.key():
-        raise InputError(
-            source="start", key="card", value=start.card,
-            allowed=f"the card {card.name} in use has the key {card.key()}: the weights are of "
-            "another design",
-        )  # fmt: skip
-    theirs = [placement_of(layer) for layer in start.layers]
-    if theirs != model.placements:
-        raise InputError(
-            source="start", value=[p.shape for p in theirs],
-            allowed=f"must have the layers {[p.shape for p in model.placements]}",
-        )  # fmt: skip
+def _start_from(model: TiledModel, start: ProgrammedNetwork) -> None:
+    """Begin at trained weights."""
     with torch.no_grad():
-        for k, (layer, placement) in enumerate(zip(start.layers, theirs, strict=True)):
+        for k, (layer, placement) in enumerate(zip(start.layers, model.placements, strict=True)):
             weights = placement.weights(torch.from_numpy(layer.states))
             model.latent[k].copy_(weights * RESTING)
             model.gain[k].fill_(layer.unit / layer.g_norm)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +13,11 @@ from torch import Tensor
 from mtjspice.data.samples import Samples
 from mtjspice.data.weights import ProgrammedLayer, ProgrammedNetwork
 from mtjspice.errors import InputError
+from mtjspice.spec.base import is_path
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.die import Die
 from mtjspice.spec.periphery import Converter, TransimpedanceAmplifier
-from mtjspice.surrogate.card import Card
+from mtjspice.surrogate.card import Card, load_card
 from mtjspice.surrogate.expansion import Expansion
 from mtjspice.surrogate.model import Surrogate
 from mtjspice.train.model import activated, weighed
@@ -50,7 +52,11 @@ class OnDies:
         Args:
             inputs: of the network.
             at_once: so many samples are read side by side.
+
+        Raises:
+            InputError: if the inputs lack a feature.
         """
+        check_inputs(self.weights, inputs)
         return torch.cat([self._through(some) for some in torch.split(inputs, at_once)])
 
     def sums(self, k: int, x: Tensor) -> Tensor:
@@ -131,12 +137,59 @@ def reader(surrogate: Surrogate, matrices: Sequence[Expansion]) -> Reader:
     return read
 
 
+def card_of(weights: ProgrammedNetwork, named: str | Path | None = None) -> Card:
+    """The calibration card that weights were trained with.
+
+    A file that the weights name is not followed: they may come from others, who would say what is
+    read here. Whoever uses them names it.
+
+    Args:
+        weights: perhaps from a folder.
+        named: the card, as `load_card` takes it; the one that the weights name if left out, which
+            must be one that ships.
+
+    Raises:
+        InputError: if the weights name a file, or the card is not theirs by its key.
+    """
+    theirs = weights.study.hardware.card
+    if named is None and is_path(theirs):
+        raise InputError(
+            source=f"weights of {weights.study.name}",
+            key="study.hardware.card",
+            value=theirs,
+            allowed="is a file, and weights do not say which files are read here; if it is the "
+            "card that you want, name it: --card FILE",
+        )
+    card = load_card(theirs if named is None else named)
+    _check_key(weights, card)
+    return card
+
+
 def check_design(weights: ProgrammedNetwork, card: Card, dies: Sequence[Die]) -> None:
     """See that weights, card and dies belong together.
 
     Raises:
         InputError: naming what does not.
     """
+    _check_key(weights, card)
+    shape = card.circuit.crossbar.shape
+    for k, layer in enumerate(weights.layers):
+        if layer.states.shape[1:] != shape:
+            raise InputError(
+                source=f"weights of {weights.study.name}",
+                key=f"layer{k}.states",
+                value=list(layer.states.shape),
+                allowed=f"the card {card.name} has tiles of {shape[0]} rows and {shape[1]} columns",
+            )
+    if len(dies) != weights.study.hardware.dies:
+        raise InputError(
+            source="dies",
+            value=len(dies),
+            allowed=f"the network spans {weights.study.hardware.dies} dies",
+        )
+
+
+def _check_key(weights: ProgrammedNetwork, card: Card) -> None:
     if weights.card != card.key():
         raise InputError(
             source=f"weights of {weights.study.name}",
@@ -145,11 +198,22 @@ def check_design(weights: ProgrammedNetwork, card: Card, dies: Sequence[Die]) ->
             allowed=f"the card {card.name} in use has the key {card.key()}: the weights are of "
             "another design",
         )
-    if len(dies) != weights.study.hardware.dies:
+
+
+def check_inputs(weights: ProgrammedNetwork, inputs: Tensor) -> None:
+    """See that inputs [sample, feature] have the features that weights use.
+
+    Raises:
+        InputError: if they do not.
+    """
+    least = max(weights.features) + 1
+    if inputs.dim() != 2 or inputs.shape[1] < least:
         raise InputError(
-            source="dies",
-            value=len(dies),
-            allowed=f"the network spans {weights.study.hardware.dies} dies",
+            source=f"weights of {weights.study.name}",
+            key="inputs",
+            value=list(inputs.shape),
+            allowed=f"must have the shape [sample, feature], with at least {least} features, as "
+            f"those of {weights.data}",
         )
 
 
@@ -159,7 +223,12 @@ def error_of(network: OnDies, inputs: Tensor, labels: Tensor) -> float:
 
 
 def in_software(weights: ProgrammedNetwork, inputs: Tensor) -> Tensor:
-    """Outputs [sample, class] of the weights as numbers, without any circuit."""
+    """Outputs [sample, class] of the weights as numbers, without any circuit.
+
+    Raises:
+        InputError: if the inputs lack a feature.
+    """
+    check_inputs(weights, inputs)
     x = inputs[:, list(weights.features)]
     for k, layer in enumerate(weights.layers):
         placement = placement_of(layer)

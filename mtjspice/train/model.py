@@ -29,7 +29,8 @@ class TiledModel:
 
     Attributes:
         latent: of each layer, [group, row, line].
-        gain: of each layer, 0-d: the conductance of a weight over G_norm.
+        gain: of each layer, 0-d; its magnitude is the conductance of a weight over G_norm, which is
+            above zero whatever a step of training does.
         bias: of each layer, [output].
     """
 
@@ -82,7 +83,7 @@ class TiledModel:
         last = len(matrices) - 1
         for k, matrix in enumerate(matrices):
             sums = self.summed(k, x, matrix)
-            x = torch.addcmul(self.bias[k], sums, self.gain[k])
+            x = torch.addcmul(self.bias[k], sums, self.gain[k].abs())
             if k < last:
                 x = activated(x, self.network.activation)
         return x

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import json
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
@@ -14,17 +15,19 @@ from mtjspice.data.figures import Figure, at_most
 from mtjspice.data.files import make_folder, write_text
 from mtjspice.data.mnist import read_mnist, read_small_digits
 from mtjspice.data.samples import Samples
-from mtjspice.data.weights import ProgrammedNetwork, load_weights, save_weights
+from mtjspice.data.weights import ABOUT, ProgrammedNetwork, load_weights, save_weights
 from mtjspice.device.dies import draw_dies
 from mtjspice.errors import InputError
+from mtjspice.reading import read_json
 from mtjspice.spec.die import Die
 from mtjspice.spec.training import TrainingStudy
 from mtjspice.surrogate.card import load_card
 from mtjspice.surrogate.expansion import Level
 from mtjspice.surrogate.model import Surrogate
-from mtjspice.train.fit import Progress, placed, train, training_key
+from mtjspice.train.fit import Progress, train, training_key
 from mtjspice.train.hardware import (
     OnDies,
+    card_of,
     corrected,
     error_of,
     in_software,
@@ -33,10 +36,16 @@ from mtjspice.train.hardware import (
     reader,
     tensors,
 )
+from mtjspice.train.plan import check_dies, placed
 from mtjspice.train.threads import one_thread
 
 Dies = tuple[Die, ...]
 """Those that one network spans."""
+CHECKPOINT, JUDGEMENTS = "checkpoint.safetensors", "judged"
+JUDGED = 12
+"""Dies, or sets of them, that weights are judged on after a training."""
+ANSWERED = ("key", "errors", "corrected")
+"""What the checksum of an answer covers."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,7 @@ class Question:
         level: of the surrogate.
         correction: training samples for the per-die correction; 0 for none.
         reference: dies that the correction holds the others against; nominal ones if left out.
+        card: of the surrogate; the one that ships of which the weights speak if left out.
     """
 
     folder: Path
@@ -73,6 +83,7 @@ class Question:
     level: Level
     correction: int = 0
     reference: Dies = ()
+    card: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,10 +93,12 @@ class Answer:
     Attributes:
         errors: with the weights as they are.
         corrected: after the per-die correction; empty without.
+        note: what should be said of how it was found; empty where nothing should.
     """
 
     errors: tuple[float, ...]
     corrected: tuple[float, ...]
+    note: str = ""
 
 
 @functools.lru_cache(maxsize=1)
@@ -94,90 +107,171 @@ def read_digits(folder: Path | None) -> Samples:
     return read_small_digits() if folder is None else read_mnist(folder)
 
 
-def fill(order: Order, data: Path | None, progress: Progress | None = None) -> ProgrammedNetwork:
+def fill(
+    order: Order,
+    data: Path | None,
+    progress: Progress | None = None,
+    notes: list[str] | None = None,
+) -> ProgrammedNetwork:
     """Train, unless the folder holds these very weights already.
 
-    A training that was killed goes on from its last checkpoint.
+    A training that was killed goes on from its last checkpoint. What lies there and cannot be used
+    is replaced, and a line about it is added to the notes.
+
+    Raises:
+        InputError: as `train`.
     """
+    said = [] if notes is None else notes
     samples = read_digits(data)
     surrogate = Surrogate(load_card(order.study.hardware.card), "linear")
     start = load_weights(order.start) if order.start is not None else None
-    found = finished(order.folder)
     key = training_key(order.study, samples, surrogate, order.dies, start)
-    if found is not None and found.key == key:
-        return found
-    placed(order.study, samples, surrogate)  # before anything is written
-    make_folder(order.folder)
-    checkpoint = order.folder / "checkpoint.safetensors"
+    found = finished(order.folder, key, said)
+    if found is not None:
+        return replace(found, study=order.study)  # the order's, not what the folder says of it
+    checkpoint = order.folder / CHECKPOINT
     weights = train(
         order.study, samples, surrogate,
-        dies=order.dies, start=start, checkpoint=checkpoint, progress=progress,
+        dies=order.dies, start=start, checkpoint=checkpoint, progress=progress, notes=said,
     )  # fmt: skip
     save_weights(order.folder, weights, versions.of_everything("none"))
     checkpoint.unlink(missing_ok=True)
     return weights
 
 
-def judge_training(
-    weights: ProgrammedNetwork, folder: Path, data: Path | None, dies: Dies = (), count: int = 12
-) -> list[Figure]:
-    """How weights do without any circuit, on the nominal die, on their own and on drawn dies.
-
-    Args:
-        weights: that lie in `folder`.
-        folder: of the weights; answers are kept there.
-        data: folder of MNIST; None for the small bundled digits.
-        dies: that they were trained for, if there are some.
-        count: dies that are drawn from the study's rates, none of which was met in training.
-    """
-    study, samples = weights.study, read_digits(data)
+def judging_dies(study: TrainingStudy, count: int = JUDGED) -> tuple[Dies, ...]:
+    """Dies that weights are judged on, drawn from the study's rates; none was met in training."""
     hardware = study.hardware
     shape = load_card(hardware.card).circuit.crossbar.shape
     drawn = draw_dies(
         hardware.spread, hardware.rates, shape, hardware.tiles, count * hardware.dies, study.seed
     )
-    sets = [drawn[k : k + hardware.dies] for k in range(0, len(drawn), hardware.dies)]
-    asked = ((nominal_dies(study),), *(((dies,),) if dies else ()), tuple(sets))
+    return tuple(drawn[k : k + hardware.dies] for k in range(0, len(drawn), hardware.dies))
+
+
+def check_judging(study: TrainingStudy, data: Path | None) -> None:
+    """See, before anything is trained, that weights can be judged afterwards.
+
+    Raises:
+        InputError: if the network does not fit its hardware, or a die is beyond the card's range.
+    """
+    surrogate = Surrogate(load_card(study.hardware.card), "full")
+    placements = placed(study, read_digits(data), surrogate)
+    for k, dies in enumerate(judging_dies(study)):
+        try:
+            check_dies(surrogate.card, placements, study.hardware, dies)
+        except InputError as error:
+            raise error.within(f"drawn die {k}") from None
+
+
+def judge_training(
+    weights: ProgrammedNetwork,
+    folder: Path,
+    data: Path | None,
+    dies: Dies = (),
+    notes: list[str] | None = None,
+) -> list[Figure]:
+    """How weights do without any circuit, on the nominal die, on their own and on drawn dies.
+
+    Args:
+        weights: of `fill`, that lie in `folder`.
+        folder: of the weights; answers are kept there.
+        data: folder of MNIST; None for the small bundled digits.
+        dies: that they were trained for, if there are some.
+        notes: what should be said of the judgements is added to them.
+    """
+    study, samples = weights.study, read_digits(data)
+    sets = judging_dies(study)
+    asked = ((nominal_dies(study),), *(((dies,),) if dies else ()), sets)
     inputs, labels = tensors(samples, ~samples.train)
     wrong = in_software(weights, inputs).argmax(-1) != labels
     how = f"{len(labels)} test samples of {samples.source}"
-    store = make_folder(folder / "judged")
-    answers = [answer(Question(folder, some, "full"), data, store).errors for some in asked]
+    store = make_folder(folder / JUDGEMENTS)
+    questions = [Question(folder, some, "full", card=weights.study.hardware.card) for some in asked]
+    found = [answer(question, data, store) for question in questions]
+    answers = [one.errors for one in found]
+    if notes is not None:
+        notes += [one.note for one in found if one.note]
     level = f"{how}; surrogate (full)"
     software = float(wrong.float().mean())
     figures = [
         at_most("error, software", software, None, "", how),
         at_most("error, nominal die", answers[0][0], None, "", level),
-        at_most(f"mean error, {count} drawn dies", fmean(answers[-1]), None, "", level),
-        at_most(f"worst error, {count} drawn dies", max(answers[-1]), None, "", level),
+        at_most(f"mean error, {len(sets)} drawn dies", fmean(answers[-1]), None, "", level),
+        at_most(f"worst error, {len(sets)} drawn dies", max(answers[-1]), None, "", level),
     ]
     if dies:
         figures.append(at_most("error, own die", answers[1][0], None, "", level))
     return figures
 
 
-def finished(folder: Path) -> ProgrammedNetwork | None:
-    """The weights that a folder holds; None if it holds none that can be read."""
-    try:
-        return load_weights(folder)
-    except InputError:
+def finished(folder: Path, key: str, notes: list[str]) -> ProgrammedNetwork | None:
+    """The weights of a key that a folder holds; None if it holds none, or others.
+
+    Args:
+        folder: of the weights.
+        key: of the training.
+        notes: a line is added if what lies there cannot be used.
+    """
+    if not os.path.lexists(folder / ABOUT):
         return None
+    try:
+        found = load_weights(folder)
+    except InputError as error:
+        notes.append(f"the weights are trained anew: {error}")
+        return None
+    if found.key != key:
+        notes.append(f"{folder} held the weights of another training, which these replace")
+        return None
+    return found
 
 
 def answer(question: Question, data: Path | None, store: Path) -> Answer:
     """Judge weights on dies, unless the store has the answer already."""
     weights = load_weights(question.folder)
-    path = store / f"{_key(question, weights)}.json"
-    if path.exists():
-        return Answer(**{k: tuple(v) for k, v in json.loads(path.read_text()).items()})
+    key = _key(question, weights)
+    path, note = store / f"{key}.json", ""
+    if os.path.lexists(path):
+        try:
+            return _kept(path, question, key)
+        except InputError as error:
+            note = f"the weights are judged anew: {error}"
     with one_thread():
         found = _judged(question, weights, read_digits(data))
-    write_text(path, json.dumps({"errors": found.errors, "corrected": found.corrected}) + "\n")
-    return found
+    content: dict[str, object] = {"key": key, "errors": found.errors, "corrected": found.corrected}
+    write_text(path, json.dumps(content | {"checksum": _checksum(content)}) + "\n")
+    return replace(found, note=note)
+
+
+def _kept(path: Path, question: Question, key: str) -> Answer:
+    """The answer that a file of the store holds.
+
+    Raises:
+        InputError: if it is damaged, or answers something else.
+    """
+    content = read_json(path)
+    try:
+        errors, corrected = (
+            tuple(float(share) for share in content[name]) for name in ("errors", "corrected")
+        )
+        whole = content["checksum"] == _checksum({k: content[k] for k in ANSWERED})
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(source=path, allowed=f"is no judgement: {error!r}") from None
+    if not whole or content["key"] != key:
+        raise InputError(source=path, allowed="is damaged, or the judgement of something else")
+    dies = len(question.dies)
+    fits = (len(errors), len(corrected)) == (dies, dies if question.correction else 0)
+    if not fits or not all(0 <= share <= 1 for share in (*errors, *corrected)):
+        raise InputError(source=path, allowed=f"must hold shares of errors on {dies} dies")
+    return Answer(errors, corrected)
+
+
+def _checksum(content: dict[str, object]) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def _judged(question: Question, weights: ProgrammedNetwork, samples: Samples) -> Answer:
-    surrogate = Surrogate(load_card(weights.study.hardware.card), question.level)
+    surrogate = Surrogate(card_of(weights, question.card), question.level)
     inputs, labels = tensors(samples, ~samples.train)
     shown = tensors(samples, samples.train)[0][: question.correction]
     errors, after = [], []
@@ -202,9 +296,11 @@ def _key(question: Question, weights: ProgrammedNetwork) -> str:
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 
-def fill_folder(order: Order, data: Path | None) -> None:
-    """`fill` for a worker: the weights stay on disk."""
-    fill(order, data)
+def fill_folder(order: Order, data: Path | None) -> list[str]:
+    """`fill` for a worker: the weights stay on disk; the notes come back."""
+    notes: list[str] = []
+    fill(order, data, notes=notes)
+    return notes
 
 
 def losses_along(
@@ -225,7 +321,7 @@ def losses_along(
     weights = load_weights(folder)
     known = read_digits(data)
     inputs, labels = (x[:samples] for x in tensors(known, ~known.train))
-    surrogate = Surrogate(load_card(weights.study.hardware.card), "linear")
+    surrogate = Surrogate(card_of(weights), "linear")
     rows = []
     with one_thread(), torch.no_grad():
         nominal = programmed(weights, surrogate, nominal_dies(weights.study), torch.float32)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from mtjspice.data.weights import ProgrammedLayer
-from mtjspice.errors import CapacityError
+from mtjspice.errors import CapacityError, InputError
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.die import Die
 from mtjspice.spec.experiment import Experiment
@@ -218,7 +218,15 @@ def experiments_of(
         dies: that the network spans.
         tiles: of a die.
         states: uint8 [tile, row, column].
+
+    Raises:
+        InputError: if a die's shorts conduct no better than the card's junctions.
     """
+    for die in dies:
+        try:
+            die.check_short(circuit.crossbar.cell.mtj)
+        except ValueError as error:
+            raise InputError(source="die", allowed=str(error)) from None
     return [
         Experiment(
             crossbar=circuit.crossbar,

@@ -1,8 +1,10 @@
 """The examples of the README run and say what it says."""
 
 import json
+import os
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 
@@ -160,7 +162,7 @@ def test_the_tutorial_of_a_sign_off(monkeypatch, capsys, repository, tmp_path):
     assert "verdict: PASS" in printed
     assert report(tmp_path / "signoff")["verdict"] == "pass"
     simulated, images = map(int, re.findall(r"^(\d+) of (\d+) images", printed, re.MULTILINE)[0])
-    assert 0 < simulated < images == 200
+    assert 0 < simulated < images == 1000
 
 
 def test_the_spec_of_a_sign_off_is_that_of_the_defaults_with_two_changes(repository):
@@ -176,4 +178,24 @@ def test_the_workers_of_a_cluster_can_be_tried_on_this_machine(repository, name)
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     told = r"mtjspice signoff WEIGHTS --dies DIES --scheduler tcp://[0-9.]+:[0-9]+\n"
     assert re.fullmatch(told, done.stdout)
+    assert done.stderr == ""
+
+
+def test_the_workers_of_a_cluster_can_ask_for_certificates(repository, tmp_path):
+    """With the configuration that docs/signoff.md shows."""
+    program = shutil.which("openssl")
+    if program is None:
+        pytest.skip("openssl, which makes certificates, is not installed")
+    shown = (repository / "docs" / "signoff.md").read_text()
+    (configuration,) = re.findall(r"```yaml\n(.*?)```", shown, re.DOTALL)
+    (request,) = re.findall(r"openssl (req .*)", shown)
+    subprocess.run([program, *request.split()], cwd=tmp_path, capture_output=True, check=True)
+    shutil.copy(tmp_path / "own.pem", tmp_path / "ca.pem")
+    (tmp_path / "tls.yaml").write_text(configuration.replace("/path/", f"{tmp_path}/"))
+    done = subprocess.run(
+        [sys.executable, repository / "examples" / "cluster" / "slurm.py", "--local", "--tls"],
+        env=os.environ | {"DASK_CONFIG": str(tmp_path)},
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert re.fullmatch(r"mtjspice signoff .* --scheduler tls://[0-9.]+:[0-9]+\n", done.stdout)
     assert done.stderr == ""

@@ -34,8 +34,8 @@ def _maps() -> Iterator[Attack]:
         "short,0,1,2\0", "short\0,0,1,2", "sh\u043ert,0,1,2", "short,0,1,2 # comment,",
         "short,+0,+1,+2,",
         "short,0,1,2\x1cshort,0,1,3", "short,²,1,2", "short,0,1,2\r\nshort,0,1,99", "x" * 1_000_000,
-        "short" + "," * 1_000_000,
-        "short,0,1,2\n" * 50_000, "kind,tile,row,column", "short,True,1,2",
+        "short" + "," * 1_000_000, "short,0,1,2\n" * 50_000, "kind,tile,row,column",
+        "short,True,1,2",
         "../x,0,1,2",
     )  # fmt: skip
     for line in lines:

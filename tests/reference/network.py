@@ -38,21 +38,28 @@ class Network:
         ends = {self.root(end) for resistor in self.resistors for end in resistor[:2]}
         return {node: i for i, node in enumerate(sorted(ends, key=repr))}
 
-    def floats(self, held: list[Hashable]) -> bool:
-        """Whether resistors connect some node to none of those that are held."""
+    def reached(self, held: list[Hashable]) -> set[Hashable]:
+        """The nodes that resistors connect to one that is held."""
         reached, before = {self.root(node) for node in held}, -1
         while before != len(reached):
             before = len(reached)
             for a, b, _ in self.resistors:
                 if {self.root(a), self.root(b)} & reached:
                     reached |= {self.root(a), self.root(b)}
-        return not set(self.numbers()) <= reached
+        return reached
+
+    def floats(self, held: list[Hashable]) -> bool:
+        """Whether resistors connect some node to none of those that are held."""
+        return not set(self.numbers()) <= self.reached(held)
 
     def currents(self, held: dict[Hashable, float]) -> dict[Hashable, float]:
-        """Current into the network at each node that is held, A."""
-        number = self.numbers()
+        """Current into the network at each node that is held, A; what floats carries none."""
+        reached = self.reached(list(held))
+        number = {node: i for i, node in enumerate(n for n in self.numbers() if n in reached)}
         g = np.zeros((len(number), len(number)))
         for a, b, ohms in self.resistors:
+            if self.root(a) not in reached:
+                continue
             i, j = number[self.root(a)], number[self.root(b)]
             g[[i, j], [i, j]] += 1 / ohms
             g[i, j] -= 1 / ohms

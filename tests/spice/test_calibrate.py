@@ -341,6 +341,28 @@ def test_failures_that_are_mended_leave_no_list(copied, finished, failing, monke
     assert card_bytes(out) == card_bytes(finished("passive")[0])
 
 
+def test_files_of_the_user_in_the_output_folder_stay(copied, failing, monkeypatch):
+    out, spec = copied("passive"), SPECS["passive"]
+    mine = {"worst/mine.cir": "mine", "worst/1.cir": "changed by me", "failures.txt": "of my own"}
+    for name, text in mine.items():
+        (out / name).write_text(text)
+    real = Simulator.attempt
+    failing(spec, lambda name: name == "shorts 0")
+    run_calibration(spec, out, jobs=1)
+    assert (out / "failures-2.txt").read_text().startswith("shorts 0: made to fail")
+    assert report(out)["worst"][0]["netlist"] == "worst/1-2.cir"
+    assert (out / "worst" / "1-2.cir").is_file()
+    monkeypatch.setattr(Simulator, "attempt", real)
+    run_calibration(spec, out, jobs=1)
+    assert not (out / "failures-2.txt").exists()
+    assert {name: (out / name).read_text() for name in mine} == mine
+    listed = json.loads((out / "manifest.json").read_text())["files"]
+    named = {case["netlist"] for case in report(out)["worst"]}
+    assert (
+        named == set(listed) == {f"worst/{p.name}" for p in (out / "worst").iterdir()} - set(mine)
+    )
+
+
 def test_limits_on_a_group_that_failed_whole_do_not_pass(copied, failing):
     out = copied("passive")
     spec = SPECS["passive"].replace(limits={"new_tiles_rms": CLOSE, "completed": 0.5})
@@ -515,7 +537,7 @@ REFUSED = {
     "share": (SMALL + "[limits]\ncompleted = 1.1\n", ("limits.completed = 1.1", "1")),
     "per cent": (SMALL + "[limits]\nnew_tiles_rms = 5\n", ("limits.new_tiles_rms = 5", "1")),
     "unit": (SMALL + "[limits]\nnew_tiles_rms = '1 V'\n", ("limits.new_tiles_rms", "1 V")),
-    "voltage": ("read_voltage = 0.0\n" + SMALL, ("read_voltage = 0.0", "greater than 0")),
+    "voltage": ("read_voltage = 0.0\n" + SMALL, ("read_voltage = 0.0", "from 1 µV (1e-06)")),
     "unit of voltage": ("access_volts = '1 A'\n" + SMALL, ("access_volts = '1 A'", "unit V")),
     "no name": (SMALL.removeprefix("name = 'small'\n"), ("name", "is required")),
     "no crossbar": (SMALL.replace(CROSSBAR, ""), ("crossbar", "is required")),

@@ -21,7 +21,7 @@ from unit.processes import gone_within
 from mtjspice.collect import Cluster, Simulator
 from mtjspice.errors import ClusterError, InputError, SimulationError, SimulatorError, WorkerError
 from mtjspice.netlist import build_deck
-from mtjspice.spec import Crossbar, Experiment, Line, ProgrammedTile, Stimulus
+from mtjspice.spec import Crossbar, Experiment, Line, ProgrammedTile, Resources, Stimulus
 
 pytestmark = pytest.mark.ngspice
 
@@ -36,7 +36,7 @@ def dask():
 
 @pytest.fixture(scope="module")
 def cluster(dask):
-    with Cluster(dask.scheduler.address, timeout_s=60.0) as connected:
+    with Cluster(dask.scheduler.address, limits=Resources(time=60.0)) as connected:
         yield connected
 
 
@@ -162,9 +162,9 @@ def test_a_simulation_that_fails_keeps_its_folder_and_others_finish(cluster, bad
 
 def test_a_simulation_that_hangs_on_the_cluster_is_reported(dask, tmp_path):
     with (
-        Cluster(dask.scheduler.address, timeout_s=0.2) as impatient,
+        Cluster(dask.scheduler.address, limits=Resources(time=0.2)) as impatient,
         Simulator(pool=impatient, store=tmp_path) as simulator,
-        pytest.raises(SimulationError, match=r"no answer within 0\.2 s") as caught,
+        pytest.raises(SimulationError, match=r"ngspice\.time = 0\.2 s") as caught,
     ):
         simulator.run([large()])
     assert (caught.value.run_dir / "deck.cir").is_file()

@@ -22,8 +22,10 @@ from mtjspice.spec import (
     Stimulus,
     Technology,
     TransimpedanceAmplifier,
+    VirtualGround,
     read_spec,
 )
+from mtjspice.spec.base import LEAST_OHMS
 from mtjspice.surrogate import nodal
 from mtjspice.surrogate.access import AccessModel
 from mtjspice.surrogate.array import array_of
@@ -216,3 +218,68 @@ def test_gated_arrays_at_another_corner_and_temperature(simulator, calibrations,
         spec.crossbar, 15, defective=True, periphery=spec.periphery, technology=spec.technology
     )
     assert error(simulator, e, fitted(simulator, spec)) < GATED
+
+
+def cut_off(made: Experiment) -> Experiment:
+    """The tile with a row and a column that are cut off from all but each other."""
+    n = made.crossbar.rows
+    places = [(3, c) for c in range(n) if c != 5] + [(r, 5) for r in range(n) if r != 3]
+    dead = (Defect(kind="dead_row", row=3), Defect(kind="dead_column", column=5))
+    gone = tuple(Defect(kind="open", row=r, column=c) for r, c in places)
+    return made.replace(die=made.die.replace(defects=(*dead, *gone)))
+
+
+def test_passive_arrays_with_lines_that_are_cut_off(simulator):
+    e = cut_off(tile(passive(Mtj(v_half=0.4, tmr0=1.2)), 15, defective=False))
+    assert error(simulator, e) < BIASED
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_gated_arrays_with_lines_that_are_cut_off(simulator, calibrations, models, cell):
+    spec = calibrations[cell]
+    parts = {"periphery": spec.periphery, "technology": spec.technology}
+    e = cut_off(tile(spec.crossbar, 15, defective=False, **parts))
+    assert error(simulator, e, models[cell]) < GATED
+
+
+# Least resistances
+
+
+LEAST = {"resistance": LEAST_OHMS, "via": LEAST_OHMS, "end": LEAST_OHMS}
+TINY = 1e-7
+"""Largest difference at the least resistances, as a share of full scale."""
+
+
+@pytest.mark.parametrize("reference", [0.0, 1.65])
+@pytest.mark.parametrize("v_half", [float("inf"), 0.4], ids=["ohmic", "biased"])
+@pytest.mark.parametrize("mtj", [{}, {"ra": "1 Ohm.um2", "diameter": "200nm"}], ids=["5k", "32"])
+def test_wires_shorts_and_bridges_of_the_least_resistance(simulator, mtj, v_half, reference):
+    junction = Mtj(v_half=v_half, **mtj)
+    ground = VirtualGround(reference=reference)
+    lines = {"row": Line(**LEAST), "column": Line(**LEAST)}
+    whole = Crossbar(rows=1, columns=1, cell=PassiveCell(mtj=junction), **lines)
+    broken = {"short_resistance": LEAST_OHMS, "bridge_resistance": LEAST_OHMS}
+    sound = tile(whole, 15, defective=False, periphery=ground)
+    for found in ((), defects(15)):
+        die = sound.die.replace(defects=found, **broken)
+        assert error(simulator, sound.replace(die=die)) < TINY
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("defective", [False, True], ids=["sound", "defective"])
+def test_least_wires_of_gated_arrays_are_next_to_none(simulator, calibrations, cell, defective):
+    """Currents are those of nodes that are joined, but for the wires' own drop."""
+    spec = calibrations[cell]
+    found = []
+    for ohms in (0.0, LEAST_OHMS):
+        line = Line(resistance=ohms, end=ohms, via=ohms)
+        crossbar = spec.crossbar.replace(row=line, column=line)
+        e = tile(crossbar, 15, defective=False, technology=spec.technology,
+                 periphery=VirtualGround(reference=spec.periphery.reference))  # fmt: skip
+        if defective:
+            short = (Defect(kind="short", row=3, column=4), Defect(kind="open", row=5, column=4))
+            e = e.replace(die=e.die.replace(defects=short, short_resistance=LEAST_OHMS))
+        found.append(simulator.run([e])[0]["current"].to_numpy())
+    full_scale = 15 * 0.1 / spec.crossbar.cell.mtj.r_p
+    dropped = 15 * 15 * LEAST_OHMS / spec.crossbar.cell.mtj.r_p
+    assert 0 < np.abs(found[1] - found[0]).max() / full_scale < dropped

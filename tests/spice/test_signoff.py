@@ -123,7 +123,9 @@ def shared_workers(simulator, monkeypatch):
 
 
 def use(monkeypatch, pool: Executor) -> None:
-    monkeypatch.setattr("mtjspice.run.signoff.open_pool", lambda *_: contextlib.nullcontext(pool))
+    monkeypatch.setattr(
+        "mtjspice.run.signoff.open_pool", lambda *_, **__: contextlib.nullcontext(pool)
+    )
 
 
 def specimens(folder: Path, name: str = "coarse", dies: int = 2, seed: int = 1, **network):
@@ -152,13 +154,17 @@ def subject(folder: Path, name: str = "coarse", **parts) -> Subject:
         weights="random ones",
         specimens=tuple(made),
         images=Images(x.numpy(), labels, tuple("abc"), "random numbers"),
+        card=load_card(folder / f"{name}.card.json"),
     )
 
 
 def surrogate(folder: Path, name: str = "coarse", divided: float = 1.0) -> Surrogate:
     """Of a card, and what it says of its errors divided."""
     card = load_card(folder / f"{name}.card.json")
-    errors = tuple(e.replace(rms=e.rms / divided, maximum=e.maximum / divided) for e in card.errors)
+    errors = tuple(
+        e.replace(rms=e.rms / divided, p999=e.p999 / divided, maximum=e.maximum / divided)
+        for e in card.errors
+    )
     return Surrogate(card.replace(errors=errors), "full")
 
 
@@ -452,7 +458,11 @@ def output_volts(netlist: Path, folder: Path) -> np.ndarray:
 
 def test_only_so_many_flips_have_netlists_classes_first(cards, tmp_path, shared_workers):
     run(cards, tmp_path / "out", ASKED.replace(level_netlists=30), hidden=(4, 4))
+    mine = tmp_path / "out" / "netlists" / "mine-image1-tile1.cir"
+    mine.write_text("mine")
     story = run(cards, tmp_path / "out", ASKED.replace(netlists=5, level_netlists=0), hidden=(4, 4))
+    assert mine.read_text() == "mine"
+    mine.unlink()
     flips = [flip for judged in story.judged for flip in judged.flips]
     classes = [flip for flip in flips if flip.kind == "class"]
     assert len(classes) > 5

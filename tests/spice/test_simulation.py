@@ -8,14 +8,17 @@ import subprocess
 import sys
 import time
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from unit.builders import DESIGN
 from unit.processes import busy_s, gone_within
 
-from mtjspice.collect import Simulator, WorkerPool, simulate
+from mtjspice.collect import Simulator, WorkerPool, over_mismatch, simulate
+from mtjspice.collect.die import simulate_die
 from mtjspice.collect.simulation import simulate_as
 from mtjspice.errors import (
     ClusterError,
@@ -29,7 +32,27 @@ from mtjspice.netlist import build_deck
 from mtjspice.netlist.golden import golden_experiments
 from mtjspice.netlist.identity import inputs_digest
 from mtjspice.netlist.pyspice import to_circuit
-from mtjspice.spec import Crossbar, Defect, Die, Experiment, Line, ProgrammedTile, Stimulus
+from mtjspice.spec import (
+    Cell,
+    Crossbar,
+    DcRead,
+    Defect,
+    Die,
+    DieDesign,
+    Experiment,
+    GatedCell,
+    Line,
+    PassiveCell,
+    ProgrammedTile,
+    Resources,
+    SenseAmplifier,
+    Stimulus,
+    TransientRead,
+    TransmissionGateCell,
+    VirtualGround,
+    parse_spec,
+)
+from mtjspice.spec.base import LEAST_OHMS
 from mtjspice.spice.simulate import check_vectors, run_deck
 
 pytestmark = pytest.mark.ngspice
@@ -38,7 +61,7 @@ GOLDEN = golden_experiments()
 
 @pytest.fixture(scope="module")
 def pool():
-    with WorkerPool(1, timeout_s=60) as one:
+    with WorkerPool(1, limits=Resources(time=60)) as one:
         yield one
 
 
@@ -100,19 +123,128 @@ def test_the_voltage_over_a_cell_explains_the_current_of_its_column(simulator):
     assert through_cells == pytest.approx(result["current"].to_numpy(), rel=1e-9)
 
 
-@pytest.mark.parametrize(
-    "name", ["passive_wires", "passive_amplifier", "gated_mismatch_and_defects"]
-)
-def test_the_pyspice_circuit_gives_the_same_currents(simulator, pool, name):
-    deck = build_deck(GOLDEN[name])
-    options = deck.text[deck.text.index(".options") :].splitlines()[:2]
-    analysis = "\n".join([*options, deck.text[deck.text.index(".dc") :]])
-    theirs = pool.submit(run_deck, replace(deck, text=str(to_circuit(GOLDEN[name])) + analysis))
+SAME = {
+    **{n: GOLDEN[n] for n in ("passive_wires", "passive_amplifier", "gated_mismatch_and_defects")},
+    "latches": Experiment(
+        crossbar=Crossbar(rows=1, columns=2, row=Line(resistance=5.0, capacitance=1e-15)),
+        tile=ProgrammedTile(states=["PA"]),
+        stimulus=Stimulus(volts=[[0.6]]),
+        periphery=SenseAmplifier(load="5k", threshold=0.2),
+        analysis=TransientRead(),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_the_pyspice_circuit_gives_the_same_currents(pool, name):
+    deck = build_deck(SAME[name])
+    analysis = deck.text[re.search(r"^\.(dc|tran) ", deck.text, re.MULTILINE).start() :]
+    theirs = pool.submit(run_deck, replace(deck, text=str(to_circuit(SAME[name])) + analysis))
     ours = pool.submit(run_deck, deck)
     for vector in deck.vectors:
         assert theirs.result().values[vector] == pytest.approx(
             ours.result().values[vector], rel=1e-12
         )
+
+
+def all_open(cell: Cell, reference: float, resistance: float, *defects: Defect) -> Experiment:
+    """25 x 25 transistors without a junction: nothing flows but through gmin."""
+    n, wire = 25, Line(resistance=resistance, end=50.0)
+    gone = tuple(Defect(kind="open", row=r, column=c) for r, c in np.ndindex(n, n))
+    return Experiment(
+        crossbar=Crossbar(rows=n, columns=n, cell=cell, row=wire, column=wire),
+        tile=ProgrammedTile(states=np.zeros((n, n), dtype=int)),
+        stimulus=Stimulus(volts=np.random.default_rng(0).uniform(-0.1, 0.1, (3, n))),
+        periphery=VirtualGround(reference=reference),
+        die=Die(mismatch=1.0, defects=(*gone, *defects)),
+    )
+
+
+@pytest.mark.parametrize("resistance", [2.0, 0.02])
+@pytest.mark.parametrize(
+    ("cell", "reference"), [(GatedCell(), 0.5), (TransmissionGateCell(), 1.65)], ids=["n", "np"]
+)
+def test_a_tile_without_a_junction_reads_nothing(simulator, cell, reference, resistance):
+    (result,) = simulator.run([all_open(cell, reference, resistance)])
+    # 625 transistors leak through gmin, 1e-12 S for each of their junctions.
+    assert np.abs(result["current"]).max() < 25 * 4 * 3.3e-12
+    assert "dropped_nodes" not in result.attrs
+
+
+@pytest.mark.parametrize("name", ["passive_wires", "gated_bsim4"])
+def test_a_ten_millionth_of_the_current_is_not_lost_in_rounding(pool, name):
+    deck = build_deck(GOLDEN[name])
+    values = pool.submit(run_deck, deck).result().values
+    moved = sum(np.abs(values[branch]) for branch in deck.branches)
+    check_vectors(deck, values)
+    for share, refused in ((5e-9, False), (1e-7, True), (-1e-7, True)):
+        changed = values | {deck.branches[2]: values[deck.branches[2]] + share * moved}
+        with pytest.raises(SimulationError, match="Kirchhoff") if refused else nullcontext():
+            check_vectors(deck, changed)
+
+
+def test_what_rounding_may_leave_is_far_below_a_current_of_a_whole_tile():
+    for resistance in (2.0, LEAST_OHMS):
+        deck = build_deck(all_open(GatedCell(), 0.5, resistance))
+        assert 0 < deck.rounding <= 1e-12 * len(deck.branches)
+    # 625 junctions at 50 mV carry some 3 mA; of it 1e-7 is 3e-10 A.
+    assert deck.rounding < 1e-10
+
+
+def cut_off(cell: Cell, reference: float = 0.5) -> tuple[Experiment, Experiment]:
+    """An array with a row and a column that are cut off, and one cell between them; and without.
+
+    Of the second nothing is cut off, because the row and the column have nothing on them.
+    """
+    wire = Line(resistance=2.0, end=50.0)
+    places = [(1, c) for c in range(4)] + [(r, 2) for r in range(5) if r != 1]
+    dead = (Defect(kind="dead_row", row=1), Defect(kind="dead_column", column=2))
+    gone = tuple(Defect(kind="open", row=r, column=c) for r, c in places)
+    whole = Experiment(
+        crossbar=Crossbar(rows=5, columns=4, cell=cell, row=wire, column=wire),
+        tile=ProgrammedTile(states=np.eye(5, 4, dtype=int)),
+        stimulus=Stimulus(volts=[[0.1, 0.05, -0.1, 0.1, 0.02], [0.0, 0.1, 0.1, 0.0, -0.1]]),
+        periphery=VirtualGround(reference=reference),
+        die=Die(defects=gone),
+    )
+    joined = tuple(d for d in gone if (d.row, d.column) != (1, 2))
+    return whole.replace(die=Die(defects=(*dead, *joined))), whole
+
+
+@pytest.mark.parametrize("analysis", [DcRead(), TransientRead()], ids=["at rest", "in time"])
+@pytest.mark.parametrize("cell", [PassiveCell(), GatedCell(), TransmissionGateCell()])
+def test_what_is_cut_off_and_not_read_is_left_out_and_said(simulator, cell, analysis):
+    loaded = Line(resistance=2.0, end=50.0, capacitance=1e-15)
+    cut, held = (e.replace(analysis=analysis) for e in cut_off(cell))
+    if analysis.kind == "transient":
+        cut, held = (
+            e.replace(crossbar=e.crossbar.replace(row=loaded, column=loaded)) for e in (cut, held)
+        )
+    without, same = simulator.run([cut, held])
+    assert without.attrs["dropped_nodes"].split() == list(build_deck(cut).dropped)
+    assert len(build_deck(cut).dropped) >= 4 + 5
+    assert "dropped_nodes" not in same.attrs
+    scale = float(np.abs(same["current"]).max())
+    # In the second the transistors of the column leak a few 1e-11 A through gmin.
+    assert np.abs(without["current"] - same["current"]).max() < 1e-5 * scale
+    assert np.abs(without["current"].sel(output_line=2)).max() < 1e-9 * scale
+
+
+def test_samples_of_mismatch_leave_out_the_transistors_of_what_is_cut_off(simulator):
+    cut, held = cut_off(GatedCell())
+    one, other = (over_mismatch(simulator, e, 3, seed=1)["current"] for e in (cut, held))
+    assert np.abs(one - other).max() < 1e-6 * np.abs(other).max()
+    assert (one.sel(output_line=0).std("sample") > 0).all()
+
+
+def test_nodes_that_are_left_out_of_a_die_are_said_with_their_tile(simulator):
+    design = parse_spec(DESIGN, DieDesign)
+    row = tuple(Defect(kind="open", row=1, column=c, tile=1) for c in range(3))
+    dead = Defect(kind="dead_row", row=1, tile=1)
+    wire = design.crossbar.replace(row=Line(resistance=1.0))
+    die = design.replace(crossbar=wire, die=Die(defects=(dead, *row)))
+    dropped = simulate_die(die, simulator).attrs["dropped_nodes"].split()
+    assert dropped == ["1:wl1_0", "1:wl1_1", "1:wl1_2"]
 
 
 @pytest.mark.parametrize(
@@ -158,13 +290,85 @@ def test_a_simulation_is_found_again_by_its_key(tmp_path):
     assert all(a.identical(b) for a, b in zip(one, again, strict=False))
 
 
-def test_a_damaged_result_is_simulated_again(tmp_path):
+LATCHED = GOLDEN["passive_wires"].replace(periphery=SenseAmplifier(), observe="cells")
+
+
+def test_results_of_every_kind_are_found_again(tmp_path):
+    kinds = [*GOLDEN.values(), LATCHED, LATCHED.replace(analysis=TransientRead())]
+    with Simulator(jobs=1, store=tmp_path) as first:
+        one = first.run(kinds)
+    with Simulator(jobs=1, store=tmp_path) as second:
+        again = second.run(kinds)
+        assert (second.ran, second.found, second.damaged) == (0, len(kinds), 0)
+    assert all(a.identical(b) for a, b in zip(one, again, strict=True))
+    assert "decision_time" in again[-1]
+
+
+def cut(file, other):
+    file.write_bytes(file.read_bytes()[:100])
+
+
+def emptied(file, other):
+    file.write_bytes(b"")
+
+
+def exchanged(file, other):
+    file.write_bytes(other.read_bytes())
+
+
+def linked(file, other):
+    file.rename(file.with_name("elsewhere"))
+    file.symlink_to("elsewhere")
+
+
+def piped(file, other):
+    file.unlink()
+    os.mkfifo(file)
+
+
+@pytest.mark.parametrize("spoil", [cut, emptied, exchanged, linked, piped])
+def test_a_damaged_result_is_simulated_again_and_said_once(tmp_path, caplog, spoil):
+    both = [GOLDEN["passive_wires"], GOLDEN["passive_floating"]]
     with Simulator(jobs=1, store=tmp_path) as simulator:
-        simulator.run([GOLDEN["passive_wires"]])
-        (file,) = tmp_path.glob("*.nc")
-        file.write_bytes(file.read_bytes()[:100])
-        simulator.run([GOLDEN["passive_wires"]])
-        assert simulator.ran == 2
+        right, _ = simulator.run(both)
+        file, other = (tmp_path / f"{simulator.key(one)}.nc" for one in both)
+        spoil(file, other)
+        found = simulator.run(both)
+        assert (simulator.ran, simulator.found, simulator.damaged) == (3, 1, 1)
+        assert found[0].equals(right)
+        assert file.is_file()
+        assert not file.is_symlink()
+        simulator.run(both)
+        assert simulator.ran == 3
+    (said,) = caplog.messages
+    assert "1 stored results" in said
+    assert file.name in said
+
+
+def test_what_is_said_of_damage_reaches_stderr(tmp_path):
+    program = (
+        "import sys; from mtjspice.collect import Simulator\n"
+        "from mtjspice.netlist.golden import golden_experiments\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from pathlib import Path\n"
+        "one = golden_experiments()['passive_wires']\n"
+        "simulator = Simulator(store=Path(sys.argv[1]), pool=ThreadPoolExecutor(1))\n"
+        "Path(sys.argv[1], simulator.key(one) + '.nc').touch()\n"
+        "simulator._load_all([one], [simulator.key(one)])\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr.startswith("1 stored results in ")
+    assert "simulated again" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_folder_with_the_name_of_a_result_is_refused_before_anything_is_run(tmp_path):
+    with Simulator(jobs=1, store=tmp_path) as simulator:
+        (tmp_path / f"{simulator.key(GOLDEN['passive_wires'])}.nc").mkdir()
+        with pytest.raises(InputError, match="move it away"):
+            simulator.run([GOLDEN["passive_floating"], GOLDEN["passive_wires"]])
+        assert simulator.ran == 0
 
 
 def large() -> Experiment:
@@ -181,8 +385,8 @@ def large() -> Experiment:
 def test_a_simulation_that_hangs_keeps_its_run_folder_and_the_others_finish(tmp_path):
     experiments = [large(), GOLDEN["passive_wires"]]
     with (
-        Simulator(jobs=1, store=tmp_path, timeout_s=1.5) as simulator,
-        pytest.raises(SimulationError, match=r"died 2 times.*no answer within") as caught,
+        Simulator(jobs=1, store=tmp_path, limits=Resources(time=1.5)) as simulator,
+        pytest.raises(SimulationError, match=r"ngspice\.time = 1\.5 s: no answer within") as caught,
     ):
         simulator.run(experiments)
     folder = caught.value.run_dir
@@ -215,10 +419,10 @@ def several(count: int) -> list[Experiment]:
 
 
 def floating() -> Experiment:
-    """An array with a line that nothing holds."""
+    """An array with a line that nothing holds, and whose cells are observed."""
     cut = [Defect(kind="open", row=1, column=column) for column in range(4)]
     die = Die(defects=(Defect(kind="dead_row", row=1), *cut))
-    return GOLDEN["passive_wires"].replace(die=die)
+    return GOLDEN["passive_wires"].replace(die=die, observe="cells")
 
 
 class Recorded(Executor):

@@ -609,6 +609,17 @@ def test_errors_are_shares_of_full_scale_and_what_their_names_say():
     assert line.p999 < line.maximum
 
 
+def test_one_error_in_a_thousand_is_above_the_percentile():
+    run = next(run for run in make_plan(spec()) if run.group == NEW_TILES)
+    ngspice = np.zeros((1000, 4))
+    # Errors 1/4000 to 1 of full scale, with either sign; 0.1 % of them, 4, are above 0.999.
+    surrogate = (np.arange(1, 4001) / 4000 * np.tile([2.0, -2.0], 2000)).reshape(1000, 4)
+    reads = Reads(run, np.zeros((1000, 2)), ngspice, surrogate, 2.0, None)
+    line = summary(NEW_TILES, "full", [reads])
+    assert line.p999 == pytest.approx(0.999, abs=1 / 4000)
+    assert (np.abs(reads.errors) > line.p999).sum() == 4
+
+
 def test_judged_reads_leave_out_what_was_fitted(passive):
     made, plan, results = passive
     card, _ = fit_card(made, plan, results, "nodal")

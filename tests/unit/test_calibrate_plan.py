@@ -469,3 +469,33 @@ def test_a_name_that_is_no_file_name_is_refused(name):
 @pytest.mark.parametrize("name", ["a", "0", "Die-20k_v1.2"])
 def test_plain_names_are_names_of_cards(name):
     assert spec(name=name).name == name
+
+
+def test_an_amplifier_whose_limits_no_voltage_reaches_is_refused():
+    far = TransimpedanceAmplifier(gain=2e3, input_resistance=1e5)
+    with pytest.raises(InputError, match=r"small: periphery: its limits are reached with 124 V"):
+        make_plan(spec(periphery=far))
+
+
+@pytest.mark.parametrize("cell", ["gated", "transmission"])
+def test_sweeps_use_the_shorts_of_the_die_where_those_are_smaller(cell):
+    low = CELLS[cell].replace(mtj=Mtj(ra="0.1 Ohm.um2", diameter="1um"))
+    crossbar = Crossbar(rows=2, columns=2, cell=low)
+    plan = make_plan(spec(crossbar=crossbar, die=Die(short_resistance=0.1, mismatch=1.0)))
+    shorts = {run.experiment.die.short_resistance for run in plan}
+    assert shorts == {0.1}
+    assert low.mtj.r_p < 0.2
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        ({"periphery": VirtualGround(reference=19.95)}, r"periphery\.reference \(19\.95 V\)"),
+        ({"potential": 20.0, "periphery": VirtualGround(reference=-0.1)}, "within 20 V of ground"),
+        ({"die": Die(short_resistance=6e3)}, r"die\.short_resistance \(6000 Ω\) must be below"),
+    ],
+)
+def test_what_would_leave_the_range_of_voltages_or_shorts_is_refused(parts, says):
+    wide = Converter(bits=24, low=-50, high=50)
+    with pytest.raises(ValueError, match=says):
+        spec(**({"dac": wide} | parts))

@@ -199,6 +199,21 @@ def test_two_layouts_of_the_same_name_are_refused(mtjspice, folder):
     assert_nothing_done(answer, folder, *words)
 
 
+def test_names_that_differ_in_capitals_alone_are_the_same(mtjspice, folder):
+    (folder / "one.toml").write_text(LAYOUT)
+    (folder / "two.toml").write_text(LAYOUT.replace("small", "Small"))
+    answer = mtjspice("layout", "one.toml", "two.toml", "--out", "out")
+    assert_nothing_done(answer, folder, "['small', 'Small']", "must have different names")
+
+
+@pytest.mark.parametrize("again", ["one.toml", "./one.toml", "link.toml"])
+def test_a_layout_is_not_compared_with_itself(mtjspice, folder, again):
+    (folder / "one.toml").write_text(LAYOUT)
+    (folder / "link.toml").symlink_to("one.toml")
+    answer = mtjspice("layout", "one.toml", again, "--out", "out")
+    assert_nothing_done(answer, folder, "is named twice (also as one.toml)", "different files")
+
+
 @pytest.mark.parametrize("name", ["missing.toml", "."])
 def test_a_layout_that_cannot_be_read_is_refused(mtjspice, folder, name):
     answer = mtjspice("layout", folder / name, "--out", "out")

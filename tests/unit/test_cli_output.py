@@ -30,10 +30,10 @@ def mtjspice(tmp_path, monkeypatch, capsys):
 
 
 def test_names_and_folders_are_printed_as_they_are_written(mtjspice, tmp_path):
-    (tmp_path / "spec.toml").write_text(STUDY.replace("small", "small [wine] [/b]"))
+    (tmp_path / "spec.toml").write_text(STUDY.replace("small", "small [wine] [b]"))
     code, said = mtjspice("run", "spec.toml", "--out", "out [wine]", "--jobs", "2")
     assert code == 0
-    assert "small [wine] [/b]" in said
+    assert "small [wine] [b]" in said
     assert "out [wine]/report.html" in said
 
 
@@ -86,6 +86,19 @@ def test_a_die_is_simulated_and_kept(mtjspice, tmp_path):
     assert json.loads(said)["attrs"]["design"] == "small die"
 
 
+@pytest.mark.parametrize("command", ["simulate", "netlist"])
+def test_what_is_unusual_is_warned_of_on_stderr(tmp_path, monkeypatch, capsys, command):
+    (tmp_path / "spec.toml").write_text(EXPERIMENT.replace("5 Ohm", "5 kOhm"))
+    monkeypatch.setattr(sys, "argv", ["mtjspice", command, str(tmp_path / "spec.toml")])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert not left.value.code
+    answer = capsys.readouterr()
+    said = "warning: crossbar.row.resistance = 5 kΩ is unusual: most have 0 Ω to 1 kΩ\n"
+    assert said in answer.err
+    assert "unusual" not in answer.out
+
+
 @pytest.mark.parametrize(("allowed", "warned"), [("0", True), ("1", False)])
 def test_reads_that_are_clipped_are_warned_of(tmp_path, monkeypatch, allowed, warned):
     monkeypatch.chdir(tmp_path)
@@ -101,6 +114,20 @@ def test_reads_that_are_clipped_are_warned_of(tmp_path, monkeypatch, allowed, wa
     assert 0 < share < 1
     said = f"{100 * share:.2f} % of the reads are clipped"
     assert (said in " ".join(monitored.stderr.split())) is warned
+
+
+@pytest.mark.parametrize("row", [0, 1])
+def test_nodes_that_are_left_out_are_warned_of(tmp_path, monkeypatch, capsys, row):
+    monkeypatch.setenv("COLUMNS", "200")
+    gone = ", ".join(f'{{kind = "open", row = {row}, column = {c}}}' for c in (0, 1))
+    defects = f'[{{kind = "dead_row", row = 1}}, {gone}]'
+    (tmp_path / "spec.toml").write_text(f"{EXPERIMENT}\n[die]\ndefects = {defects}\n")
+    monkeypatch.setattr(sys, "argv", ["mtjspice", "simulate", str(tmp_path / "spec.toml")])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert not left.value.code
+    said = "warning: 2 nodes are cut off from everything and were left out, from wl1_0 on"
+    assert (said in capsys.readouterr().err) is (row == 1)
 
 
 def test_the_doctor_answers_in_json(mtjspice):

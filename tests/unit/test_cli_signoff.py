@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from unit.commands import assert_refused, caller
@@ -93,9 +94,24 @@ def test_weights_that_are_cut_off(mtjspice, folder):
     assert_refused(answer, folder, "weights: does not hold weights")
 
 
+def test_weights_whose_description_was_changed(mtjspice, folder):
+    changed_json(folder / "weights" / ABOUT, data="digits of somebody")
+    answer = mtjspice("signoff", "weights", "--dies", "dies")
+    assert_refused(answer, folder, f"weights/{ABOUT}: checksum", "was changed or damaged")
+
+
+def test_weights_of_other_tiles(mtjspice, folder):
+    weights = network()
+    layers = tuple(
+        replace(x, states=np.pad(x.states, ((0, 0), (0, 3), (0, 0)))) for x in weights.layers
+    )
+    save_weights(folder / "weights", replace(weights, layers=layers), {})
+    answer = mtjspice("signoff", "weights", "--dies", "dies")
+    assert_refused(answer, folder, "layer0.states", "28, 25", "tiles of 25 rows and 25 columns")
+
+
 def test_weights_of_another_card(mtjspice, folder):
-    changed_json(folder / "weights" / ABOUT, card="1" * 64)
-    (folder / "weights").rename(folder / "trained")
+    save_weights(folder / "trained", replace(network(), card="1" * 64), {})
     answer = mtjspice("signoff", "trained", "--dies", "dies")
     assert_refused(
         answer, folder, "trained: weights of small: card = ", "1" * 64, "another design",
@@ -105,11 +121,33 @@ def test_weights_of_another_card(mtjspice, folder):
 
 def test_a_card_that_is_not_there(mtjspice, folder):
     weights = network()
-    gone = weights.study.hardware.replace(card="gone.card.json")
+    gone = weights.study.hardware.replace(card="gone")
     moved = replace(weights, study=weights.study.replace(hardware=gone))
     save_weights(folder / "weights", moved, {})
     answer = mtjspice("signoff", "weights", "--dies", "dies")
-    assert_refused(answer, folder, "gone.card.json: is not a calibration card")
+    assert_refused(answer, folder, "card = 'gone'", "is no card that ships (die20k, passive15)")
+    answer = mtjspice("signoff", "weights", "--dies", "dies", "--card", "gone.card.json")
+    assert_refused(answer, folder, "gone.card.json: ")
+
+
+@pytest.mark.parametrize("name", ["own.card.json", "./own", "../models/die20k", "/etc/passwd"])
+def test_a_file_that_weights_name_is_not_followed(mtjspice, folder, name):
+    weights = network()
+    hardware = weights.study.hardware.replace(card=name)
+    theirs = replace(weights, study=weights.study.replace(hardware=hardware))
+    save_weights(folder / "weights", theirs, {})
+    save_card(card(), folder / "own.card.json")
+    answer = mtjspice("signoff", "weights", "--dies", "dies")
+    assert_refused(answer, folder, "weights of small: study.hardware.card = ", name,
+                   "name it: --card FILE")  # fmt: skip
+
+
+def test_a_card_that_is_named_must_be_that_of_the_weights(mtjspice, folder):
+    save_card(card().replace(name="another"), folder / "another.card.json")
+    answer = mtjspice("signoff", "weights", "--dies", "dies", "--card", "another.card.json")
+    assert_refused(
+        answer, folder, "weights of small: card = ", card().key(), "another design",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("data", ["MNIST, 10 x 10 pixels", "wine"])
@@ -132,10 +170,9 @@ def test_weights_for_digits_with_mnist(mtjspice, folder, shared_data):
 def test_nothing_is_downloaded_for_weights_that_are_for_something_else(
     mtjspice, folder, monkeypatch
 ):
-    def fetch(*_):
-        raise AssertionError
-
-    monkeypatch.setattr("mtjspice.run.subjects.find_mnist", fetch)
+    monkeypatch.setattr(
+        "mtjspice.data.mnist.download_mnist", lambda _: pytest.fail("nothing is to be fetched")
+    )
     save_weights(folder / "weights", network(data="wine"), {})
     answer = mtjspice("signoff", "weights", "--dies", "dies")
     assert_refused(answer, folder, "data = 'wine'", "--mnist DIR or --digits")
@@ -212,7 +249,7 @@ def test_tiles_that_the_card_was_not_judged_on(mtjspice, folder):
     save_card(known, folder / "other.card.json")
     save_weights(folder / "weights", network(str(folder / "other.card.json")), {})
     write_defects(folder / "map.csv", (Defect(kind="short", tile=1, row=2, column=3),))
-    answer = mtjspice("signoff", "weights", "--dies", "map.csv")
+    answer = mtjspice("signoff", "weights", "--dies", "map.csv", "--card", "other.card.json")
     assert_refused(
         answer, folder, "map.csv: die 00: card die20k: errors", "says nothing of tiles with short"
     )
@@ -223,19 +260,19 @@ def test_tiles_that_the_card_was_not_judged_on(mtjspice, folder):
     [
         ("seeds = 3", ("seeds = 3", "unknown key; allowed are name, seed, confidence")),
         ("[limits]\ndrop = 0.1", ("limits.drop = 0.1", "allowed are drop_mean, drop_die")),
-        ("confidence = 1.0", ("confidence = 1.0", "less than 1")),
-        ("confidence = 0.3", ("confidence = 0.3", "greater than or equal to 0.5")),
-        ("accuracy_bound = 0", ("accuracy_bound = 0", "greater than 0")),
-        ("accuracy_bound = 1.0", ("accuracy_bound = 1.0", "less than 1")),
-        ("guard = 0", ("guard = 0", "greater than 0")),
-        ("guard = inf", ("guard = inf", "finite")),
-        ("vectors = 0", ("vectors = 0", "greater than or equal to 1")),
-        ("netlists = -1", ("netlists = -1", "greater than or equal to 0")),
-        ("temperatures = [200]", ("temperatures.0 = 200", "less than or equal to 150")),
+        ("confidence = 1.0", ("confidence = 1.0", "must be from 0.5 to 1")),
+        ("confidence = 0.3", ("confidence = 0.3", "must be from 0.5 to 1")),
+        ("accuracy_bound = 0", ("accuracy_bound = 0", "must be from 1e-06 to 0.999")),
+        ("accuracy_bound = 1.0", ("accuracy_bound = 1.0", "must be from 1e-06 to 0.999")),
+        ("guard = 0", ("guard = 0", "must be from 0.1 to 100")),
+        ("guard = inf", ("guard = inf", "must be from 0.1 to 100")),
+        ("vectors = 0", ("vectors = 0", "must be a whole number from 1")),
+        ("netlists = -1", ("netlists = -1", "must be a whole number from 0")),
+        ("temperatures = [200]", ("temperatures.0 = 200", "must be from -55 °C to 150 °C")),
         ('corners = ["tt", "ss", "tt"]', ("corners must differ", "'ss', 'tt'")),
         ("temperatures = [27, 27.0]", ("temperatures must differ", "27.0")),
-        ("[limits]\nflips = 2", ("limits.flips = 2", "less than or equal to 1")),
-        ("[limits]\nfailing_dies = 0.5", ("limits.failing_dies = 0.5", "integer")),
+        ("[limits]\nflips = 2", ("limits.flips = 2", "must be from 0 to 1")),
+        ("[limits]\nfailing_dies = 0.5", ("limits.failing_dies = 0.5", "whole number")),
         ("seed = ", ("is not TOML",)),
     ],
 )
@@ -314,7 +351,7 @@ def passive(mtjspice, folder, simulator, monkeypatch):
     save_dies(folder / "dies", dies_for(weights, 2))
     (folder / "asked.toml").write_text(OPEN)
     monkeypatch.setattr(
-        "mtjspice.run.signoff.open_pool", lambda *_: contextlib.nullcontext(simulator.pool)
+        "mtjspice.run.signoff.open_pool", lambda *_, **__: contextlib.nullcontext(simulator.pool)
     )
     for name in ("margins_plot", "accuracy_plot", "leads_plot", "conditions_plot"):
         monkeypatch.setattr(f"mtjspice.report.signoff_plots.{name}", lambda *_: "<svg/>")
@@ -325,6 +362,11 @@ def passive(mtjspice, folder, simulator, monkeypatch):
         return mtjspice("signoff", "weights", *given, *options)
 
     return call
+
+
+def drawn(seed: int) -> np.ndarray:
+    """Numbers of the test images that are shown."""
+    return np.sort(np.random.default_rng(seed).permutation(500)[:IMAGES])
 
 
 def report(folder: Path) -> dict:
@@ -347,9 +389,11 @@ def test_a_pass_prints_and_writes_what_was_found(passive, folder):
     statement = condition["statement"]
     assert statement["images"] == 2 * IMAGES > statement["simulated"] > 0
     assert [die["die"] for die in condition["dies"]] == ["die 00", "die 01"]
-    labels = DIGITS.labels[~DIGITS.train][:IMAGES]
+    chosen = drawn(0)
+    labels = DIGITS.labels[~DIGITS.train][chosen]
+    assert f"{IMAGES} of 500 test images, drawn with seed 0" in said["data"]
     value = {figure["name"]: figure["value"] for figure in said["figures"]}
-    images = torch.from_numpy(DIGITS.inputs[~DIGITS.train][:IMAGES])
+    images = torch.from_numpy(DIGITS.inputs[~DIGITS.train][chosen])
     right = in_software(network("passive15"), images).argmax(-1).numpy() == labels
     assert value["accuracy, software"] == pytest.approx(right.mean())
     with (out / "dies.csv").open() as lines:
@@ -432,10 +476,10 @@ def test_a_doubtful_card_is_warned_of_and_refused_if_strict(
 ):
     known = load_card("passive15")
     trusted = known.versions | {"simulator": str(simulator.info)}
-    other_card(folder, **({"versions": trusted} | changes))
-    answer = passive("--strict")
+    name = other_card(folder, **({"versions": trusted} | changes))
+    answer = passive("--strict", "--card", name)
     assert_refused(answer, folder, "card passive15: ", *words)
-    answer = passive()
+    answer = passive("--card", name)
     assert answer.code == 0
     assert words[1] in answer.out
     (warning,) = report(folder / "out" / "signoff")["warnings"]
@@ -446,8 +490,8 @@ def test_a_doubtful_card_is_warned_of_and_refused_if_strict(
 @pytest.mark.ngspice
 def test_a_card_without_doubt_is_taken_if_strict(passive, folder, simulator):
     known = load_card("passive15")
-    other_card(folder, versions=known.versions | {"simulator": str(simulator.info)})
-    assert passive("--strict").code == 0
+    name = other_card(folder, versions=known.versions | {"simulator": str(simulator.info)})
+    assert passive("--strict", "--card", name).code == 0
     assert report(folder / "out" / "signoff")["warnings"] == []
 
 
@@ -465,7 +509,7 @@ def test_a_simulation_that_fails_is_exit_code_three(passive, folder, simulator, 
             pass
 
     monkeypatch.setattr(
-        "mtjspice.run.signoff.open_pool", lambda *_: contextlib.nullcontext(Failing())
+        "mtjspice.run.signoff.open_pool", lambda *_, **__: contextlib.nullcontext(Failing())
     )
     answer = passive()
     assert answer.code == 3

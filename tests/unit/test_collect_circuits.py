@@ -154,6 +154,25 @@ def test_shifts_set_after_loading_are_those_written_into_the_netlist(simulator):
     assert np.abs(results[2] / without - 1).max() > 1e-4
 
 
+@pytest.fixture
+def pool_of_shifts(simulator, monkeypatch):
+    """What `over_mismatch` asks the simulator to set, without the runs."""
+
+    def asked(made, samples, seed):
+        kept = []
+        run_samples = simulator.run_samples
+
+        def some(described, shifts):
+            kept.append(shifts)
+            return run_samples(described, shifts[:1])
+
+        monkeypatch.setattr(simulator, "run_samples", some)
+        over_mismatch(simulator, made, samples, seed)
+        return kept[0]
+
+    return asked
+
+
 def test_samples_of_mismatch_spread_and_repeat(simulator):
     _, plain, _ = mismatched()
     one, again, other = (over_mismatch(simulator, plain, 6, seed) for seed in (1, 1, 2))
@@ -162,6 +181,25 @@ def test_samples_of_mismatch_spread_and_repeat(simulator):
     assert one["current"].identical(again["current"])
     assert not one["current"].equals(other["current"])
     assert (one["current"].std("sample") > 0).all()
+
+
+def test_each_transistor_of_a_transmission_gate_has_its_own_spread(pool_of_shifts):
+    cell = TransmissionGateCell(
+        nmos=Transistor(model="nmos_33", width=1e-6, length=0.35e-6),
+        pmos=Transistor(model="pmos_33", width=9e-6, length=0.35e-6),
+    )
+    made = experiment(["PAP", "APA"], [[0.1, 0.2]], crossbar={"cell": cell})
+    shifts = pool_of_shifts(made, samples=400, seed=3)
+    of_each = shifts.reshape(400, 2, 3, 2)
+    # Pelgrom, one of a pair: A_VT / sqrt(2 W L), 7.5 and 9 mV um (the card's own comment).
+    for k, (avt, width) in enumerate(((7.5e-9, 1e-6), (9e-9, 9e-6))):
+        sigma = avt / np.sqrt(2 * width * 0.35e-6)
+        z = of_each[..., k].ravel() / sigma
+        assert abs(z.mean()) < 4 / np.sqrt(z.size)
+        assert abs(z.var() - 1) < 4 * np.sqrt(2 / z.size)
+    names = build_deck(made).transistors
+    assert names[:2] == ("mn0_0", "mp0_0")
+    assert len(names) == shifts.shape[1]
 
 
 def test_samples_of_mismatch_are_refused_with_level_1(simulator):
@@ -185,6 +223,24 @@ def test_a_die_is_its_tiles_one_by_one(simulator):
     assert (whole["code"].to_numpy() == to_codes(volts, design.adc)).all()
     assert whole["code"].dims == ("tile", "vector", "output_line")
     assert whole.attrs["clipped_share"] == outside(volts, design.adc).mean() == 0
+
+
+@pytest.mark.parametrize("limit", ["clip_low", "clip_high"])
+def test_reads_that_stand_exactly_at_a_limit_are_counted(simulator, limit):
+    design = parse_spec(DESIGN, DieDesign)
+    free = simulate_die(design, simulator)["amplifier_voltage"].to_numpy()
+    zero = design.periphery.zero
+    level = float(np.median(free[free < zero] if limit == "clip_low" else free[free > zero]))
+    held = design.replace(periphery=design.periphery.replace(**{limit: level}))
+    outputs = simulator.run([tile_experiment(held, tile) for tile in (0, 1)])
+    volts = np.stack([one["amplifier_voltage"].to_numpy() for one in outputs])
+    # ngspice keeps eleven digits of the limit, so that few outputs are equal to it.
+    expected = free <= level if limit == "clip_low" else free >= level
+    assert 0 < expected.mean() < 1
+    assert (np.abs(volts - level)[expected] < 1e-9).all()
+    for one, share in zip(outputs, expected.mean(axis=(1, 2)), strict=True):
+        assert one.attrs["clipped_share"] == share
+    assert simulate_die(held, simulator).attrs["clipped_share"] == expected.mean()
 
 
 def test_reads_that_the_amplifier_or_the_converter_clips_are_counted(simulator):

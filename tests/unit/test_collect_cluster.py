@@ -12,6 +12,7 @@ from distributed import KilledWorker
 
 from mtjspice.collect import Cluster, WorkerPool, cluster, open_pool
 from mtjspice.errors import ClusterError, InputError, WorkerError
+from mtjspice.spec import Resources
 
 CLOSED = "tcp://127.0.0.1:1"
 """A port that nothing listens to."""
@@ -26,9 +27,9 @@ def refused(address: str, reach_within_s: float = 1.0) -> InputError:
 
 
 def test_without_a_scheduler_the_workers_are_on_this_machine():
-    with open_pool(2, timeout_s=60.0) as pool:
+    with open_pool(2, limits=Resources(time=60.0)) as pool:
         assert isinstance(pool, WorkerPool)
-        assert (pool.jobs, pool.timeout_s) == (2, 60.0)
+        assert (pool.jobs, pool.limits.time) == (2, 60.0)
         assert pool.submit(operator.add, 2, 3).result() == 5
 
 

@@ -210,8 +210,10 @@ def test_the_sources_are_all_that_makes_a_result():
     missing = [pattern for pattern in SOURCES if not list(PACKAGE.glob(pattern))]
     assert not missing
     known = {path for pattern in SOURCES for path in PACKAGE.glob(pattern)}
-    # They give no number: errors, and where things are.
-    known |= {PACKAGE / name for name in ("errors.py", "data/assets.py", "spice/probe.py")}
+    # They give no number: errors, where things are, where ngspice runs and what it may take.
+    numberless = ("errors.py", "data/assets.py", "data/files.py", "spec/resources.py")
+    numberless += ("spice/probe.py", "spice/sandbox.py")
+    known |= {PACKAGE / name for name in numberless}
     begun = ["netlist/deck.py", "collect/label.py", "spice/simulate.py"]
     waiting, seen = {PACKAGE / name for name in begun}, set()
     while waiting:

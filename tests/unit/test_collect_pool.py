@@ -5,15 +5,18 @@ import subprocess
 import sys
 import time
 from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
+from pathlib import Path
 
 import pytest
 from unit.processes import gone_within, lives
 
 from mtjspice.collect import WorkerPool
-from mtjspice.errors import InputError, SimulationError, WorkerError
+from mtjspice.collect.machine import default_jobs
+from mtjspice.errors import InputError, LimitError, SimulationError, WorkerError
+from mtjspice.spec import Resources
 
 WORKS = """\
-import os, time
+import os, signal, time
 from pathlib import Path
 
 from mtjspice.errors import InputError, SimulationError
@@ -48,6 +51,34 @@ def meet(mine, other):
         time.sleep(0.01)
     raise TimeoutError(other)
 
+def stop(path, times):
+    with open(path, "a") as file:
+        file.write("started\\n")
+    if len(Path(path).read_text().splitlines()) <= times:
+        os.kill(os.getpid(), signal.SIGSTOP)
+    return os.getpid()
+
+def kill(path):
+    count_and_die(path, lambda: os.kill(os.getpid(), signal.SIGKILL))
+
+def fill_a_file(size):
+    with open("large", "wb") as file:
+        for _ in range(size // 2**20):
+            file.write(bytes(2**20))
+
+def fill_memory(size):
+    kept = [b"x" * 2**20 for _ in range(size // 2**20)]
+    time.sleep(0.5)
+    return len(kept)
+
+def refuse(what):
+    raise what("out of memory")
+
+def where():
+    here = Path.cwd()
+    mode = here.stat().st_mode & 0o777
+    return str(here), mode, sorted(path.name for path in here.iterdir()), dict(os.environ)
+
 def shout():
     os.write(1, b"x" * 300_000)
     return "done"
@@ -66,7 +97,7 @@ def works(tmp_path_factory):
 
 @pytest.fixture
 def pool():
-    with WorkerPool(1, timeout_s=30.0) as one:
+    with WorkerPool(1, limits=Resources(time=30.0)) as one:
         yield one
 
 
@@ -150,14 +181,16 @@ def test_a_call_that_kills_its_worker_only_once_gives_its_result(pool, works, tm
     assert (tmp_path / "starts").read_text() == "started\n" * 2
 
 
-def test_a_call_that_hangs_is_ended_started_again_and_then_reported(works, tmp_path):
-    with WorkerPool(1, timeout_s=3.0) as pool:
+def test_a_call_that_takes_too_long_is_ended_and_names_the_limit_and_is_not_repeated(
+    works, tmp_path
+):
+    with WorkerPool(1, limits=Resources(time=3.0)) as pool:
         start = time.monotonic()
         future = pool.submit(works.count_and_die, str(tmp_path / "starts"), signal.pause)
-        with pytest.raises(WorkerError, match="no answer within 3 s"):
+        with pytest.raises(LimitError, match=r"limit ngspice\.time = 3 s.*\[ngspice\]"):
             future.result()
-        assert 6.0 <= time.monotonic() - start < 20.0
-        assert (tmp_path / "starts").read_text() == "started\n" * 2
+        assert 2.9 <= time.monotonic() - start < 10.0
+        assert (tmp_path / "starts").read_text() == "started\n"
         assert pool.submit(operator.add, 2, 3).result() == 5
 
 
@@ -270,32 +303,176 @@ def test_no_process_is_left_after_the_pool():
         os.kill(process, 0)
 
 
-def test_a_pool_without_a_number_has_a_worker_for_each_processor():
+def test_a_pool_without_a_number_has_as_many_workers_as_the_machine_takes():
     with WorkerPool() as pool:
-        assert pool.jobs == len(os.sched_getaffinity(0))
+        assert pool.jobs == default_jobs()
 
 
 def test_a_call_may_have_a_time_of_its_own(pool):
-    late = pool.submit_within(0.3, time.sleep, 20.0)
-    with pytest.raises(WorkerError, match=r"no answer within 0\.3 s"):
+    late = pool.submit_within(Resources(time=0.3), time.sleep, 20.0)
+    with pytest.raises(LimitError, match=r"ngspice\.time = 0\.3 s"):
         late.result()
     assert pool.submit(operator.add, 2, 3).result() == 5
 
 
 PARENT = """\
-import os, time
+import os, sys, time
 from mtjspice.collect import WorkerPool
 
-pool = WorkerPool(1)
+pool = WorkerPool(1, patience_s=1.0)
+print(pool.submit(os.getpid).result(), pool.submit(os.getcwd).result(), flush=True)
+pool.submit(time.sleep, float(sys.argv[1])).result()
 print(pool.submit(os.getpid).result(), flush=True)
-pool.submit(time.sleep, 60.0).result()
 """
 
 
-def test_a_worker_ends_with_its_parent_in_the_middle_of_a_call():
-    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE) as parent:
-        worker = int(parent.stdout.readline())
+def parent_of_a_call(seconds: float) -> subprocess.Popen:
+    """A program whose worker has a call that takes so long, in a process group of its own."""
+    command = [sys.executable, "-c", PARENT, str(seconds)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+
+
+@pytest.mark.parametrize("everybody", [None, signal.SIGTERM, signal.SIGHUP])
+def test_a_worker_ends_with_its_parent_in_the_middle_of_a_call_and_its_folder_goes(everybody):
+    """The parent is killed, or a batch system or a terminal ends all processes of the job."""
+    with parent_of_a_call(60.0) as parent:
+        worker, folder = parent.stdout.readline().split()
         time.sleep(0.3)  # the call has begun
-        assert lives(worker)
-        parent.kill()
-    assert gone_within(worker, 2.0)
+        assert lives(int(worker))
+        assert Path(folder).is_dir()
+        if everybody is None:
+            parent.kill()
+        else:
+            os.killpg(parent.pid, everybody)
+    assert gone_within(int(worker), 2.0)
+    assert not Path(folder).exists()
+
+
+def test_a_program_that_is_stopped_with_its_workers_goes_on_with_the_same_ones():
+    """Ctrl-Z and ``fg``; the pause is longer than a worker alone may be stopped."""
+    with parent_of_a_call(1.5) as parent:
+        worker, _ = parent.stdout.readline().split()
+        time.sleep(0.3)
+        os.killpg(parent.pid, signal.SIGSTOP)
+        time.sleep(3.0)
+        os.killpg(parent.pid, signal.SIGCONT)
+        assert parent.stdout.readline() == f"{worker}\n"
+    assert parent.returncode == 0
+
+
+def test_a_worker_that_is_stopped_is_replaced_and_its_call_repeated(works, tmp_path):
+    with WorkerPool(1, patience_s=1.0) as pool:
+        before = pool.submit(os.getpid).result()
+        start = time.monotonic()
+        after = pool.submit(works.stop, str(tmp_path / "starts"), 1).result()
+        assert 0.9 <= time.monotonic() - start < 15.0
+    assert after != before
+    assert gone_within(before, 1.0)
+    assert (tmp_path / "starts").read_text() == "started\n" * 2
+
+
+def test_a_call_whose_workers_are_stopped_twice_is_reported(works, tmp_path):
+    with WorkerPool(1, patience_s=0.5) as pool:
+        call = pool.submit(works.stop, str(tmp_path / "starts"), 2)
+        with pytest.raises(WorkerError, match=r"died 2 times.*stopped \(SIGSTOP\).*0\.5 s"):
+            call.result()
+
+
+def test_a_worker_that_was_stopped_while_idle_is_replaced_when_it_gets_work():
+    with WorkerPool(1, patience_s=0.5) as pool:
+        before = pool.submit(os.getpid).result()
+        os.kill(before, signal.SIGSTOP)
+        data = os.urandom(5_000_000)  # more than the connection holds while nobody reads it
+        assert pool.submit(bytes, data).result() == data
+        assert pool.submit(os.getpid).result() != before
+
+
+def test_a_worker_that_is_killed_from_outside_is_told_from_one_that_crashes(pool, works, tmp_path):
+    with pytest.raises(WorkerError, match=r"died 2 times.*SIGKILL.*no memory left.*--jobs"):
+        pool.submit(works.kill, str(tmp_path / "starts")).result()
+    assert (tmp_path / "starts").read_text() == "started\n" * 2
+
+
+LEAST = Resources(memory="256 MiB", file_size="2 MiB")
+
+
+@pytest.mark.parametrize(
+    ("work", "size", "says"),
+    [
+        ("fill_a_file", 2**23, r"ngspice\.file_size = 2 MiB"),
+        ("fill_memory", 2**29, r"ngspice\.memory = 256 MiB"),
+        ("fill_memory", 2**43, r"ngspice\.memory = 256 MiB"),
+        ("refuse", RuntimeError, r"ngspice\.memory = 256 MiB.*out of memory"),  # as torch says it
+        ("refuse", MemoryError, r"ngspice\.memory = 256 MiB"),
+    ],
+)
+def test_a_call_that_exceeds_a_limit_names_it_its_value_and_its_key(works, work, size, says):
+    with WorkerPool(1, limits=LEAST) as pool:
+        with pytest.raises(LimitError, match=rf"{says}.*\[ngspice\]") as caught:
+            pool.submit(getattr(works, work), size).result()
+        assert caught.value.exit_code == 3
+        assert pool.submit(operator.add, 2, 3).result() == 5
+
+
+def test_a_limit_that_is_raised_is_raised(works):
+    with WorkerPool(1, limits=LEAST) as pool:
+        raised = Resources(memory="2 GiB", file_size="20 MiB")
+        assert pool.submit_within(raised, works.fill_memory, 2**29).result() == 512
+        pool.submit_within(raised, works.fill_a_file, 2**23).result()
+
+
+def test_a_worker_has_a_private_folder_that_goes_with_it(works, monkeypatch, tmp_path):
+    for name in ("SPICE_SCRIPTS", "SPICE_LIB_DIR", "SPICE_ASCIIRAWFILE", "NGSPICE_OSDI_DIR"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    with WorkerPool(1) as pool:
+        folder, mode, files, environment = pool.submit(works.where).result()
+        assert Path(folder).is_dir()
+        with pytest.raises(WorkerError):
+            pool.submit(os.abort).result()
+        assert not Path(folder).exists()
+        other, *_ = pool.submit(works.where).result()
+    assert (mode, files) == (0o700, [".spiceinit"])
+    assert other != folder
+    assert not Path(other).exists()
+    assert environment["HOME"] == folder
+    assert str(tmp_path) not in environment.values()
+    assert [name for name in environment if name.startswith(("SPICE", "NGSPICE"))] == [
+        "SPICE_SCRIPTS"
+    ]
+
+
+def test_modules_in_the_working_folder_are_not_those_of_a_worker(monkeypatch, tmp_path):
+    for name in ("numpy", "mtjspice", "signal", "operator"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])  # as ``python -m`` does
+    with WorkerPool(1) as pool:
+        assert pool.submit(operator.add, 2, 3).result() == 5
+    assert not (tmp_path / "ran").exists()
+
+
+NAMED = """\
+import os
+from mtjspice.collect import WorkerPool
+import beside
+
+with WorkerPool(1) as pool:
+    print(pool.submit(beside.told).result())
+"""
+
+
+@pytest.mark.parametrize("how", ["relative", "current", "script"])
+def test_modules_where_the_user_names_them_are_found(repository, tmp_path, how):
+    place = tmp_path / "tools" if how == "relative" else tmp_path
+    place.mkdir(exist_ok=True)
+    (place / "beside.py").write_text("def told():\n    return 'here'\n")
+    (tmp_path / "script.py").write_text(NAMED)
+    named = {"relative": "tools", "current": ".", "script": ""}[how]
+    path = os.pathsep.join(filter(None, [named, str(repository)]))
+    start = ["script.py"] if how == "script" else ["-c", NAMED]
+    done = subprocess.run(
+        [sys.executable, *start], cwd=tmp_path, env=os.environ | {"PYTHONPATH": path},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.returncode) == ("here\n", 0), done.stderr

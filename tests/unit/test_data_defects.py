@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from mtjspice.data.defects import (
     HEADER,
     INDEX,
+    dies_from,
     load_dies,
     read_defects,
     save_dies,
@@ -86,12 +87,33 @@ def test_a_map_from_a_spreadsheet_may_start_with_a_byte_order_mark(tmp_path):
     assert read(tmp_path, f"{HEAD}\nshort,0,0,0\n".encode("utf-8-sig"))
 
 
+DRAWN = (Defect(kind="short", tile=1, row=2, column=3), Defect(kind="dead_row", tile=0, row=1))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"kind","tile","row","column"\r\n"short","1","2","3"\r\n"dead_row","0","1",""\r\n',
+        "Kind;Tile;Row;Column\nSHORT;1;2;3\nDead_Row;0;1;\n",
+        "kind\ttile\trow\tcolumn\nshort\t1\t2\t3\ndead_row\t0\t1\t\n",
+        "kind,tile,row,column,,\nshort,1,2,3,,\ndead_row,0,1,,,\n,,,,,\n\n",
+        " # by hand,,\n\"# quoted, too\"\nkind,tile,row,column\n  # again\nshort, 1 , \"2\" ,3\n"
+        '"# and, again",,,\ndead_row,0,1,\n',
+        "\ufeffkind,tile,row,column\rshort,1,2,3\rdead_row,0,1,\r",
+    ],
+    ids=["quoted", "semicolons", "tabs", "empty columns", "comments", "old line ends"],
+)  # fmt: skip
+def test_what_spreadsheets_write_is_understood(tmp_path, text):
+    assert read(tmp_path, text) == DRAWN
+
+
 @pytest.mark.parametrize(
     ("line", "key", "value", "allowed"),
     [
         ("short,3,0,0", "line 3, tile", "3", "from 0 to 2"),
         ("short,0,5,0", "line 3, row", "5", "from 0 to 4: the die has 3 tiles of 5 x 4"),
         ("short,0,0,4", "line 3, column", "4", "from 0 to 3"),
+        ("short,3,0,0", "line 3, tile", "3", "3 tiles of 5 x 4; the first is 0"),
         ("short,-1,0,0", "line 3, tile", "-1", "whole number"),
         ("short,0,-1,0", "line 3, row", "-1", "whole number"),
         ("short,0,1.0,0", "line 3, row", "1.0", "whole number"),
@@ -101,7 +123,12 @@ def test_a_map_from_a_spreadsheet_may_start_with_a_byte_order_mark(tmp_path):
         ("short,,0,0", "line 3, tile", "", "whole number"),
         (f"short,0,{'9' * 5000},0", "line 3, row", "9" * 5000, "from 0 to 4"),
         ("hole,0,0,0", "line 3, kind", "hole", "there are short, open, stuck_p"),
-        ("Short,0,0,0", "line 3, kind", "Short", "no kind of defect"),
+        ("Shorts,0,0,0", "line 3, kind", "Shorts", "no kind of defect"),
+        ("short,0,٣,0", "line 3, row", "٣", "whole number"),
+        ('"short,0,0,0', "line 3", '"short,0,0,0', "kind,tile,row,column"),
+        ('"short"x,0,0,0', "line 3, kind", "shortx", "no kind of defect"),
+        (f"short,0,{'9' * 200_000},0", "line 3", f"short,0,{'9' * 200_000},0", "cannot be read"),
+        ("short,0,0,0,,x", "line 3", "short,0,0,0,,x", "kind,tile,row,column"),
         (",0,0,0", "line 3, kind", "", "no kind of defect"),
         ("short,0,0", "line 3", "short,0,0", "kind,tile,row,column"),
         ("short,0,0,0,0", "line 3", "short,0,0,0,0", "kind,tile,row,column"),
@@ -148,6 +175,16 @@ def test_a_missing_file_is_refused(tmp_path):
 def test_two_defects_at_a_place_are_refused_with_the_place(tmp_path):
     error = refused(tmp_path, f"{HEAD}\nshort,1,2,3\nstuck_p,1,2,3\n")
     assert "two defects (short, stuck_p) at tile 1, row 2, column 3" in str(error)
+    assert error.key == "line 3"
+    assert "the other is in line 2" in str(error)
+
+
+def test_bridges_and_a_dead_line_may_share_a_place(tmp_path):
+    text = f"{HEAD}\nshort,1,2,2\nbridged_rows,1,2,2\nbridged_columns,1,2,2\ndead_row,1,2,\n"
+    assert len(read(tmp_path, text)) == 4
+    error = refused(tmp_path, f"{text}bridged_rows,1,2,2\n")
+    assert "two defects (bridged_rows, bridged_rows)" in str(error)
+    assert "the other is in line 3" in str(error)
 
 
 def saved(folder, count: int = 2):
@@ -189,12 +226,19 @@ def test_a_map_of_another_size_names_the_map(tmp_path):
         (lambda c: c["dies"][1].pop("defects") and None, "cannot be read as dies"),
         (lambda c: c["dies"][1].update(defects=5), "cannot be read as dies"),
         (lambda c: c["dies"][1].update(defects="gone.csv"), r"gone\.csv.*cannot be read"),
+        *(
+            (lambda c, name=name: c["dies"][1].update(defects=name), "is no path inside|a link")
+            for name in ("../die00.csv", "/etc/passwd", "a/../../x.csv", "link.csv", "", "..")
+        ),
+        (lambda c: c.update(dies="die00.csv"), "dies must be a list"),
+        (lambda c: c.update(more=1), "it has 'more'"),
         (lambda c: c["dies"][1].update(sigma_ln_rp=-1), r"dies\.json.*sigma_ln_rp"),
         (lambda c: c["dies"][1].update(colour="red"), r"dies\.json.*colour.*unknown key"),
     ],
 )
 def test_a_spoilt_index_is_refused(tmp_path, change, match):
     saved(tmp_path)
+    (tmp_path / "link.csv").symlink_to("die00.csv")
     spoil(tmp_path, change)
     with pytest.raises(InputError, match=match) as caught:
         load_dies(tmp_path, SHAPE, TILES)
@@ -207,6 +251,43 @@ def test_an_index_that_is_not_json_is_refused(tmp_path, text):
     (tmp_path / INDEX).write_bytes(text)
     with pytest.raises(InputError, match=r"dies\.json"):
         load_dies(tmp_path, SHAPE, TILES)
+
+
+def test_a_map_that_an_index_lists_is_that_die(tmp_path):
+    dies = saved(tmp_path, 3)
+    found, notes = dies_from(tmp_path / "die01.csv", Die(seed=9), SHAPE, TILES)
+    assert found == (dies[1],)
+    assert found[0].seed != 9
+    assert "its spread and its seed are from there" in notes[0]
+
+
+def test_a_map_by_itself_has_the_spread_of_the_weights_which_is_said(tmp_path):
+    write_defects(tmp_path / "map.csv", ONE_OF_EACH)
+    template = Die(sigma_ln_rp=0.03, seed=9)
+    found, notes = dies_from(tmp_path / "map.csv", template, SHAPE, TILES)
+    assert found == (template.replace(defects=ONE_OF_EACH),)
+    assert "no dies.json beside it lists it" in notes[0]
+    assert "seed 9" in notes[0]
+
+
+def test_a_map_beside_an_index_that_does_not_list_it_is_by_itself(tmp_path):
+    saved(tmp_path)
+    write_defects(tmp_path / "map.csv", ONE_OF_EACH)
+    found, notes = dies_from(tmp_path / "map.csv", Die(seed=9), SHAPE, TILES)
+    assert (found[0].seed, found[0].defects) == (9, ONE_OF_EACH)
+    assert "no dies.json beside it lists it" in notes[0]
+
+
+def test_a_map_beside_a_damaged_index_is_refused(tmp_path):
+    saved(tmp_path)
+    (tmp_path / INDEX).write_text("{")
+    with pytest.raises(InputError, match=r"dies\.json.*is not JSON"):
+        dies_from(tmp_path / "die01.csv", Die(), SHAPE, TILES)
+
+
+def test_a_folder_gives_all_of_its_dies(tmp_path):
+    dies = saved(tmp_path)
+    assert dies_from(tmp_path, Die(), SHAPE, TILES) == (dies, ())
 
 
 def test_a_folder_without_dies_is_refused(tmp_path):

@@ -3,13 +3,19 @@ import os
 import pickle
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
-from mtjspice.data.files import make_folder, remove_stale_parts, storing, write_text, written_whole
+from mtjspice.data.files import (
+    inside,
+    make_folder,
+    remove_stale_parts,
+    storing,
+    write_text,
+    written_whole,
+)
 from mtjspice.errors import InputError, StorageError
 
 LIMITED = """\
@@ -68,10 +74,114 @@ def test_a_block_that_raises_leaves_what_was_there(tmp_path, old, error):
     assert [p.read_text() for p in tmp_path.iterdir()] == ([] if old is None else [old])
 
 
-def test_others_may_read_what_is_written(tmp_path):
-    write_text(tmp_path / "a.txt", "µ")
-    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o644
-    assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "µ"
+@pytest.fixture
+def umask():
+    """Sets the umask; the old one comes back."""
+    old = os.umask(0o22)
+    yield os.umask
+    os.umask(old)
+
+
+@pytest.mark.parametrize(
+    ("mask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600), (0o027, 0o640), (0, 0o666)]
+)
+def test_what_is_written_is_for_those_that_the_umask_lets_in(tmp_path, umask, mask, mode):
+    umask(mask)
+    path = make_folder(tmp_path / "made") / "a.txt"
+    write_text(path, "µ")
+    assert path.stat().st_mode & 0o777 == mode
+    assert path.parent.stat().st_mode & 0o777 == mode | (mode & 0o444) >> 2
+    assert path.read_text(encoding="utf-8") == "µ"
+    path.chmod(0o600)
+    write_text(path, "new")
+    assert path.stat().st_mode & 0o777 == mode
+
+
+def test_a_file_that_is_a_link_is_replaced_and_what_it_leads_to_stays(tmp_path):
+    (tmp_path / "theirs.txt").write_text("theirs")
+    (tmp_path / "a.txt").symlink_to("theirs.txt")
+    write_text(tmp_path / "a.txt", "ours")
+    assert not (tmp_path / "a.txt").is_symlink()
+    assert (tmp_path / "a.txt").read_text() == "ours"
+    assert (tmp_path / "theirs.txt").read_text() == "theirs"
+
+
+def test_a_pipe_of_a_files_name_is_replaced_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.txt")
+    write_text(tmp_path / "a.txt", "ours")
+    assert (tmp_path / "a.txt").read_text() == "ours"
+
+
+def test_a_folder_of_a_files_name_is_refused(tmp_path):
+    (tmp_path / "a.txt").mkdir()
+    with pytest.raises(InputError, match=r"a\.txt: is a folder; a file of this name"):
+        write_text(tmp_path / "a.txt", "ours")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize("name", ["none/a.txt", "file/a.txt"])
+def test_a_place_that_cannot_be_written_is_refused(tmp_path, name):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot be written"):
+        write_text(tmp_path / name, "x")
+
+
+@pytest.mark.parametrize("name", ["x" * 250, "Ω" * 120])
+def test_a_name_may_be_as_long_as_the_file_system_has_them(tmp_path, name):
+    write_text(tmp_path / name, "x")
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+def test_a_link_to_a_folder_is_followed_where_both_are_the_users(tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "out").symlink_to("there")
+    write_text(make_folder(tmp_path / "out") / "a.txt", "x")
+    assert (tmp_path / "there" / "a.txt").is_file()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("whose", ["link", "folder"])
+def test_a_link_of_somebody_else_or_to_their_folder_is_refused(tmp_path, whose):
+    (tmp_path / "there").mkdir(mode=0o777)
+    (tmp_path / "out").symlink_to("there")
+    os.chown(tmp_path / ("out" if whose == "link" else "there"), 1234, -1, follow_symlinks=False)
+    with pytest.raises(InputError, match="belongs to somebody else") as caught:
+        make_folder(tmp_path / "out")
+    assert str(tmp_path / "there") in str(caught.value)
+    assert not list((tmp_path / "there").iterdir())
+
+
+def test_a_link_of_somebody_else_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "out").symlink_to("there")
+    monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
+    with pytest.raises(InputError, match="belongs to somebody else"):
+        make_folder(tmp_path / "out")
+    make_folder(tmp_path / "there")  # others' folders may be written where they let us
+
+
+def test_a_link_to_nowhere_is_refused(tmp_path):
+    (tmp_path / "out").symlink_to("nowhere")
+    with pytest.raises(InputError, match="is not a folder that can be written"):
+        make_folder(tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["a.csv", "worst/1.cir", "a b/c.d/e", "Ω.csv"])
+def test_names_inside_a_folder_are_paths_in_it(tmp_path, name):
+    assert inside(tmp_path, name) == tmp_path / name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "../a", "a/../../b", "a/..", "/etc/passwd", "//a", "a//b", "./a", "a/", "a/.",
+     "a\\b", "a\nb", "a\0b", "out/a", "link.csv", "nowhere"],
+)  # fmt: skip
+def test_names_that_lead_out_of_a_folder_are_refused(tmp_path, name):
+    (tmp_path / "out").symlink_to("/")
+    (tmp_path / "link.csv").symlink_to("there.csv")
+    (tmp_path / "nowhere").symlink_to("none")
+    with pytest.raises(ValueError, match=r"is no path inside a folder|goes through a link"):
+        inside(tmp_path, name)
 
 
 def test_a_folder_is_made_with_its_parents(tmp_path):
@@ -106,10 +216,10 @@ def test_a_disk_that_takes_no_more_is_said_to_be_full(tmp_path, code):
 
 
 def test_a_disk_on_which_no_file_can_be_begun_is_full(tmp_path, monkeypatch):
-    def full(**_):
+    def full(*_):
         raise OSError(errno.ENOSPC, "own words")
 
-    monkeypatch.setattr(tempfile, "mkstemp", full)
+    monkeypatch.setattr(os, "open", full)
     with pytest.raises(StorageError, match="No space left"):
         write_text(tmp_path / "a.txt", "x")
 

@@ -1,4 +1,6 @@
+import hashlib
 import json
+import os
 
 import numpy as np
 import pytest
@@ -12,6 +14,14 @@ SOUND = {
     "key": "k",
     "networks": [{"name": "n", "layers": [{"states": ["PA", "AP"], "bias": [0.5]}]}],
 }
+
+
+def written(content: dict) -> str:
+    """A file of somebody who knows how they are made."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return json.dumps(content | {"checksum": hashlib.sha256(text.encode()).hexdigest()})
+
+
 LAYER = SOUND["networks"][0]["layers"][0]
 
 
@@ -44,7 +54,7 @@ def test_a_network_that_is_saved_loads_equal(tmp_path):
 
 
 def test_the_sound_file_of_these_tests_loads(tmp_path):
-    (tmp_path / "n.json").write_text(json.dumps(SOUND))
+    (tmp_path / "n.json").write_text(written(SOUND))
     assert load_networks(tmp_path / "n.json")[0][0].layers[0].weights.tolist() == [[1], [-1]]
 
 
@@ -59,11 +69,19 @@ def test_the_sound_file_of_these_tests_loads(tmp_path):
         b"3",
         json.dumps(SOUND).encode()[:-5],
         *(
-            json.dumps(SOUND | change).encode()
-            for change in ({"format": "mtjspice networks 2"}, {"networks": []}, {"networks": 3})
+            written(SOUND | change).encode()
+            for change in (
+                {"format": "mtjspice networks 1"},
+                {"format": ["mtjspice networks 2"]},
+                {"networks": []},
+                {"networks": 3},
+                {"key": 3},
+                {"key": "k" * 65},
+                {"more": 1},
+            )
         ),
         *(
-            json.dumps(SOUND | {"networks": [SOUND["networks"][0] | change]}).encode()
+            written(SOUND | {"networks": [SOUND["networks"][0] | change]}).encode()
             for change in (
                 {"layers": []},
                 {"layers": None},
@@ -77,6 +95,17 @@ def test_the_sound_file_of_these_tests_loads(tmp_path):
                 {"layers": [{"states": ["PA"], "bias": ["a"]}]},
                 {"layers": [{"states": ["PA"], "bias": [float("nan")]}]},
                 {"layers": [LAYER, {"states": ["PA"] * 3, "bias": [0]}]},
+                {"layers": [LAYER | {"states": [["PA", "AP"]]}]},
+                {"layers": [LAYER | {"states": "PA"}]},
+                {"layers": [LAYER | {"bias": ["0.5"]}]},
+                {"layers": [LAYER | {"bias": [True]}]},
+                {"layers": [LAYER | {"bias": [1e300]}]},
+                {"layers": [LAYER | {"bias": [10**400]}]},
+                {"layers": [LAYER | {"more": 1}]},
+                {"more": 1},
+                {"name": "../../x"},
+                {"name": "<script>"},
+                {"name": 3},
             )
         ),
     ],
@@ -87,6 +116,33 @@ def test_a_file_that_holds_no_network_is_refused(tmp_path, content):
     with pytest.raises(InputError) as caught:
         load_networks(path)
     assert caught.value.source == str(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda c: c.update(key="other"),
+        lambda c: c["networks"][0].update(name="other"),
+        lambda c: c["networks"][0]["layers"][0]["states"].reverse(),
+        lambda c: c["networks"][0]["layers"][0].update(bias=[0.25, 0.5]),
+        lambda c: c.pop("checksum"),
+    ],
+)
+def test_a_file_that_was_changed_is_refused(tmp_path, change):
+    path = tmp_path / "n.json"
+    save_networks([network(([[1, 0], [-1, 1]], [0.1, 1 / 3]))], path, key="abc")
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="checksum"):
+        load_networks(path)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_refused_at_once(tmp_path, make):
+    make(tmp_path / "n.json")
+    with pytest.raises(InputError, match="not a file"):
+        load_networks(tmp_path / "n.json")
 
 
 def test_a_missing_file_is_refused(tmp_path):

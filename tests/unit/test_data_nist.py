@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 from sklearn import datasets
@@ -91,18 +93,90 @@ def test_an_unknown_solution_is_refused_with_the_known_ones(folder):
     assert caught.value.value == 7
 
 
-@pytest.mark.parametrize("content", [None, b"", b"\x00\xff\xfegarbage", b"1 0\n1\n", b"1 0 x\n"])
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "No such file"),
+        (b"\x00\xff\xfegarbage", "not UTF-8"),
+        (b"", "it holds none"),
+        (b"\n# nothing\n", "it holds none"),
+        (b"1 0\n1\n", "line 2 = 1.*the lines before have 2 numbers"),
+        (b"1 0 x\n", "line 1, entry 3 = 'x'"),
+        (b"1 1_0\n", "line 1, entry 2 = '1_0'"),
+        (b"1 0x10\n", "line 1, entry 2 = '0x10'"),
+        ("1 \u0661\n".encode(), "line 1, entry 2"),
+        (b"0.5, 1.0\n", "parted by spaces or tabs"),
+        (b"0,5 1,0\n", "a point before their decimals"),
+        (b"1;0\n", "parted by spaces or tabs"),
+        (b"1 " * 3 * 2**20, "is larger"),
+    ],
+)
 @pytest.mark.parametrize("name", ["solutions/10_fc2_weight.txt", "dataset/X_test.txt"])
-def test_an_unreadable_file_is_named(folder, name, content):
+def test_an_unreadable_file_is_named(folder, name, content, says):
     path = folder / name
     if content is None:
         path.unlink()
     else:
         path.write_bytes(content)
     read = nist.read_solutions if name.startswith("s") else nist.read_samples
-    with pytest.raises(InputError, match="cannot be read as a matrix of numbers") as caught:
+    with pytest.raises(InputError, match=says) as caught:
         read(folder)
     assert caught.value.source == str(path)
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+@pytest.mark.parametrize("name", ["solutions/10_fc2_bias.txt", "dataset/Y_train.txt"])
+def test_what_is_no_file_is_refused_at_once(folder, name, put):
+    path = folder / name
+    path.unlink()
+    put(path)
+    read = nist.read_solutions if name.startswith("s") else nist.read_samples
+    with pytest.raises(InputError, match=r"it is a (pipe|folder|device), not a file") as caught:
+        read(folder)
+    assert caught.value.source == str(path)
+
+
+def test_marks_line_ends_tabs_and_comments_do_not_matter(folder):
+    plain = nist.read_samples(folder), nist.read_solutions(folder)
+    for path in folder.glob("*/*.txt"):
+        lines = path.read_text().replace(" ", "\t").splitlines()
+        text = "# by hand\r\n" + "\r\n\r\n".join(line + " # a row" for line in lines)
+        path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    samples, solutions = nist.read_samples(folder), nist.read_solutions(folder)
+    assert (samples.inputs == plain[0].inputs).all()
+    assert (samples.labels == plain[0].labels).all()
+    for one, other in zip(solutions, plain[1], strict=True):
+        for a, b in zip(one.layers, other.layers, strict=True):
+            assert (a.states == b.states).all()
+            assert (a.bias == b.bias).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("dataset/X_train.txt", nist.read_samples),
+        ("dataset/Y_train.txt", nist.read_samples),
+        ("solutions/2_fc1_weight.txt", nist.read_solutions),
+    ],
+)
+def test_a_transposed_file_is_called_so(folder, name, read):
+    path = folder / name
+    np.savetxt(path, np.loadtxt(path, ndmin=2).T)
+    with pytest.raises(InputError, match="it is transposed") as caught:
+        read(folder)
+    assert caught.value.source == str(path)
+
+
+def test_numbers_of_classes_in_the_place_of_one_hot_are_called_so(folder):
+    np.savetxt(folder / "dataset" / "Y_train.txt", [[1, 2, 3, 1]])
+    with pytest.raises(InputError, match=r"one-hot.*these are the classes' numbers"):
+        nist.read_samples(folder)
+
+
+def test_names_that_are_no_numbers_are_no_solutions(folder):
+    for name in ("x_fc1_weight.txt", "\u00b2_fc1_weight.txt", "_fc1_weight.txt"):
+        (folder / "solutions" / name).write_text("1")
+    assert len(nist.read_solutions(folder)) == 2
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

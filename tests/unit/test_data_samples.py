@@ -45,6 +45,49 @@ def test_labels_and_split_have_an_entry_a_sample(changed):
         Samples(**GOOD | changed)
 
 
+@pytest.mark.parametrize(
+    ("changed", "key", "says"),
+    [
+        ({"labels": np.array([1, 2, 1])}, "labels", "labels count from 0; these begin with 1"),
+        ({"labels": np.array([0, 2, 0])}, "labels", "those of 2 classes end at 1"),
+        ({"labels": np.array([0, -1, 0])}, "labels", "labels count from 0"),
+        ({"labels": np.array([0.0, 1.0, 0.5])}, "labels", "int64"),
+        ({"labels": np.array(["a", "b", "a"])}, "labels", "int64"),
+        ({"labels": np.array([[1, 0], [0, 1], [1, 0]])}, "labels", "these are one-hot"),
+        ({"labels": np.array([[1.0, 0], [0, 1], [1, 0]])}, "labels", "these are one-hot"),
+        ({"labels": np.array([[0], [1], [0]])}, "labels", "int64 [sample]"),
+        ({"train": np.array([True] * 3)}, "test samples", "at least one"),
+        ({"train": np.array([False] * 3)}, "training samples", "at least one"),
+        ({"train": np.array([1, 1, 0])}, "train", "bool"),
+        ({"inputs": np.zeros((3, 0))}, "inputs", "at least one number"),
+        ({"inputs": np.zeros((0, 2)), "labels": np.zeros(0, np.int64),
+          "train": np.zeros(0, np.bool_)}, "inputs", "at least one number"),
+        ({"inputs": np.array([0.0, 0.5, 1.0])}, "inputs", "[sample, feature]"),
+        ({"inputs": GOOD["inputs"][None]}, "inputs", "[sample, feature]"),
+        ({"inputs": np.array([[0, 1], [1, 1], [1, 0]])}, "inputs", "float64"),
+        ({"inputs": GOOD["inputs"].astype(complex)}, "inputs", "float64"),
+        ({"inputs": GOOD["inputs"].astype(object)}, "inputs", "float64"),
+        ({"inputs": np.full((3, 2), 0.5)}, "inputs", "nothing can be learned"),
+        ({"inputs": np.array([[0.0, 1.0], [0.0, 1.0], [1.0, 0.0]])}, "inputs", "nothing can be"),
+        ({"classes": ("a", "a")}, "classes", "different names"),
+        ({"classes": ("a",)}, "classes", "at least two"),
+        ({"classes": ()}, "classes", "at least two"),
+    ],
+)  # fmt: skip
+def test_what_is_no_data_set_is_refused_by_name(changed, key, says):
+    with pytest.raises(InputError) as caught:
+        Samples(**GOOD | changed)
+    assert caught.value.source == "some data"
+    assert caught.value.key == key
+    assert says in caught.value.allowed
+
+
+def test_a_class_without_samples_and_a_constant_feature_are_no_errors():
+    inputs = GOOD["inputs"].copy()
+    inputs[:, 0] = 0.5
+    assert Samples(**GOOD | {"inputs": inputs, "classes": ("a", "b", "c")}).classes[2] == "c"
+
+
 def test_each_feature_is_scaled_by_itself():
     raw = np.array([[10.0, -1.0], [20.0, 0.0], [15.0, 3.0]])
     assert scaled(raw).tolist() == [[0.0, 0.0], [1.0, 0.25], [0.5, 1.0]]

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from mtjspice.device.converter import outside, quantised, to_codes, to_volts
-from mtjspice.spec import Converter
+from mtjspice.device.converter import at_limit, limits, outside, quantised, to_codes, to_volts
+from mtjspice.spec import Converter, TransimpedanceAmplifier
 
 ADC = Converter(bits=3, low=-1.0, high=1.0)
 """Steps of 0.25 V, codes 0 to 7 from -1 V to 0.75 V."""
@@ -57,3 +57,12 @@ def test_what_is_over_half_a_step_outside_is_clipped(volts, share):
 def test_the_offset_counts_where_clipping_begins():
     assert not outside([0.7], ADC).any()
     assert outside([0.7], ADC.replace(offset=0.2)).all()
+
+
+def test_an_output_at_a_limit_or_beside_it_by_rounding_stands_there():
+    amplifier = TransimpedanceAmplifier(clip_low=-1.0, clip_high=2.0)
+    volts = [-1.5, -1.0, -1.0 + 1e-10, -1.0 + 1e-6, 0.0, 2.0 - 1e-6, 2.0 - 1e-10, 2.0, 2.5]
+    held = [True, True, True, False, False, False, True, True, True]
+    assert at_limit(volts, amplifier).tolist() == held
+    low, high = limits(amplifier)
+    assert [not low < v < high for v in volts] == held

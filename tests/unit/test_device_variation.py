@@ -73,12 +73,15 @@ def test_a_die_shifts_all_its_junctions_and_tiles_together():
     assert shifts[1] == shifts[3] != 1
 
 
-def test_dies_are_spread_as_asked_for():
+def test_dies_are_spread_as_asked_for_in_resistance_and_magnetoresistance_independently():
     n = 2000
-    draws = (draw_junctions(*drawn_at(s, shape=(1, 1), **DIE_SPREAD)).r_p.item() for s in range(n))
-    z = np.log(np.fromiter(draws, float) / Mtj().r_p) / 0.1
-    assert abs(z.mean()) < 4 / np.sqrt(n)
-    assert abs(z.var() - 1) < 4 * np.sqrt(2 / n)
+    draws = [draw_junctions(*drawn_at(s, shape=(1, 1), **DIE_SPREAD)) for s in range(n)]
+    of_r_p = np.log([d.r_p.item() / Mtj().r_p for d in draws]) / 0.1
+    of_tmr = np.log([d.tmr0.item() / Mtj().tmr0 for d in draws]) / 0.2
+    for z in (of_r_p, of_tmr):
+        assert abs(z.mean()) < 4 / np.sqrt(n)
+        assert abs(z.var() - 1) < 4 * np.sqrt(2 / n)
+    assert abs(np.corrcoef(of_r_p, of_tmr)[0, 1]) < 4 / np.sqrt(n)
 
 
 def test_defects_lie_where_the_map_says():

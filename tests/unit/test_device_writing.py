@@ -8,7 +8,7 @@ from mtjspice.device.switching import (
     time_constant,
     write_error_rate,
 )
-from mtjspice.device.variation import draw_junctions
+from mtjspice.device.variation import Junctions, draw_junctions
 from mtjspice.device.writing import (
     delivered_voltage,
     error_rates,
@@ -151,3 +151,17 @@ def test_states_read_back_as_they_are_and_defects_as_their_resistance():
     assert read[1:].all()
     other = tile(state=0)
     assert not read_back(MTJ, die, draw_junctions(MTJ, other, die))[1:].any()
+
+
+@pytest.mark.parametrize("tmr0", [0.5, 1.0, 3.0])
+def test_a_reading_tells_the_states_apart_at_the_geometric_mean_of_their_resistances(tmr0):
+    # At a TMR of 1 that is 1.41 R_P: 1.40 R_P reads as P, 1.45 R_P as AP.
+    mtj, middle = Mtj(tmr0=tmr0), np.sqrt(1 + tmr0)
+    own = mtj.r_p * middle * np.array([[0.8, 0.99, 1.025, 1.2]])
+    nothing = np.zeros((1, 4), dtype=bool)
+    for state in (0, 1):
+        stated = own / (1 + state * tmr0)  # R_P of a junction whose state has that resistance
+        drawn = Junctions(
+            stated, np.full((1, 4), tmr0), np.full((1, 4), state, np.uint8), nothing, nothing
+        )
+        assert read_back(mtj, Die(), drawn)[0].tolist() == [0, 0, 1, 1]

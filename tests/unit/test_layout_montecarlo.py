@@ -9,7 +9,7 @@ import xarray as xr
 from scipy import stats
 
 from mtjspice.layout.access import Fitted
-from mtjspice.layout.circuit import blocks, nominal_condition
+from mtjspice.layout.circuit import nominal_condition
 from mtjspice.layout.montecarlo import (
     Sample,
     draw_samples,
@@ -118,28 +118,68 @@ class Nodal:
 def test_the_data_of_a_sample_are_as_close_to_the_threshold_as_they_can_be(read, sense):
     one = layout(read=read, sense=sense)
     for sample in draw_samples(one, 12):
-        for e, count in ((sample.low, one.boundary), (sample.high, one.boundary + sense.step)):
+        for e, count in (
+            (sample.lows[0], one.boundary),
+            (sample.highs[0], one.boundary + sense.step),
+        ):
             driven = e.tile.states[list(e.driven_rows)]
             assert ((driven == 0).sum(axis=0) == count).all()
-        assert sample.low.driven_rows == sample.high.driven_rows
-        assert sample.low.driven_rows in blocks(one)
-        assert sample.low.die == sample.high.die
+        assert sample.lows[0].driven_rows == sample.highs[0].driven_rows
+        assert sample.lows[0].die == sample.highs[0].die
 
 
-def test_samples_are_read_in_every_block_and_differ():
+def test_all_rows_of_a_sample_are_read_and_samples_differ():
     one = layout(read=2, sense=Sensing(offset=1e-3))
     samples = draw_samples(one, 60)
-    assert {s.low.driven_rows for s in samples} == set(blocks(one))
-    assert len({s.low.die.seed for s in samples}) == 60
-    assert len({s.low.tile.states.tobytes() for s in samples}) > 50
-    resting = np.array([s.low.tile.states[sorted(set(range(5)) - set(s.low.driven_rows))]
-                        for s in samples])  # fmt: skip
+    for s in samples:
+        assert [read.driven_rows for read in s.lows] == [(0, 1), (2, 3), (3, 4)]
+        assert [read.driven_rows for read in s.highs] == [(0, 1), (2, 3), (3, 4)]
+        assert len({read.die for read in (*s.lows, *s.highs)}) == 1
+    assert len({s.lows[0].die.seed for s in samples}) == 60
+    assert len({s.lows[0].tile.states.tobytes() for s in samples}) > 50
+    resting = np.array([s.lows[0].tile.states[2:] for s in samples])
     assert resting.mean() == near(0.5, least=0.1)
+
+
+@pytest.mark.parametrize(("rows", "read"), [(16, 1), (6, 2), (5, 5), (5, 2), (7, 3), (4, 3)])
+def test_every_group_of_rows_is_as_close_to_the_threshold_as_it_can_be(rows, read):
+    one = layout(rows, 3, read=read)
+    for s in draw_samples(one, 6):
+        assert {r for e in s.lows for r in e.driven_rows} == set(range(rows))
+        for reads, count in ((s.lows, one.boundary), (s.highs, one.boundary + 1)):
+            for e in reads:
+                driven = e.tile.states[list(e.driven_rows)]
+                assert ((driven == 0).sum(axis=0) == count).all()
+
+
+@pytest.mark.parametrize("rows", [1, 16])
+def test_the_yield_of_arrays_read_row_by_row_counts_all_of_their_rows(rows):
+    # Without wires a cell read alone is one resistor; numpy draws and counts it, and so does the
+    # normal distribution: of a cell that is read low and high, both with the same R_P.
+    sigma, samples, columns = 0.12, 600, 4
+    mtj = Mtj(v_half=math.inf)
+    one = layout(
+        rows, columns, read=1, samples=samples, wire=Line(), audit=0.001,
+        die=Die(sigma_ln_rp=sigma), cell=PassiveCell(mtj=mtj),
+    )  # fmt: skip
+    threshold = middle(one)
+    p_reads = math.log(1e3 * 0.1 / mtj.r_p / threshold)
+    ap_reads = math.log(threshold / (1e3 * 0.1 / mtj.r_ap))
+    of_cell = stats.norm.sf(p_reads / sigma) + stats.norm.sf(ap_reads / sigma)
+    good = (1 - of_cell) ** (rows * columns)
+    z = np.random.default_rng(1).standard_normal((samples, rows, columns))
+    ok = (z * sigma < p_reads) & (-z * sigma < ap_reads)
+    counted = int(ok.all(axis=(1, 2)).sum())
+    found, _ = judged(one, threshold)
+    deviation = math.sqrt(good * (1 - good) / samples)
+    assert abs(found.good / samples - good) < 4 * deviation
+    assert abs(found.good - counted) < 4 * math.sqrt(2) * deviation * samples
+    assert found.low <= good <= found.high
 
 
 def test_the_places_of_p_cells_are_drawn_evenly():
     samples = draw_samples(layout(4, 2, sense=Sensing(boundary=1)), 300)
-    where = np.array([s.low.tile.states == 0 for s in samples]).mean(axis=0)
+    where = np.array([s.lows[0].tile.states == 0 for s in samples]).mean(axis=0)
     assert where == near(np.full((4, 2), 0.25), least=4 * math.sqrt(0.1875 / 300))
 
 
@@ -147,12 +187,12 @@ def test_the_first_samples_do_not_depend_on_how_many_are_drawn():
     one = layout(rates={"short": 0.05, "dead_lines": 0.5}, sense=Sensing(offset=1e-3))
     few, many = draw_samples(one, 3), draw_samples(one, 9)
     for a, b in zip(few, many, strict=False):
-        assert (a.low, a.high) == (b.low, b.high)
+        assert (a.lows[0], a.highs[0]) == (b.lows[0], b.highs[0])
         assert (a.offsets == b.offsets).all()
     again = draw_samples(one.replace(monte_carlo=MonteCarlo(samples=77)), 3)
-    assert all(a.low == b.low for a, b in zip(few, again, strict=True))
+    assert all(a.lows[0] == b.lows[0] for a, b in zip(few, again, strict=True))
     other = draw_samples(one.replace(seed=1), 3)
-    assert all(a.low != b.low for a, b in zip(few, other, strict=True))
+    assert all(a.lows[0] != b.lows[0] for a, b in zip(few, other, strict=True))
 
 
 def test_offsets_have_the_standard_deviation_that_is_asked_for():
@@ -166,13 +206,13 @@ def test_offsets_have_the_standard_deviation_that_is_asked_for():
 def test_defects_come_at_their_rates_and_spread_is_that_of_the_die():
     one = layout(rates={"short": 0.1, "open": 0.05, "bridged_lines": 1.0})
     samples = draw_samples(one, 100)
-    kinds = [d.kind for s in samples for d in s.low.die.defects]
+    kinds = [d.kind for s in samples for d in s.lows[0].die.defects]
     cells = 100 * 20
     for kind, rate in (("short", 0.1), ("open", 0.9 * 0.05)):
         assert kinds.count(kind) == near(cells * rate, least=4 * math.sqrt(cells * rate))
     assert kinds.count("bridged_rows") > 0 < kinds.count("bridged_columns")
     for s in samples:
-        assert s.low.die.replace(seed=0, defects=()) == SPREAD
+        assert s.lows[0].die.replace(seed=0, defects=()) == SPREAD
 
 
 # Currents
@@ -181,7 +221,7 @@ def test_defects_come_at_their_rates_and_spread_is_that_of_the_die():
 def alone(sample: Sample, access=None) -> np.ndarray:
     """Currents [side, line] of one sample, each read solved by itself."""
     found = []
-    for e in (sample.low, sample.high):
+    for e in (sample.lows[0], sample.highs[0]):
         volts = torch.from_numpy(e.stimulus.volts.copy())
         found.append(nodal.read(array_of([e], access), volts, tolerance=1e-10)[0, 0].numpy())
     return np.array(found)
@@ -212,16 +252,19 @@ def test_arrays_are_solved_alike_alone_and_in_a_batch(name, monkeypatch):
     samples = draw_samples(one, 24)
     expected = np.stack([alone(s, fitted.access) for s in samples], axis=1)
     if "lines" in name or "rows" in name:
-        assert len({bool(s.low.die.defects) for s in samples}) == 2
+        assert len({bool(s.lows[0].die.defects) for s in samples}) == 2
     found = np.stack(
-        [nodal_currents(fitted, [getattr(s, side) for s in samples]) for side in ("low", "high")]
+        [
+            nodal_currents(fitted, [getattr(s, side)[0] for s in samples])
+            for side in ("lows", "highs")
+        ]
     )
     assert np.abs(found - expected).max() < 3e-7 * np.abs(expected).max()
 
 
 def test_reads_come_back_in_the_order_in_which_they_were_given():
     one = layout(read=1, rates={"dead_lines": 1.0})
-    reads = [s.high for s in draw_samples(one, 15)]
+    reads = [s.highs[0] for s in draw_samples(one, 15)]
     order = np.random.default_rng(1).permutation(15)
     forward = nodal_currents(FITTED, reads)
     mixed = nodal_currents(FITTED, [reads[k] for k in order])
@@ -283,7 +326,7 @@ def test_an_array_with_a_dead_column_is_bad():
     assert found.bad_lines == 0
     dead = plain.replace(defects=DefectLimits(rates=DefectRates(**(NONE | {"dead_lines": 1.5}))))
     with_dead = [
-        {d.column for d in s.low.die.defects if d.kind == "dead_column"}
+        {d.column for d in s.lows[0].die.defects if d.kind == "dead_column"}
         for s in draw_samples(dead, 60)
     ]
     assert 10 < sum(map(bool, with_dead)) < 50
@@ -337,14 +380,14 @@ def test_the_worst_array_is_shown_by_the_read_that_fails(side):
     margins = {"low": (threshold - low).min(), "high": (high - threshold).min()}
     assert min(margins, key=lambda name: margins[name]) == side
     assert found.margins.min() == near(margins[side], rel=1e-4)
-    assert finding.experiment == getattr(worst, side)
+    assert finding.experiment == getattr(worst, side + "s")[0]
 
 
 def test_lines_that_may_be_bad_are_forgiven():
     rates = {"short": 0.04}
     ideal = {"wire": Line(), "die": Die(), "cell": PassiveCell(mtj=Mtj(v_half=math.inf))}
     plain = layout(samples=80, rates=rates, **ideal)
-    bad = [len({d.column for d in s.low.die.defects}) for s in draw_samples(plain, 80)]
+    bad = [len({d.column for d in s.lows[0].die.defects}) for s in draw_samples(plain, 80)]
     assert {0, 1, 2} <= set(bad)
     for allowed in range(4):
         one = layout(samples=80, rates=rates, bad_lines=allowed, **ideal)
@@ -357,9 +400,9 @@ def test_a_sample_with_a_defect_that_is_placed_by_hand_is_solved_as_it_stands():
     one = layout(wire=Line(), die=Die(), cell=PassiveCell(mtj=Mtj(v_half=math.inf)))
     sample = draw_samples(one, 1)[0]
     short = Die(defects=(Defect(kind="short", row=2, column=1),))
-    shorted = sample.low.replace(die=short)
-    plain, with_short = nodal_currents(FITTED, [sample.low, shorted])
+    shorted = sample.lows[0].replace(die=short)
+    plain, with_short = nodal_currents(FITTED, [sample.lows[0], shorted])
     mtj = one.crossbar.cell.mtj
-    own = 1 / (mtj.r_ap if sample.low.tile.states[2, 1] else mtj.r_p)
+    own = 1 / (mtj.r_ap if sample.lows[0].tile.states[2, 1] else mtj.r_p)
     assert with_short[1] - plain[1] == near(0.1 * (1 / 100 - own), rel=1e-5)
     assert with_short[[0, 2, 3]] == near(plain[[0, 2, 3]], rel=1e-6)

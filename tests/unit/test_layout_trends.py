@@ -104,9 +104,9 @@ SEGMENTS = 100
 
 def uniform(ends: str) -> tuple[float, float]:
     """The drop over a row that all cells load alike, and r·I over one segment, both in V."""
-    r, volts = 1e-4, 0.1
-    one = layout(1, SEGMENTS + 1, row=Line(resistance=r, ends=ends), column=IDEAL)
-    return volts * drop(one), r * volts / OHMIC.r_p
+    r, volts, mtj = 0.01, 0.1, OHMIC.replace(ra=1e-9)
+    one = layout(1, SEGMENTS + 1, mtj=mtj, row=Line(resistance=r, ends=ends), column=IDEAL)
+    return volts * drop(one), r * volts / mtj.r_p
 
 
 def test_a_line_that_is_driven_at_one_end_drops_half_its_length_squared():
@@ -361,7 +361,7 @@ def tail_of(one: Layout):
     worst = worst_reads(one, FITTED)
     found = margins(one, FITTED, worst, None)
     tail, finding = estimate_tail(one, nominal_condition(one), FITTED, worst, found)
-    assert finding.value == tail.probability
+    assert finding.value == tail.high  # judged is the upper end
     return tail, first_order_failure(one, FITTED, worst, found), found
 
 
@@ -404,7 +404,7 @@ def test_spread_of_the_die_counts_for_all_cells_at_once():
 def test_failures_grow_with_spread():
     found = [
         tail_of(layout(3, die=Die(sigma_ln_rp=s), sense=Sensing(offset=1e-4)))[0].probability
-        for s in (0.01, 0.02, 0.04)
+        for s in (0.04, 0.06, 0.08)
     ]
     assert rises(found)
 

@@ -155,7 +155,7 @@ def test_a_card_that_was_changed_is_read_again(tmp_path):
 def test_a_card_without_comments_has_no_limits_and_no_mismatch(tmp_path):
     read = read_card(own(tmp_path / "own.lib", corner="fast"))
     assert (read.limits, read.pelgrom) == ({}, {})
-    read.check(Transistor(model="nch", width=1.0, length=1e-12))
+    read.check(Transistor(model="nch", width=1e-2, length=1e-9))
     assert read.threshold_sigma(NCH) == 0.0
 
 

@@ -188,10 +188,11 @@ def test_a_dead_row_without_wires_is_one_node():
     assert parts["Rc1_2"].startswith("wl1 end2 ")
 
 
-def test_a_dead_row_whose_junctions_are_open_is_refused():
+def test_a_dead_row_whose_junctions_are_open_is_left_out():
     cut = [Defect(kind="open", row=1, column=c) for c in range(3)]
-    with pytest.raises(InputError, match="no path to ground"):
-        broken(Defect(kind="dead_row", row=1), *cut)
+    parts, whole = broken(Defect(kind="dead_row", row=1), *cut), broken()
+    assert whole.keys() - parts.keys() == {"Rrow1_0", "Rrow1_1", "Rc1_0", "Rc1_1", "Rc1_2"}
+    assert all(parts[name] == whole[name] for name in parts)
 
 
 def test_bridges_join_neighbouring_lines_at_their_cell():
@@ -207,15 +208,26 @@ def test_bridges_join_neighbouring_lines_at_their_cell():
 @pytest.mark.parametrize(
     "defect",
     [
-        Defect(kind="dead_row", row=1, tile=1),
-        Defect(kind="bridged_rows", row=0, column=1, tile=1),
+        Defect(kind="dead_row", row=1),
+        Defect(kind="dead_column", column=2),
+        Defect(kind="bridged_rows", row=0, column=1),
+        Defect(kind="bridged_columns", row=1, column=0),
+        Defect(kind="short", row=1, column=1),
+        Defect(kind="open", row=0, column=2),
+        Defect(kind="stuck_p", row=0, column=1),
+        Defect(kind="stuck_ap", row=0, column=0),
     ],
+    ids=lambda defect: defect.kind,
 )
-def test_lines_of_another_tile_do_not_matter(defect):
-    assert broken(defect) == broken()
-    base = made({"row": WIRE, "column": WIRE})
-    other = base.replace(tile=ProgrammedTile(states=STATES, index=1), die=Die(defects=(defect,)))
-    assert elements(other) != broken()
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_defects_of_another_tile_do_not_reach_a_tiles_netlist(index, defect):
+    def drawn(*defects):
+        wires = made({"row": WIRE, "column": WIRE}, die=Die(defects=defects))
+        return elements(wires.replace(tile=ProgrammedTile(states=STATES, index=index)))
+
+    others = [defect.replace(tile=tile) for tile in range(4) if tile != index]
+    assert drawn(*others) == drawn()
+    assert drawn(*others, defect.replace(tile=index)) != drawn()
 
 
 def test_at_rest_a_sense_amplifier_is_its_load():

@@ -6,12 +6,16 @@ from unit.builders import OHMIC, experiment
 from mtjspice.device import conductance
 from mtjspice.errors import InputError
 from mtjspice.netlist import build_deck
+from mtjspice.netlist.elements import MAX_LINE
 from mtjspice.netlist.golden import golden_experiments
 from mtjspice.spec import (
+    DcRead,
     Defect,
     Die,
+    GatedCell,
     Line,
     Mtj,
+    TransientRead,
     TransimpedanceAmplifier,
     format_spec,
     parse_spec,
@@ -171,29 +175,62 @@ def test_half_is_half_of_the_read_voltage_above_the_reference():
     assert elements(made)["Vrow1"] == "in1 0 1.15"
 
 
-def test_a_line_that_is_cut_off_is_refused_with_its_nodes():
-    cut = tuple(Defect(kind="open", row=1, column=c) for c in (0, 1))
-    made = experiment(
+def cut_off(crossbar, **parts):
+    """An array with a row that nothing drives and whose junctions are open."""
+    return experiment(
         volts=[[0.1]],
-        crossbar=WIRES | {"unselected": "floating"},
+        crossbar=crossbar | {"unselected": "floating"},
         stimulus={"driven_rows": (0,)},
-        die=Die(defects=cut),
+        die=Die(defects=tuple(Defect(kind="open", row=1, column=c) for c in (0, 1))),
+        **parts,
     )
-    with pytest.raises(InputError, match=r"wl1_\d.*no path to ground.*crossbar.unselected"):
-        build_deck(made)
 
 
-def test_a_line_that_is_cut_off_and_observed_is_refused_with_its_node():
-    cut = tuple(Defect(kind="open", row=1, column=c) for c in (0, 1))
-    made = experiment(
-        volts=[[0.1]],
-        crossbar={"unselected": "floating"},
-        stimulus={"driven_rows": (0,)},
-        die=Die(defects=cut),
-        observe="cells",
-    )
-    with pytest.raises(InputError, match="in1"):
-        build_deck(made)
+@pytest.mark.parametrize("analysis", [DcRead(), TransientRead()], ids=["at rest", "in time"])
+@pytest.mark.parametrize("resistance", [5.0, 0.0])
+def test_a_line_that_is_cut_off_is_left_out_and_the_netlist_says_so(resistance, analysis):
+    wire = Line(resistance=resistance, capacitance=1e-15, end=resistance)
+    deck = build_deck(cut_off({"row": wire}, analysis=analysis))
+    said = [line for line in deck.text.splitlines() if line.startswith("* left out")]
+    if resistance == 0 and analysis.kind == "dc":
+        assert deck.dropped == ()  # there is no element on it
+        assert not said
+        return
+    assert deck.dropped == (("in1", "wl1_0", "wl1_1") if resistance else ("in1",))
+    (line,) = said
+    assert line.endswith(": " + " ".join(deck.dropped))
+    drawn = deck.text.replace(line, "")
+    assert not any(re.search(rf"\b{node}\b", drawn) for node in deck.dropped)
+
+
+def test_many_nodes_that_are_left_out_are_said_in_lines_that_people_read():
+    wire = {"row": ROW, "column": COLUMN}
+    dead = Defect(kind="dead_row", row=0)
+    gone = tuple(Defect(kind="open", row=0, column=c) for c in range(40))
+    made = experiment(["P" * 40], [[0.1]], crossbar=wire, die=Die(defects=(dead, *gone)))
+    deck = build_deck(made)
+    said = deck.text[deck.text.index("* left out") :]
+    comments = [line for line in said.splitlines() if line.startswith("*")]
+    assert len(comments) > 3
+    assert max(map(len, comments)) <= MAX_LINE
+    assert set(deck.dropped) == {f"wl0_{c}" for c in range(40)}
+    assert set(deck.dropped) <= set(" ".join(comments).split())
+
+
+def test_transistors_on_nodes_that_are_left_out_have_no_name():
+    dead = Defect(kind="dead_column", column=1)
+    gone = tuple(Defect(kind="open", row=r, column=1) for r in (0, 1))
+    made = experiment(crossbar=WIRES | {"cell": GatedCell()}, die=Die(defects=(dead, *gone)))
+    deck = build_deck(made)
+    assert deck.transistors == ("mn0_0", "", "mn1_0", "")
+    assert set(deck.dropped) == {"sl0_1", "sl1_1", "x0_1", "x1_1"}
+
+
+@pytest.mark.parametrize("crossbar", [WIRES, {}], ids=["wires", "no wires"])
+def test_a_line_that_is_cut_off_and_observed_is_refused_with_its_nodes(crossbar):
+    with pytest.raises(InputError, match=r"no path to ground.*crossbar.unselected") as caught:
+        build_deck(cut_off(crossbar, observe="cells"))
+    assert caught.value.key == ("wl1_0, wl1_1" if crossbar else "in1")
 
 
 def test_one_vector_is_a_sweep_of_one_point():

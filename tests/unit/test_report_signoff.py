@@ -15,7 +15,8 @@ from mtjspice.report import signoff_maps as maps
 from mtjspice.report import signoff_numbers as numbers
 from mtjspice.report import signoff_plots as plots
 from mtjspice.report import signoff_words as words
-from mtjspice.report.signoff import GALLERY, WORST_DIES, write_signoff
+from mtjspice.report.signoff import GALLERY, WORST_DIES, _gallery, write_signoff
+from mtjspice.signoff.figures import figures_of
 from mtjspice.spec.signoff import SignOffLimits
 
 STRICT = SignOffLimits(drop_mean=0.001, drop_die=0.04, accuracy_die=0.9)
@@ -290,6 +291,31 @@ def test_an_image_is_shown_with_its_pixels(story):
     pixels = mpimg.imread(io.BytesIO(encoded))[..., 0]
     np.testing.assert_allclose(pixels, story.inputs[3].reshape(story.shape), atol=0.01)
     assert maps.thumbnail(make_story(dies=1, images=20, shape=None), 3) is None
+
+
+def test_images_that_are_some_of_all_keep_their_numbers(story):
+    """The report is the same, but for the numbers by which it calls images."""
+    named = 5 + 3 * np.arange(len(story.labels))
+    judged = [
+        dataclasses.replace(
+            one, flips=tuple(dataclasses.replace(f, image=int(named[f.image])) for f in one.flips)
+        )
+        for one in story.judged
+    ]
+    some = dataclasses.replace(story, drawn=named, judged=tuple(judged))
+    for theirs, ours in zip(numbers.noticed(some), numbers.noticed(story), strict=True):
+        assert theirs.image == named[ours.image] != ours.image
+        assert dataclasses.replace(theirs, image=ours.image) == ours
+        assert words.effect(some, theirs) == words.effect(story, ours)
+    for theirs, ours in zip(
+        _gallery(some, numbers.noticed(some)), _gallery(story, numbers.noticed(story)), strict=True
+    ):
+        assert dataclasses.replace(theirs, flip=ours.flip) == ours
+    figures = figures_of(story.spec, story.judged, story.labels, 1e-3, named)
+    (how,) = [f.how for f in figures if f.name.startswith("worst margin") and "image" in f.how][:1]
+    (plain,) = [f.how for f in story.figures if f.name.startswith("worst margin")][:1]
+    place = int(re.search(r"image (\d+)", plain)[1])
+    assert f"image {named[place]}:" in how
 
 
 def test_lines_above_the_bound_of_the_card_are_counted(page, story):

@@ -418,8 +418,8 @@ def mtjspice(tmp_path, monkeypatch, capsys):
 
 
 def test_a_folder_that_has_all_files_is_used_without_the_network(images, offline):
-    assert find_mnist(images, images.parent / "mnist") == (images, [])
-    assert find_mnist(None, images) == (images, [])
+    assert find_mnist(images, images.parent / "mnist") == images
+    assert find_mnist(None, images) == images
     assert not offline
 
 
@@ -430,12 +430,22 @@ def test_a_given_folder_that_lacks_files_is_an_error_without_the_network(images,
     assert len(offline) == 1
 
 
-def test_without_a_given_folder_and_network_the_small_digits_are_used(tmp_path, offline):
-    data, (said,) = find_mnist(None, tmp_path / "mnist")
-    assert data is None
-    assert "1,797 small digits" in said
-    assert "no network in tests" in said
+@pytest.mark.parametrize("sign", [(), ("--signoff",)])
+def test_mnist_that_cannot_be_had_is_no_reason_for_other_images(mtjspice, tmp_path, offline, sign):
+    code, said = mtjspice("--out", "a/b/out", *sign)
+    assert code == 2
+    for word in ("mnist/train-images", "no network in tests", "--mnist DIR", "--digits"):
+        assert word in said
     assert len(offline) == 1
+    assert not list((tmp_path / "work").iterdir())
+
+
+@pytest.mark.parametrize("sign", [(), ("--signoff",)])
+def test_mnist_and_the_small_digits_are_not_asked_for_at_once(mtjspice, images, offline, sign):
+    code, said = mtjspice("--mnist", images, "--digits", *sign)
+    assert code == 2
+    assert f"--mnist = '{images}': names other images than --digits" in said
+    assert not offline
 
 
 def test_a_tampered_file_is_refused(mtjspice, images, tmp_path, offline):

@@ -116,6 +116,12 @@ def test_a_best_setting_at_the_edge_of_those_tried_is_warned_of(g_norm, right_at
     assert all("readout.g_norm" in line for line in said)
 
 
+def test_what_is_unusual_in_a_study_is_warned_of():
+    odd = STUDY.replace(die=STUDY.die.replace(mismatch=5.0), readout=Readout(g_norm=(1.0,)))
+    comparison = compare(odd, [NET], SAMPLES, [run_with(SAMPLES.inputs[None])])
+    assert warnings(odd, comparison) == ["die.mismatch = 5 is unusual: most have 0 to 3"]
+
+
 @pytest.mark.parametrize(("allowed", "warned"), [(0.0, True), (0.1, True), (0.25, False)])
 def test_reads_that_are_clipped_more_than_allowed_are_warned_of(allowed, warned):
     amplifier = TransimpedanceAmplifier(clipped=allowed)

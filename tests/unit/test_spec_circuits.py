@@ -53,10 +53,10 @@ def test_a_wire_has_a_sheet_resistance_or_a_metal(fields):
         WireGeometry(**fields)
 
 
-@pytest.mark.parametrize("field", ["resistance", "capacitance"])
-def test_a_line_has_a_geometry_or_values(field):
+@pytest.mark.parametrize(("field", "value"), [("resistance", 0.1), ("capacitance", 1e-15)])
+def test_a_line_has_a_geometry_or_values(field, value):
     with pytest.raises(pydantic.ValidationError, match="give geometry, or resistance"):
-        Line(geometry=WireGeometry(**SHEET), **{field: 1e-15})
+        Line(geometry=WireGeometry(**SHEET), **{field: value})
 
 
 def test_a_line_of_a_geometry_may_have_vias_and_ends():

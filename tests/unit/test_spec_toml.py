@@ -82,7 +82,7 @@ def test_quantities_are_read_with_suffix_and_unit():
     [
         ("[die]\nsigma = 0.1", "die.sigma", 0.1, "allowed are sigma_ln_rp"),
         ("[extra]\na = 1", "extra", {"a": 1}, "allowed are name, seed"),
-        ("[die]\nsigma_ln_rp = 2", "die.sigma_ln_rp", 2, "less than or equal to 1"),
+        ("[die]\nsigma_ln_rp = 2", "die.sigma_ln_rp", 2, "must be from 0 to 1: a standard"),
         ("[limits]\nmin_accuracy = '5V'", "limits.min_accuracy", "5V", "no unit"),
         ("[crossbar.cell]\nkind = 'gate'", "crossbar.cell.kind", "gate", "'passive', 'gated'"),
         ("[crossbar.cell.mtj]\nra = '10V'", "crossbar.cell.mtj.ra", "10V", "the unit Ohm.m2"),
@@ -90,13 +90,13 @@ def test_quantities_are_read_with_suffix_and_unit():
             "[[die.defects]]\nkind = 'short'\nrow = 1\ncolumn = -1",
             "die.defects.0.column",
             -1,
-            "greater than or equal to 0",
+            "must be a whole number from 0 to 4095",
         ),
         (
             "[periphery]\nkind = 'transimpedance'\ngain = 0",
             "periphery.gain",
             0,
-            "greater than 0",
+            "must be from 1 Ω to 10 GΩ (1e+10)",
         ),
         (
             "[periphery]\nkind = 'transimpedance'\ngian = 1",
@@ -109,7 +109,7 @@ def test_quantities_are_read_with_suffix_and_unit():
             "[data]\nkind = 'wine'\ntest_samples = 0",
             "data.test_samples",
             0,
-            "greater than or equal to 1",
+            "must be a whole number from 1 to 10000000",
         ),
     ],
 )

@@ -28,10 +28,10 @@ def test_sizes_along_a_tile_are_read():
 @pytest.mark.parametrize(
     ("extra", "words"),
     [
-        ("[writing]\nto_p = -1.0\n", ("writing.to_p = -1.0", "greater than 0")),
+        ("[writing]\nto_p = -1.0\n", ("writing.to_p = -1.0", "from 1 mV (0.001) to 10 V")),
         ('[writing]\nlength = "5m"\n[writing.free_layer]\ndamping = 2.0\n', ("damping = 2.0",)),
         ('[writing.free_layer]\nsaturation = "1 Oe"\n', ("saturation = '1 Oe'", "A/m")),
-        ("[writing.free_layer]\nefficiency = 0.0\n", ("efficiency = 0.0", "greater than 0")),
+        ("[writing.free_layer]\nefficiency = 0.0\n", ("efficiency = 0.0", "from 0.001 to 1")),
         ('[writing]\nprevious = "half"\n', ("previous = 'half'", "'random'")),
         ('[die.diameters]\nlow = "55nm"\nhigh = "45nm"\n', ("die.diameters", "below low")),
         ('[die.diameters]\nlow = "45nm"\n', ("die.diameters.high", "is required")),

@@ -2,6 +2,7 @@ import copy
 import hashlib
 import json
 import math
+import os
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ def card(cell: str = "gated", **parts) -> Card:
         periphery=amplifier,
         dac=Converter(low=0.65, high=2.65),
     )
-    errors = {"rms": 1 / 3, "p999": 0.1, "maximum": 0.2, "equal_signs": 1.0}
+    errors = {"rms": 1 / 30, "p999": 0.1, "maximum": 0.2, "equal_signs": 1.0}
     return Card(
         **{
             "name": circuit.name,
@@ -209,7 +210,7 @@ def test_a_card_that_was_only_laid_out_anew_is_read(path):
     assert load_card(path) == card()
 
 
-@pytest.mark.parametrize("version", [0, VERSION + 1, "1", None])
+@pytest.mark.parametrize("version", [0, VERSION + 1, "1", None, True, [1]])
 def test_a_card_of_another_version_is_refused_even_with_its_own_checksum(path, version):
     content = saved(path)["card"]
     error = refusal(stamped(content | {"version": version}, path))
@@ -271,8 +272,7 @@ def test_a_card_without_a_part_is_refused(path):
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["", "no JSON", "[]", "null", "1", "{}", '{"checksum": "0"}', '{"checksum": "0", "card": []}'],
+    "text", ["[]", "null", "1", "{}", '{"checksum": "0"}', '{"checksum": "0", "card": []}']
 )
 def test_another_file_is_refused(path, text):
     path.write_text(text)
@@ -281,9 +281,23 @@ def test_another_file_is_refused(path, text):
     assert "is not a calibration card" in str(error)
 
 
+@pytest.mark.parametrize("text", ["", "no JSON", "[" * 100_000, '{"card": {}, "card": {}}'])
+def test_what_is_no_json_is_refused(path, text):
+    path.write_text(text)
+    error = refusal(path)
+    assert str(path) in str(error)
+    assert "is not JSON" in str(error)
+
+
 def test_bytes_that_are_no_text_are_refused(path):
     path.write_bytes(b"\xff\xfe\x00")
-    assert "is not a calibration card" in str(refusal(path))
+    assert "cannot be read" in str(refusal(path))
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_refused_at_once(path, make):
+    make(path)
+    assert "not a file" in str(refusal(path))
 
 
 @pytest.mark.parametrize("share", [0.02, 0.95])
@@ -291,7 +305,113 @@ def test_a_truncated_card_is_refused(path, share):
     saved(path)
     text = path.read_text()
     path.write_text(text[: int(share * len(text))])
-    assert "is not a calibration card" in str(refusal(path))
+    assert "is not JSON" in str(refusal(path))
+
+
+NAN = float("nan")
+NO_NUMBER = ("3", True, None, [], NAN, math.inf, -math.inf, 1e300, 10**400)
+"""What no number of a card can be."""
+CANNOT_BE = {
+    ("amplifier", "gain"): (*NO_NUMBER, 0, 0.0, -2e3),
+    ("amplifier", "input_resistance"): (*NO_NUMBER, -1.0),
+    ("amplifier", "zero"): NO_NUMBER,
+    ("amplifier", "clip_low"): NO_NUMBER,
+    ("amplifier", "clip_high"): NO_NUMBER,
+    ("amplifier", "deviation"): (*NO_NUMBER, -1e-9),
+    ("correction", "linear"): (*NO_NUMBER, 0.0, -1.0),
+    ("correction", "own"): NO_NUMBER,
+    ("correction", "mixed"): NO_NUMBER,
+    ("access", "resistance"): ([], [[[1000.0]]], 3, None, "x"),
+    ("access", "resistance", 0): ([], [[]], 3),
+    ("access", "resistance", 0, 0): ([], 3, [1.0] * 17),
+    ("access", "resistance", 0, 0, 0): NO_NUMBER,
+    ("access", "sensitivity"): ([], 3, None),
+    ("access", "sensitivity", 0): ([], 3),
+    ("access", "current_scale"): (*NO_NUMBER, 0.0, -1.0),
+    ("access", "potential_scale"): (*NO_NUMBER, 0.0, -1.0),
+    ("access", "threshold_sigma", 0): (*NO_NUMBER, -1e-3),
+    ("validity", "volts"): (*NO_NUMBER, 0.0, -0.1),
+    ("validity", "sizes"): (3, None, [3], [[3]], [[3, 2, 1]], [[0, 2]], [[3.5, 2]], [["3", 2]]),
+    ("validity", "defects"): (3, ["none"], [3]),
+    ("validity", "sigma_ln_rp"): (*NO_NUMBER, -0.1),
+    ("validity", "sigma_ln_tmr"): (*NO_NUMBER, -0.1),
+    ("validity", "mismatch"): (*NO_NUMBER, -0.1),
+    ("validity", "short_resistance"): (*NO_NUMBER, 0.0, -1.0),
+    ("validity", "bridge_resistance"): (*NO_NUMBER, 0.0, -1.0),
+    ("validity", "shorts"): (*NO_NUMBER, -0.1, 1.1),
+    ("validity", "cells"): (*NO_NUMBER, 0, -1, 1.7),
+    ("validity", "access_current"): ("3", True, [], NAN, math.inf, 0.0, -1.0, 1e300),
+    ("errors", 0, "tiles"): (*NO_NUMBER, 0, 1.7),
+    ("errors", 0, "reads"): (*NO_NUMBER, 0, 1.7),
+    ("errors", 0, "rms"): (*NO_NUMBER, -0.1),
+    ("errors", 0, "p999"): (*NO_NUMBER, -0.1),
+    ("errors", 0, "maximum"): (*NO_NUMBER, -0.1),
+    ("errors", 0, "equal_signs"): ("3", True, NAN, -0.1, 1.1),
+    ("errors", 0, "equal_codes"): ("3", True, NAN, -0.1, 1.1),
+    ("errors", 0, "level"): ("best", 3, None),
+    ("errors", 0, "group"): ("<script>", "", 3, None),
+    ("planned",): (*NO_NUMBER, 0, 1.7),
+    ("failed",): (3, [3], ["a\nb"], ["x" * 301]),
+    ("broken",): (3, [3], ["a\0b"]),
+    ("name",): ("../x", "<b>", 3, None),
+    ("data_key",): ("", "0" * 63, "G" * 64, 3, None),
+    ("versions",): (3, {"a": 3}, {"a": "b\nc"}),
+    ("units",): (3, {"a": 3}),
+}
+
+
+@pytest.mark.parametrize(
+    ("place", "value"), [(place, value) for place, values in CANNOT_BE.items() for value in values]
+)
+def test_what_cannot_be_is_refused_by_name_even_with_its_own_checksum(path, place, value):
+    content = copy.deepcopy(card(amplifier=AMPLIFIER).model_dump(mode="json"))
+    part = content
+    for key in place[:-1]:
+        part = part[key]
+    part[place[-1]] = value
+    error = refusal(stamped(content, path))
+    assert str(path) in str(error)
+    assert error.key.startswith(".".join(map(str, ("card", *place))))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"amplifier": None}, "amplifier is missing: the circuit has gated cells"),
+        ({"access": None}, "access is missing"),
+        ({"units": UNITS | {"amplifier.gain": "kOhm"}}, "units must be those of this version"),
+    ],
+)
+def test_parts_that_do_not_fit_each_other_are_refused(path, change, says):
+    content = card().model_dump(mode="json") | change
+    assert says in str(refusal(stamped(content, path)))
+
+
+def test_parts_that_the_circuit_does_not_have_are_refused(path):
+    content = card("passive").model_dump(mode="json")
+    content["access"] = ACCESS.model_dump(mode="json")
+    assert "access must be left out" in str(refusal(stamped(content, path)))
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "says"),
+    [
+        (("amplifier", "clip_low"), 3.3, "clip_low (3.3 V) must be below clip_high (3.3 V)"),
+        (("errors", 0, "rms"), 0.3, "rms (0.3) is above the maximum (0.2)"),
+        (("errors", 0, "p999"), 0.3, "p999 (0.3) is above the maximum (0.2)"),
+        (("access", "threshold_sigma"), [4e-3, 4e-3], "sensitivity is of 1 transistors"),
+        (("access", "resistance", 0, 0), [1000.0], "must have the same powers"),
+        (("access", "resistance", 0, 0, 0), -1000.0, "must be above zero over the whole"),
+        (("access", "resistance", 1, 1, 0), 2000.0, "must be above zero over the whole"),
+    ],
+)  # fmt: skip
+def test_numbers_that_contradict_each_other_are_refused(path, place, value, says):
+    content = copy.deepcopy(card().model_dump(mode="json"))
+    part = content
+    for key in place[:-1]:
+        part = part[key]
+    part[place[-1]] = value
+    assert says in str(refusal(stamped(content, path)))
 
 
 def test_a_missing_file_is_refused_by_its_name(path):

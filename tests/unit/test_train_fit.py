@@ -1,6 +1,5 @@
 """Training of small networks on the small digits."""
 
-import dataclasses
 from dataclasses import replace
 
 import numpy as np
@@ -10,12 +9,13 @@ from unit.tiled import HEAVY, NO_DEFECTS, digits, study, surrogate
 
 from mtjspice.data.weights import save_weights
 from mtjspice.device.dies import draw_die, draw_dies
-from mtjspice.errors import CapacityError, InputError
+from mtjspice.errors import InputError
 from mtjspice.spec.training import TrainingStudy
 from mtjspice.train import fit
-from mtjspice.train.checkpoint import load_checkpoint, save_checkpoint
-from mtjspice.train.fit import Session, placed, train, training_key, used_features
+from mtjspice.train.checkpoint import load_checkpoint
+from mtjspice.train.fit import Session, train, training_key
 from mtjspice.train.hardware import error_of, in_software, on_dies, tensors
+from mtjspice.train.plan import used_features
 
 DATA = digits()
 METHODS = ["ideal", "hardware-aware", "statistics-aware"]
@@ -26,8 +26,7 @@ SHAPE = (25, 25)
 
 @pytest.fixture(autouse=True)
 def few_steps(monkeypatch):
-    """Small data have few steps: warm up, and solve circuits anew, the sooner."""
-    monkeypatch.setattr(fit, "WARM", 20)
+    """Small data have few steps: solve circuits anew the sooner."""
     monkeypatch.setattr(fit, "ROUND", 30)
 
 
@@ -78,6 +77,16 @@ def test_training_learns(method, weights):
     for layer in got.layers:
         assert layer.unit > 0
         assert layer.g_norm > 0
+
+
+@EACH_METHOD
+def test_latent_weights_stay_between_minus_one_and_one(method):
+    of = short_study(method, learning_rate=0.5)
+    dies = dies_of(of)[0] if method == "hardware-aware" else ()
+    session = Session(of, DATA, SURROGATE, dies)
+    session.run(None)
+    # At this rate most of them would be far outside; at the border they are at ±1 itself.
+    assert all(float(w.detach().abs().max()) == 1.0 for w in session.model.latent)
 
 
 def test_networks_with_sign_learn():
@@ -159,55 +168,6 @@ def stopped(of: TrainingStudy, path, epochs: int = 4) -> None:
     assert load_checkpoint(path) is not None
 
 
-def first_epoch(of: TrainingStudy, path, **given) -> int:
-    """Where a training with this checkpoint begins."""
-    seen = []
-    trained(of, checkpoint=path, progress=lambda done, _: seen.append(done), **given)
-    return seen[0]
-
-
-def test_a_checkpoint_of_another_study_is_not_used(tmp_path):
-    of, path = study(training={"epochs": 6}), tmp_path / "checkpoint"
-    stopped(of, path)
-    stays = path.read_bytes()
-    for other in (of.replace(seed=2), study(training={"epochs": 6, "learning_rate": 2e-2})):
-        path.write_bytes(stays)
-        assert first_epoch(other, path) == 1
-    path.write_bytes(stays)
-    assert first_epoch(of, path) > 1
-
-
-@pytest.mark.parametrize("spoil", ["truncated", "empty", "garbage", "other", "folder"])
-def test_a_corrupted_checkpoint_is_ignored(spoil, tmp_path):
-    of, path = study(training={"epochs": 4}), tmp_path / "checkpoint"
-    stopped(of, path, 3)
-    whole = path.read_bytes()
-    if spoil == "other":
-        state = load_checkpoint(path)
-        save_checkpoint(path, replace(state, key="another"))
-    elif spoil == "folder":
-        path.unlink()
-        path = tmp_path / "absent" / "checkpoint"
-    else:
-        path.write_bytes({"truncated": whole[:-50], "empty": b"", "garbage": whole[::-1]}[spoil])
-    assert first_epoch(of, path) == 1
-    assert load_checkpoint(path) is not None
-
-
-def test_a_checkpoint_reads_back_exactly(tmp_path):
-    path = tmp_path / "checkpoint"
-    stopped(study(training={"epochs": 6}), path)
-    state = load_checkpoint(path)
-    save_checkpoint(tmp_path / "copy", state)
-    again = load_checkpoint(tmp_path / "copy")
-    for field in dataclasses.fields(state):
-        a, b = getattr(state, field.name), getattr(again, field.name)
-        if isinstance(a, list):
-            assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
-        else:
-            assert torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b
-
-
 def test_a_checkpoint_that_cannot_be_written_is_an_error_before_any_work(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="is not a folder"):
@@ -217,7 +177,7 @@ def test_a_checkpoint_that_cannot_be_written_is_an_error_before_any_work(tmp_pat
 
 def test_a_diverging_loss_stops_with_an_error():
     with pytest.raises(InputError, match=r"the loss diverged in epoch \d") as caught:
-        trained(study(training={"learning_rate": 1e9}))
+        trained(study(training={"learning_rate": 1e3}))
     assert caught.value.exit_code == 2
     assert caught.value.key == "training.learning_rate"
     assert "no state was kept" in str(caught.value)
@@ -251,7 +211,7 @@ def test_a_checkpoint_of_another_study_is_not_called_the_last_good_one(tmp_path)
     path = tmp_path / "checkpoint"
     stopped(study(training={"epochs": 6}), path)
     with pytest.raises(InputError, match="diverged") as caught:
-        trained(study(training={"learning_rate": 1e9}), checkpoint=path)
+        trained(study(training={"learning_rate": 1e3}), checkpoint=path)
     assert "is kept" not in str(caught.value)
 
 
@@ -313,15 +273,6 @@ def test_a_network_of_four_layers_over_two_dies_learns():
         error(got, nominal[:1])
 
 
-def test_hardware_aware_training_takes_the_dies_that_the_network_spans():
-    of = study("hardware-aware", network={"hidden": (24, 24)}, hardware={"tiles": 4, "dies": 2})
-    for wrong in ((), dies_of(of)[0][:1], dies_of(of)[0] * 2):
-        with pytest.raises(InputError, match="spans 2 dies") as caught:
-            trained(of, dies=wrong)
-        assert caught.value.value == len(wrong)
-    assert trained(of).loss[-1] < 2.0
-
-
 @EACH_METHOD
 @pytest.mark.parametrize(
     "network",
@@ -351,28 +302,6 @@ def test_training_goes_on_from_trained_weights():
     again = trained(of, start=first)
     assert again.loss[0] < trained(of).loss[0] - 0.1
     assert again.key != first.key
-
-
-def test_a_start_of_another_network_is_refused():
-    first = trained(short_study())
-    other = study(network={"hidden": (10,)})
-    with pytest.raises(InputError, match="must have the layers"):
-        trained(other, start=first)
-
-
-def test_a_network_that_does_not_fit_says_what_it_needs():
-    of = study(network={"hidden": (84,), "inputs": 64}, hardware={"tiles": 8})
-    with pytest.raises(CapacityError, match=r"needs 25 tiles of 25 x 25; the dies have 8"):
-        trained(of)
-    fits = study(network={"hidden": (84,), "inputs": 64}, hardware={"tiles": 8, "dies": 4})
-    assert sum(p.tiles for p in placed(fits, DATA, SURROGATE)) == 25
-
-
-def test_more_inputs_than_features_are_refused():
-    with pytest.raises(InputError, match="have 64 features") as caught:
-        trained(study(network={"inputs": 65}))
-    assert caught.value.key == "network.inputs"
-    assert caught.value.value == 65
 
 
 def test_the_features_that_vary_most_are_used():
@@ -406,25 +335,10 @@ def test_a_network_in_several_groups_reads_the_features_dealt_to_them():
         assert (np.diff(ranks) == 5).all()
 
 
-@EACH_METHOD
-def test_a_batch_may_be_larger_than_the_data(method):
-    of = study(method, training={"batch": 5000, "dies": 200, "epochs": 3})
-    got = trained(of)
-    assert len(got.loss) == 3
-    assert np.isfinite(got.loss).all()
-
-
-def test_every_die_of_a_batch_meets_equally_many_samples():
-    of = study("statistics-aware", training={"batch": 5000, "dies": 200})
-    assert Session(of, DATA, SURROGATE, ()).batch == 400  # of 449 training samples
-
-
-def test_more_dies_than_training_samples_are_refused():
-    of = study("statistics-aware", training={"batch": 5000, "dies": 500})
-    with pytest.raises(InputError, match="at most one for each of the 449 training") as caught:
-        trained(of)
-    assert caught.value.key == "training.dies"
-    assert caught.value.value == 500
+def test_a_training_of_few_samples_has_so_many_epochs_as_its_steps_need():
+    of = study(training={"batch": 64, "epochs": 2, "steps": 22})  # 449 samples are 7 steps
+    assert len(trained(of).loss) == 4
+    assert len(trained(of.replace(training=of.training.replace(epochs=5))).loss) == 5
 
 
 def test_pools_are_drawn_for_training_for_the_statistics_alone():
@@ -440,7 +354,7 @@ def test_pools_are_drawn_for_training_for_the_statistics_alone():
 
 
 def test_more_dies_in_a_batch_than_in_a_pool_are_drawn():
-    some = DATA.train & (np.cumsum(DATA.train) <= 300)
+    some = ~DATA.train | (np.cumsum(DATA.train) <= 300)
     few = replace(DATA, inputs=DATA.inputs[some], labels=DATA.labels[some], train=DATA.train[some])
     of = study("statistics-aware", training={"batch": 300, "dies": 300, "epochs": 2})
     assert len(train(of, few, SURROGATE).loss) == 2

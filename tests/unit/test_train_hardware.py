@@ -47,6 +47,15 @@ def without_rounding(network: OnDies) -> OnDies:
     return replace(network, circuit=fine)
 
 
+@pytest.mark.parametrize("shape", [(20, 29), (30,), (2, 20, 30)])
+def test_inputs_that_lack_a_feature_are_refused(shape):
+    inputs = torch.zeros(shape, dtype=DOUBLE)
+    for outputs in (on().outputs, lambda x: in_software(NETWORK, x)):
+        with pytest.raises(InputError, match="with at least 30 features") as caught:
+            outputs(inputs)
+        assert caught.value.value == list(shape)
+
+
 def test_without_rounding_outputs_are_the_plain_product():
     """At the level without wires a weight is worth the junctions' difference, or zero."""
     network = without_rounding(on(level="ideal"))

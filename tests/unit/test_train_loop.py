@@ -7,7 +7,7 @@ from mtjspice.data.wine import load_wine
 from mtjspice.signoff.levels import ideal_outputs
 from mtjspice.signoff.metrics import accuracy
 from mtjspice.spec import PopulationNetwork, TrainedNetwork, WineData
-from mtjspice.train.loop import THRESHOLD, forward, ternary, train_networks
+from mtjspice.train.loop import THRESHOLD, _descend, forward, ternary, train_networks
 
 QUICK = TrainedNetwork(epochs=150, restarts=4)
 
@@ -30,6 +30,14 @@ def same(one, other) -> bool:
 def test_a_latent_weight_becomes_the_nearest_of_three():
     latent = torch.tensor([-1.0, -0.51, -0.49, -0.0, 0.0, 0.3, THRESHOLD, 1.0])
     assert ternary(latent).tolist() == [-1, -1, 0, 0, 0, 0, 1, 1]
+
+
+def test_latent_weights_stay_between_minus_one_and_one(wine):
+    inputs, labels = (torch.from_numpy(x[wine.train]) for x in (wine.inputs, wine.labels))
+    fast = QUICK.replace(epochs=20, learning_rate=0.5)
+    latent, _, _ = _descend(fast, 2, (inputs.shape[1], 3), inputs, labels, 1, None)
+    # At this rate most of them would be far outside; at the border they are at ±1 itself.
+    assert all(float(w.abs().max()) == 1.0 for w in latent)
 
 
 def test_the_forward_pass_of_training_is_that_of_the_ideal_level(wine):

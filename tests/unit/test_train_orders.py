@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 
 import numpy as np
 import pytest
@@ -87,14 +88,14 @@ def contents(folder) -> dict[str, tuple[bytes, int]]:
 
 def test_weights_are_trained_once_and_found_again(tmp_path, trainings):
     order = Order(STUDY, tmp_path / "w")
-    assert finished(order.folder) is None
     made = fill(order, None)
     before = contents(order.folder)
     assert set(before) == {"tiles.safetensors", "weights.json"}  # no checkpoint is left
     again = fill(order, None)
     assert trainings == [STUDY]
     assert contents(order.folder) == before
-    assert again.key == made.key == finished(order.folder).key
+    assert again.key == made.key
+    assert finished(order.folder, made.key, []).key == made.key
     assert all((a.states == b.states).all() for a, b in zip(again.layers, made.layers, strict=True))
     fill_folder(order, None)
     assert trainings == [STUDY]
@@ -132,15 +133,29 @@ def test_other_dies_or_another_start_are_trained_anew(tmp_path, trainings, folde
     assert len(trainings) == 3
 
 
-def test_spoilt_weights_are_trained_anew_and_are_the_same(tmp_path, trainings):
-    order = Order(STUDY, tmp_path)
-    fill(order, None)
-    before = (tmp_path / "tiles.safetensors").read_bytes()
-    (tmp_path / "tiles.safetensors").write_bytes(before[:-3])
-    assert finished(tmp_path) is None
-    fill(order, None)
+@pytest.mark.parametrize("name", ["tiles.safetensors", "weights.json"])
+def test_spoilt_weights_are_trained_anew_and_are_the_same(tmp_path, trainings, name):
+    order, notes = Order(STUDY, tmp_path), []
+    fill(order, None, notes=notes)
+    assert not notes
+    before = contents(tmp_path)
+    (tmp_path / name).write_bytes(before[name][0][:-3])
+    fill(order, None, notes=notes)
     assert len(trainings) == 2
-    assert (tmp_path / "tiles.safetensors").read_bytes() == before
+    (said,) = notes
+    assert said.startswith("the weights are trained anew: ")
+    assert str(tmp_path) in said
+    assert {n: c for n, (c, _) in contents(tmp_path).items()} == {
+        n: c for n, (c, _) in before.items()
+    }
+    assert fill_folder(order, None) == []
+
+
+def test_weights_of_another_training_are_replaced_and_it_is_said(tmp_path):
+    fill(Order(STUDY, tmp_path), None)
+    assert fill_folder(Order(STUDY.replace(seed=2), tmp_path), None) == [
+        f"{tmp_path} held the weights of another training, which these replace"
+    ]
 
 
 def test_a_killed_training_goes_on(tmp_path, folder):
@@ -153,7 +168,6 @@ def test_a_killed_training_goes_on(tmp_path, folder):
     order, seen = Order(of, tmp_path / "w"), []
     with pytest.raises(KilledError):
         fill(order, None, killed)
-    assert finished(order.folder) is None
     assert [p.name for p in order.folder.iterdir()] == ["checkpoint.safetensors"]
     again = fill(order, None, lambda done, _: seen.append(done))
     assert seen == [3, 4]
@@ -204,11 +218,47 @@ def test_an_answer_is_kept_and_found_by_its_key(tmp_path, folder, judgements):
     assert first == again
     assert judgements == [question]
     (path,) = tmp_path.iterdir()
-    assert json.loads(path.read_text()) == {
-        "errors": list(first.errors), "corrected": list(first.corrected)
-    }  # fmt: skip
-    path.write_text(json.dumps({"errors": [0.5], "corrected": []}))
-    assert answer(question, None, tmp_path).errors == (0.5,)  # what is there is believed
+    content = json.loads(path.read_text())
+    assert (content["errors"], content["corrected"]) == (list(first.errors), list(first.corrected))
+    assert path.stem == content["key"]
+
+
+def rewritten(path, **changes) -> None:
+    """An answer with something else in it, and the checksum of that."""
+    content = json.loads(path.read_text()) | changes
+    content["checksum"] = orders._checksum({k: content[k] for k in orders.ANSWERED})
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda path: path.write_text("{"), "is not JSON"),
+        (lambda path: path.write_text("[" * 10**5), "nests too deep"),
+        (lambda path: path.write_text("[]"), "is no judgement"),
+        (lambda path: path.write_text('{"errors": [1], "corrected": [0]}'), "is no judgement"),
+        (lambda path: path.write_bytes(path.read_bytes().replace(b"0.", b"0.1", 1)), "is damaged"),
+        (lambda path: rewritten(path, key="0" * 64), "of something else"),
+        (lambda path: rewritten(path, errors=[0.5]), "on 2 dies"),
+        (lambda path: rewritten(path, errors=[0.5, 1.5]), "shares of errors"),
+        (lambda path: rewritten(path, errors=[0.5, float("nan")]), "shares of errors"),
+        (lambda path: rewritten(path, corrected=[]), "on 2 dies"),
+        (lambda path: rewritten(path, errors=["a", "b"]), "is no judgement"),
+        (lambda path: (path.unlink(), os.mkfifo(path)), "a pipe"),
+    ],
+)
+def test_an_answer_that_cannot_be_is_judged_anew(tmp_path, folder, judgements, spoil, says):
+    question = Question(folder, DIES[:2], "linear", correction=20)
+    first = answer(question, None, tmp_path)
+    (path,) = tmp_path.iterdir()
+    whole = path.read_bytes()
+    spoil(path)
+    again = answer(question, None, tmp_path)
+    assert judgements == [question, question]
+    assert says in again.note
+    assert dataclasses.replace(again, note="") == first
+    assert path.read_bytes() == whole
+    assert answer(question, None, tmp_path) == first  # and is said once
 
 
 def test_every_other_question_has_another_key(tmp_path, folder, judgements):

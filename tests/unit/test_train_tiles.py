@@ -2,7 +2,7 @@ import pytest
 import torch
 from unit.tiled import card, surrogate, ternary
 
-from mtjspice.errors import CapacityError
+from mtjspice.errors import CapacityError, InputError
 from mtjspice.spec import Defect
 from mtjspice.train.tiles import (
     Placement,
@@ -236,6 +236,15 @@ def test_after_a_refresh_currents_are_those_of_the_surrogate(changes):
     expected = made.placement.partial_sums(currents)
     got = made.placement.dealt(volts) @ made.matrix(weights) * UNIT
     assert torch.allclose(got, expected, rtol=1e-9, atol=1e-15)
+
+
+def test_a_die_whose_shorts_are_none_on_the_cards_junctions_is_refused():
+    short = (Defect(kind="short", row=0, column=0, tile=1),)
+    die = DIE.replace(defects=short, short_resistance=1e5)
+    states = torch.zeros(4, 25, 25, dtype=torch.uint8)
+    with pytest.raises(InputError, match=r"short_resistance \(100000 Ω\) must be below") as caught:
+        experiments_of(layer().placement, CARD.circuit, [DIE, die], 5, states)
+    assert caught.value.source == "die"
 
 
 def test_tiles_lie_on_the_dies_that_the_network_spans():

@@ -59,6 +59,29 @@ def test_a_number_may_have_a_spice_suffix(text, unit, value):
         ("200 pF/m", "F/m", 2e-10),
         ("0.2 1/V2", "V^-2", 0.2),
         ("  5 k  ", "Ohm", 5e3),
+        ("5k Ohm", "Ohm", 5e3),
+        ("5 k Ω", "Ohm", 5e3),
+        ("1_000 Ohm", "Ohm", 1e3),
+        ("150%", "1", 1.5),
+        ("0.1 %", "1", 0.001),
+        ("10 Ω·µm²", "Ohm.m2", 1e-11),
+        ("10 Ω·um^2", "Ohm.m2", 1e-11),
+        ("10 ohm*um2", "Ohm.m2", 1e-11),
+        ("10 Ohm um2", "Ohm.m2", 1e-11),
+        ("1.2 kΩ µm²", "Ohm.m2", 1.2e-9),
+        ("1e-7 Ohm.cm2", "Ohm.m2", 1e-11),
+        ("2.5 µΩ·cm", "Ohm.m", 2.5e-8),
+        ("0.2 fF/µm", "F/m", 2e-10),
+        ("3 V⁻²", "V^-2", 3.0),
+        ("13 Å", "m", 13e-10),
+        ("0.5 cm", "m", 5e-3),
+        ("50\N{NO-BREAK SPACE}nm", "m", 50e-9),
+        ("50\N{NARROW NO-BREAK SPACE}nm", "m", 50e-9),
+        ("\N{MINUS SIGN}0.1 V", "V", -0.1),
+        ("25 °C", "degC", 25.0),
+        ("25C", "degC", 25.0),
+        ("-40", "degC", -40.0),
+        ("300 K", "degC", 26.85),
     ],
 )
 def test_a_number_may_have_its_unit(text, unit, value):
@@ -91,6 +114,8 @@ def test_a_suffix_gives_the_float_of_the_decimal_literal(number, suffix):
         ("5M", "1"),
         ("5M", "m"),
         ("5Mm", "m"),
+        ("1 Ohm.Mm2", "Ohm.m2"),
+        ("5 MΩ", "Ohm"),
     ],
 )
 def test_a_bare_capital_m_is_refused_as_ambiguous(text, unit):
@@ -111,12 +136,16 @@ def test_a_length_of_5m_is_refused_as_ambiguous():
         ("5nm", "1", "no unit"),
         ("10 Ohm.um2", "Ohm", "the unit Ohm"),
         ("5 Ohm", "Ohm.m2", "the unit Ohm.m2"),
-        ("1 Ohm.Mm2", "Ohm.m2", "the unit Ohm.m2"),
         ("5a", "Ohm", "the unit Ohm"),
         ("5aF", "F", "the unit F"),
         ("5 Ohm", "Ohm.m", "the unit Ohm.m"),
         ("5 pF", "F/m", "the unit F/m"),
-        ("5%", "1", "no unit"),
+        ("5%", "Ohm", "the unit Ohm"),
+        ("5k%", "1", "no unit but %"),
+        ("5kcm", "m", "the unit m"),
+        ("25 F", "degC", "°C, K or no unit"),
+        ("27m", "degC", "°C, K or no unit"),
+        ("1 000", "Ohm", "the unit Ohm"),
         ("5kk", "Ohm", "SPICE suffix"),
         ("5mil", "m", "SPICE suffix"),
     ],
@@ -129,11 +158,39 @@ def test_another_unit_is_refused_with_what_is_allowed(text, unit, allowed):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "k", "Ohm", "five", "nan", "inf", "0x10 Ohm 3", "1,5k", "--5"]
-)
+    "text",
+    ["", "k", "Ohm", "five", "nan", "inf", "0x10 Ohm 3", "1,5k", "--5", "true", "５", "٥", "1__0",
+     "_1", "1²", "1e", "½"],
+)  # fmt: skip
 def test_what_is_no_number_is_refused(text):
     with pytest.raises(ValueError, match=r"is not a number|does not fit"):
         parse_quantity(text, "Ohm")
+
+
+@pytest.mark.parametrize("unit", ["F", "Ohm", "V"])
+def test_a_bare_capital_f_is_refused_as_ambiguous(unit):
+    with pytest.raises(ValueError, match="femto in SPICE, else farad"):
+        parse_quantity("5F", unit)
+
+
+def test_a_decimal_comma_is_refused_with_the_point():
+    with pytest.raises(ValueError, match=r"decimal point is '\.'"):
+        parse_quantity("1,5k", "Ohm")
+
+
+@pytest.mark.parametrize(
+    "text", ["1e999", "-1e400", "1e-400", "1e" + "9" * 100, "1e-" + "9" * 100, "1e999 K"]
+)
+@pytest.mark.parametrize("unit", ["Ohm", "degC"])
+def test_a_number_beyond_floats_is_refused(text, unit):
+    with pytest.raises(ValueError, match=r"beyond the numbers|does not fit"):
+        parse_quantity(text, unit)
+
+
+def test_a_number_of_thousands_of_digits_is_refused_in_one_line():
+    with pytest.raises(ValueError, match=r"too long for a number \(4301 characters\)") as caught:
+        parse_quantity("1" * 4301, "V")
+    assert len(str(caught.value)) < 120
 
 
 @pytest.mark.parametrize(

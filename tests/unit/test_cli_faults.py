@@ -1,0 +1,302 @@
+"""How commands end when something goes wrong that nobody meant: real processes, one line each."""
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from unit.builders import DESIGN, EXPERIMENT
+from unit.commands import caller
+
+from mtjspice import cli, ending
+from mtjspice.errors import ExitCode, InputError
+
+ONE_LINE = re.compile(r"mtjspice: [^\n]+\n\Z")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "spec.toml").write_text(EXPERIMENT)
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    return tmp_path
+
+
+def process(*arguments: str, before: str = "", **options) -> subprocess.CompletedProcess:
+    """The command line in a process of its own; `before` is done to it first."""
+    program = (
+        "import sys\n"
+        f"sys.argv = ['mtjspice', *{list(arguments)!r}]\n"
+        f"{before}\n"
+        "from mtjspice.__main__ import main\n"
+        "main()\n"
+    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "timeout": 120}
+    return subprocess.run([sys.executable, "-c", program], check=False, **(pipes | options))
+
+
+def failing(error: str) -> str:
+    """Has the command `netlist` raise this."""
+    return (
+        "from mtjspice import cli\n"
+        "def fails(*_):\n"
+        f"    raise {error}\n"
+        "cli.read_spec = fails\n"
+    )  # fmt: skip
+
+
+def test_a_fault_of_ours_is_one_line_and_a_private_file(folder):
+    for _ in range(2):
+        ended = process("netlist", "spec.toml", before=failing("ZeroDivisionError('of\\nours')"))
+        assert ended.returncode == ExitCode.FAULT == 70
+        assert ended.stdout == ""
+        assert ONE_LINE.match(ended.stderr)
+        assert "a fault of mtjspice, not of your input: ZeroDivisionError: of ours" in ended.stderr
+    details = sorted((folder / "temporary").glob("mtjspice-fault-*.txt"))
+    assert len(details) == 2, "none is written over another"
+    assert any(str(path) in ended.stderr for path in details)
+    for path in details:
+        assert path.stat().st_mode & 0o777 == 0o600
+        text = path.read_text()
+        for words in ("mtjspice netlist spec.toml", "Traceback", "in fails", "Python", "numpy "):
+            assert words in text
+
+
+@pytest.mark.parametrize("arguments", [("--debug", "netlist"), ("netlist", "--debug")])
+def test_debug_prints_the_traceback(folder, arguments):
+    ended = process(*arguments, "spec.toml", before=failing("ZeroDivisionError"))
+    assert ended.returncode == 70
+    assert "Traceback" in ended.stderr
+    assert "in fails" in ended.stderr
+    assert ended.stderr.splitlines()[-1].startswith("mtjspice: this is a fault")
+
+
+def test_debug_prints_that_of_an_error_on_purpose_too(folder, monkeypatch, capsys):
+    answer = caller(monkeypatch, capsys)("netlist", "missing.toml", "--debug")
+    assert answer.code == 2
+    assert "Traceback" in answer.err
+    assert answer.err.splitlines()[-1].startswith("mtjspice: missing.toml: cannot be read")
+
+
+def test_details_that_cannot_be_written_are_said_to_be_so(folder, monkeypatch, capsys):
+    monkeypatch.setattr(ending.tempfile, "tempdir", str(folder / "nowhere"))
+    monkeypatch.setattr(cli, "read_spec", lambda *_: 1 // 0)
+    answer = caller(monkeypatch, capsys)("netlist", "spec.toml")
+    assert answer.code == 70
+    assert ONE_LINE.match(answer.err)
+    assert "could not be written (No such file or directory); --debug prints them" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        ("RecursionError('too deep')", 70, "fault of mtjspice"),
+        ("MemoryError()", 3, "too little memory"),
+        ('RuntimeError("DefaultCPUAllocator: can\'t allocate memory")', 3, "too little memory"),
+        ('RuntimeError("can\'t start new thread")', 3, "too little memory"),
+        ("ImportError('_flapack.so: failed to map segment from shared object')", 3, "memory"),
+        ("ImportError('no module')", 70, "ImportError: no module"),
+        ("OSError(28, 'No space left on device', 'a/b')", 3, "a/b: No space left on device"),
+        ("OSError(21, 'Is a directory', 'a/b')", 3, "a/b: Is a directory"),
+        ("OSError(28, 'No space left on device')", 3, "the output: No space left on device"),
+        ("BrokenPipeError(32, 'Broken pipe')", 70, "BrokenPipeError"),  # stdout is well
+        ("KeyboardInterrupt", 130, "what was finished in the output folder is kept"),
+        ("KeyError('x')", 70, "KeyError: 'x'"),
+    ],
+)
+def test_every_way_out_has_its_code_and_one_line(folder, monkeypatch, capsys, error, code, words):
+    def fails(*_):
+        raise eval(error)
+
+    monkeypatch.setattr(cli, "read_spec", fails)
+    answer = caller(monkeypatch, capsys)("netlist", "spec.toml")
+    assert answer.code == code
+    assert answer.out == ""
+    assert ONE_LINE.match(answer.err)
+    assert words in answer.err
+
+
+def test_notes_of_an_error_are_told(folder, monkeypatch, capsys):
+    def fails(*_):
+        error = InputError(source="a", allowed="b")
+        error.add_note("2 of 3 failed")
+        raise error
+
+    monkeypatch.setattr(cli, "read_spec", fails)
+    answer = caller(monkeypatch, capsys)("netlist", "spec.toml")
+    assert answer.err == "mtjspice: spec.toml: a: b\n2 of 3 failed\n"
+
+
+def test_a_library_that_does_not_load_is_one_line(folder):
+    before = "sys.modules['pydantic'] = None"
+    ended = process("netlist", "spec.toml", before=before)
+    assert ended.returncode == 70
+    assert ONE_LINE.match(ended.stderr)
+    assert "pydantic" in ended.stderr
+
+
+def test_a_fault_in_a_thread_ends_the_command(folder):
+    before = (
+        "import threading, time\n"
+        "from mtjspice import cli\n"
+        "def waits(*_):\n"
+        "    threading.Thread(target=lambda: 1 // 0).start()\n"
+        "    time.sleep(60)\n"
+        "cli.read_spec = waits"
+    )
+    ended = process("netlist", "spec.toml", before=before)
+    assert ended.returncode == 70
+    assert ONE_LINE.match(ended.stderr)
+    assert "ZeroDivisionError" in ended.stderr
+
+
+def test_warnings_of_libraries_are_one_line_without_code(folder):
+    before = (
+        "import warnings\n"
+        "from mtjspice import cli\n"
+        "read = cli.read_spec\n"
+        "def warns(*given):\n"
+        "    warnings.warn('of a\\nlibrary')\n"
+        "    return read(*given)\n"
+        "cli.read_spec = warns"
+    )
+    ended = process("netlist", "spec.toml", before=before)
+    assert ended.returncode == 0
+    assert ended.stderr == "mtjspice: warning: of a library\n"
+
+
+# The streams.
+
+
+@pytest.mark.parametrize("command", ["netlist", "simulate"])
+@pytest.mark.ngspice
+def test_output_that_cannot_be_written_is_the_machines(folder, command):
+    with Path("/dev/full").open("w") as full:
+        ended = process(command, "spec.toml", stdout=full)
+    assert ended.returncode == 3
+    assert ended.stderr.splitlines()[-1].startswith("mtjspice: the output: No space left")
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.ngspice
+def test_a_stderr_that_is_full_ends_no_work(folder):
+    with Path("/dev/full").open("w") as full:
+        ended = process("simulate", "spec.toml", stderr=full)
+        assert ended.returncode == 0
+        assert "Output current" in ended.stdout
+        assert process("simulate", "missing.toml", stderr=full).returncode == 2
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("command", ["netlist spec.toml", "simulate spec.toml --out out"])
+def test_closed_streams_are_taken_for_nowhere(folder, closed, command):
+    line = f"{sys.executable} -m mtjspice {command} {closed}"
+    ended = subprocess.run(["bash", "-c", line], check=False, capture_output=True, timeout=120)
+    assert ended.returncode == 0
+    assert b"Traceback" not in ended.stderr
+    if "out" in command:
+        assert (folder / "out" / "result.nc").is_file()
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("command", ["netlist", "simulate", "--help"])
+def test_a_reader_that_leaves_is_no_failed_verdict(folder, command):
+    given = () if command == "--help" else ("spec.toml",)
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        ended = process(command, *given, stdout=write)
+    finally:
+        os.close(write)
+    assert ended.returncode == ExitCode.READER_GONE == 141
+    assert "mtjspice:" not in ended.stderr
+    assert "Error" not in ended.stderr
+
+
+@pytest.mark.ngspice
+def test_letters_that_a_terminal_lacks_are_spelled(folder, monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    ended = process("simulate", "spec.toml")
+    assert ended.returncode == 0, ended.stderr
+    assert "Output current in uA" in ended.stdout
+    (folder / "spec.toml").write_text(EXPERIMENT.replace('"5 Ohm"', '"5 V"'))
+    ended = process("simulate", "spec.toml")
+    assert ended.returncode == 2
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    assert process("simulate", "µ−.toml", encoding="latin-1").returncode == 2
+
+
+def test_spelling_is_that_of_the_field():
+    ending.codecs.register_error("mtjspice", ending._spelled)
+    said = "1 µA, 2 Ω, −3, ≤ 4 °C, 你".encode("ascii", "mtjspice").decode()
+    assert said == "1 uA, 2 Ohm, -3, <= 4 degC, \\u4f60"
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("columns", ["0", "1", "7", "20"])
+def test_no_number_is_lost_however_narrow_the_terminal_is(folder, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("NO_COLOR", "1")
+    numbers = re.findall(r"\d+\.\d{4}", process("simulate", "spec.toml").stdout)
+    assert len(numbers) == 2
+    master, terminal = pty.openpty()
+    ended = process("simulate", "spec.toml", stdout=terminal)
+    os.close(terminal)
+    shown = os.read(master, 100_000).decode()
+    os.close(master)
+    assert ended.returncode == 0
+    assert "…" not in shown
+    assert "\x1b[3" not in shown
+
+
+# Being interrupted, and limits of the machine.
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("after_s", [0.0, 1.0])
+def test_an_interrupt_is_130_and_one_line(folder, after_s):
+    """At once it comes while the spec is written as JSON, in compiled code."""
+    large = DESIGN.replace("vectors = 3", "vectors = 20000")
+    assert large != DESIGN
+    (folder / "die.toml").write_text(large)
+    command = [sys.executable, "-m", "mtjspice", "simulate", "die.toml", "--out", "out"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as started:
+        until = time.monotonic() + 60
+        while not (folder / "out" / "simulations").is_dir() and time.monotonic() < until:
+            time.sleep(0.05)
+        time.sleep(after_s)
+        started.send_signal(signal.SIGINT)
+        _, said = started.communicate(timeout=60)
+    assert started.returncode == ExitCode.INTERRUPTED == 130
+    assert "mtjspice: interrupted; what was finished in the output folder is kept" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("kilobytes", [100_000, 200_000, 500_000, 1_000_000])
+def test_too_small_an_address_space_is_the_machines(folder, kilobytes):
+    line = f"ulimit -v {kilobytes}; {sys.executable} -m mtjspice netlist spec.toml"
+    ended = subprocess.run(
+        ["bash", "-c", line], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 3
+    assert ONE_LINE.match(ended.stderr)
+    assert "ulimit -v" in ended.stderr
+
+
+def test_the_codes_are_those_that_help_and_readme_name(folder, monkeypatch, capsys, repository):
+    monkeypatch.setenv("COLUMNS", "200")
+    answer = caller(monkeypatch, capsys)("--help")
+    assert answer.code == 0
+    readme = (repository / "README.md").read_text()
+    for code in ExitCode:
+        assert re.search(rf"\b{int(code)}\b", answer.out)
+        assert re.search(rf"^\| {int(code)} \|", readme, re.MULTILINE)

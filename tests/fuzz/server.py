@@ -146,6 +146,8 @@ def serve(connection: Connection) -> None:
         if child == 0:
             connection.close()
             _run_child(arguments, Path(folder), Path(said))
+        with contextlib.suppress(OSError):  # whoever is first: what it starts belongs to its group
+            os.setpgid(child, child)
         code = _wait(child, began + limit_s)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child, signal.SIGKILL)  # what it started and left behind
@@ -184,7 +186,7 @@ def _run_child(arguments: tuple[str, ...], folder: Path, said: Path) -> None:
     """Become the command; never returns."""
     code = 1
     try:
-        os.setsid()
+        os.setpgid(0, 0)
         for name, number in (("out", 1), ("err", 2)):
             opened = os.open(said / name, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
             os.dup2(opened, number)

@@ -11,6 +11,13 @@ DEAR = ("networks", "surroundings")
 """Kinds that run ngspice."""
 
 
+@pytest.fixture(scope="module")
+def field():
+    """One server: the other processors have other tests."""
+    with Field(KINDS, jobs=1).opened() as opened:
+        yield opened
+
+
 def told(tried) -> str:
     return "\n".join(str(one) for one in tried if not one.withstood)
 
@@ -21,10 +28,9 @@ def test_attacks_are_many_and_of_every_kind():
     assert {"refused", "without effect"} >= {one for attack in attacks() for one in attack.must}
 
 
-def test_some_attacks_are_withstood():
-    some = [one for one in some_of_each(60) if one.kind not in DEAR and one.arguments is None]
-    with Field(KINDS).opened() as field:
-        tried = field.try_all(some)
+def test_some_attacks_are_withstood(field):
+    some = [one for one in some_of_each(80) if one.kind not in DEAR and one.arguments is None]
+    tried = field.try_all(some)
     assert not told(tried), told(tried)
 
 
@@ -72,13 +78,12 @@ def test_what_counts_as_a_fault(code, out, err, fault):
     assert fault_of(Ran((), code, out, err, 0.0)) == fault
 
 
-def test_the_suite_sees_what_has_an_effect_and_what_takes_too_long(tmp_path):
+def test_the_suite_sees_what_has_an_effect_and_what_takes_too_long(field, tmp_path):
     spec = b'observe = "cells"\n' + SPECS["array.toml"].encode()
     other = Attack("another spec", "array", {"array.toml": spec})
     none = Attack("a file that nobody reads", "array", {"elsewhere": b"x"})
-    with Field(KINDS).opened() as field:
-        found = field.try_all([other, none])
-        late = field.servers[0].run(("doctor",), tmp_path, limit_s=0.01)
+    found = field.try_all([other, none])
+    late = field.servers[0].run(("doctor",), tmp_path, limit_s=0.01)
     assert [one.outcome for one in found] == ["had an effect", "without effect"]
     assert not any(one.withstood for one in found)
     assert fault_of(late) == "past its limit"

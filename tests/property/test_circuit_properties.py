@@ -113,7 +113,7 @@ def test_without_wires_the_currents_are_the_product(simulator, made):
 @FEW
 @given(made=ohmic(always=tuple(RESISTANCES)))
 def test_as_wires_become_ideal_the_currents_become_the_product(simulator, made):
-    # Wires below 10 mOhm are refused: junctions grow beside wires that stay, a tenth of those drawn.
+    # Wires below 10 mOhm are refused, so junctions grow beside wires a tenth of those drawn.
     def grown(junctions, wires):
         crossbar, mtj = made.crossbar, made.crossbar.cell.mtj
         for name in RESISTANCES:

@@ -211,7 +211,7 @@ def print_layouts(stories: Sequence[LayoutStory], page: Path) -> None:
                 console.print(f"levels disagree: {figure.name}: {figure.value:.4g} {figure.limit}")
         largest = story.scaling.largest
         size = "no size" if largest is None else f"{largest.rows} x {largest.columns}"
-        console.print(f"largest array within the limits: {size}")
+        console.print(f"largest array within the limits, nominal condition: {size}")
         for note in story.notes:
             console.print(f"note: {note}", soft_wrap=True, markup=False)
         console.print(f"verdict of {story.layout.name}: {'PASS' if story.passed else 'FAIL'}",

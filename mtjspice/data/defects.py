@@ -119,7 +119,7 @@ def dies_from(
     defects = read_defects(path, shape, tiles)
     note = (
         f"{path} says nothing of spread and seed, and no {INDEX} beside it lists it: both are "
-        f"those of the weights' study (hardware.spread, seed {template.seed})"
+        f"those of the weights' study (hardware.spread; hardware.spread.seed = {template.seed})"
     )
     die = build_spec(template.model_dump() | {"defects": defects}, Die, source=path)
     return (die,), (note,)

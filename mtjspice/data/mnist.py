@@ -102,9 +102,11 @@ def download_mnist(folder: Path) -> Path:
             with urllib.request.urlopen(MIRROR + name, timeout=20) as answer:
                 content = answer.read(MOST + 1)
         except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
+            reason = getattr(error, "reason", error)
             allowed = (
-                f"cannot be fetched from {MIRROR}: {error}; give a folder that holds the files "
-                "(--mnist DIR), or take the small digits that scikit-learn ships (--digits)"
+                f"is not there, and cannot be fetched from {MIRROR} ({reason}); give a folder that "
+                "holds MNIST's four files (--mnist DIR), or take the small digits that "
+                "scikit-learn ships (--digits)"
             )
             raise InputError(source=path, allowed=allowed) from None
         _unpacked(path, name, content)

@@ -349,7 +349,8 @@ def notes(layout: Layout, bench: Bench) -> tuple[str, ...]:
     said = [f"{found}." for found in unusual(layout)]
     if bench.quick:
         said.append(
-            f"Quick: {len(bench.conditions)} of {len(conditions_of(layout))} conditions, "
+            f"Quick, not for sign-off: {len(bench.conditions)} of "
+            f"{len(conditions_of(layout))} conditions, "
             f"{bench.layout.monte_carlo.samples} of {layout.monte_carlo.samples} samples, sizes up "
             f"to {quick_largest(layout)}."
         )

@@ -60,7 +60,7 @@ def subject_of(
     _within(dies, lambda: check_subject(specimens, card))
     samples = _samples(network, weights, mnist, digits=digits)
     return Subject(
-        title=f"{network.study.name} on {len(groups)} dies",
+        title=f"{network.study.name} on {len(groups)} {'die' if len(groups) == 1 else 'dies'}",
         weights=f"{weights}, {network.study.training.method}, key {network.key}",
         specimens=specimens,
         images=images_of(samples, images, seed),

@@ -271,7 +271,9 @@ def _read_states(value: Any) -> States:
         except (AttributeError, TypeError):
             raise ValueError("must be a list of strings of P and A (AP), one a row") from None
         if len({len(row) for row in rows}) != 1 or set("".join(rows)) - {"P", "A"}:
-            raise ValueError("must be equally long strings of P and A (AP), one a row")
+            raise ValueError(
+                "must be one string a row, all equally long, of P (parallel) and A (antiparallel)"
+            )
         matrix = np.array([[int(state == "A") for state in row] for row in rows], dtype=np.uint8)
     if matrix.size == 0 or max(matrix.shape) > MOST_LINES:
         raise ValueError(f"must have one to {MOST_LINES} rows and columns")

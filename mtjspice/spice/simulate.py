@@ -1,5 +1,6 @@
 """One netlist in, checked vectors out. Runs in a worker process."""
 
+import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -7,12 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from mtjspice.errors import SimulationError
+from mtjspice.errors import InputError, SimulationError
 from mtjspice.netlist.deck import Deck
 
 if TYPE_CHECKING:
     from mtjspice.spice.library import Library
 
+IMPOSSIBLE_SIZE = re.compile(r"Effective channel (length|width).*", re.IGNORECASE)
+"""What ngspice says of a transistor that is too short or narrow for its model."""
 KCL_TOLERANCE = 1e-8
 """Largest sum of all currents into the array, relative to the sum of their magnitudes."""
 KCL_FLOOR = 1e-15
@@ -53,6 +56,7 @@ def run_samples(deck: Deck, shifts: npt.NDArray[np.float64]) -> list[Vectors]:
             transistors [sample, 0].
 
     Raises:
+        InputError: if a transistor is too short or narrow for its model.
         SimulationError: unless ngspice finished, gave every vector with every point, all of them
             finite, and Kirchhoff's current law closes over the whole array.
     """
@@ -71,9 +75,24 @@ def run_samples(deck: Deck, shifts: npt.NDArray[np.float64]) -> list[Vectors]:
             results.append(Vectors(values, now - start, "\n".join(library.log)))
             start = now
     except SimulationError as error:
+        _check_sizes(error.reason)
         raise SimulationError(error.reason, log=library.tail()) from None
     library.clear()
     return results
+
+
+def _check_sizes(reason: str) -> None:
+    """Tell a transistor that its model cannot be from a simulation that fails.
+
+    Raises:
+        InputError: if ngspice says so of a length or width.
+    """
+    if said := IMPOSSIBLE_SIZE.search(reason):
+        raise InputError(
+            source="transistors",
+            key="crossbar.cell",
+            allowed=f"have a length or width for which their model makes no channel: {said[0]}",
+        )
 
 
 def _run_once(library: "Library", deck: Deck) -> dict[str, npt.NDArray[np.float64]]:

@@ -114,7 +114,7 @@ def published(shared_data, folder) -> Path:
         pytest.param(
             "simulate",
             EXPERIMENT.replace('["PA", "AP"]', '["PA", "AX"]'),
-            ("tile.states = ['PA', 'AX']", "strings of P and A"),
+            ("tile.states = ['PA', 'AX']", "of P (parallel) and A (antiparallel)"),
             id="states of another letter",
         ),
         pytest.param(

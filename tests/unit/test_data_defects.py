@@ -267,7 +267,7 @@ def test_a_map_by_itself_has_the_spread_of_the_weights_which_is_said(tmp_path):
     found, notes = dies_from(tmp_path / "map.csv", template, SHAPE, TILES)
     assert found == (template.replace(defects=ONE_OF_EACH),)
     assert "no dies.json beside it lists it" in notes[0]
-    assert "seed 9" in notes[0]
+    assert "seed = 9" in notes[0]
 
 
 def test_a_map_beside_an_index_that_does_not_list_it_is_by_itself(tmp_path):

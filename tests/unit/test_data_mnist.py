@@ -198,7 +198,7 @@ def test_files_that_are_there_are_not_fetched_again(folder, monkeypatch):
 def test_a_server_that_cannot_be_reached_is_an_error_that_says_what_to_do(folder, monkeypatch):
     (folder / "train-images-idx3-ubyte.gz").unlink()
     monkeypatch.setattr(mnist, "MIRROR", "http://127.0.0.1:9/")
-    with pytest.raises(InputError, match="give a folder that holds the files"):
+    with pytest.raises(InputError, match="give a folder that holds MNIST's four files"):
         mnist.download_mnist(folder)
     assert not (folder / "train-images-idx3-ubyte.gz").exists()
 

@@ -144,7 +144,7 @@ class Card:
             raise InputError(
                 source=self.source,
                 key="mismatch",
-                allowed="ngspice's model of this level takes no threshold shift; use a BSIM4 card",
+                allowed="ngspice's models of this level take no threshold shift; use a BSIM4 card",
             )
 
     def threshold_sigma(self, transistor: Transistor) -> float:

@@ -38,6 +38,8 @@ SIZES = {"length": ("lmin", "lmax"), "width": ("wmin", "wmax")}
 LIMITS = frozenset(name for pair in SIZES.values() for name in pair)
 COMMENTS = LIMITS | {"avt_n", "avt_p"}
 """What comment lines of a card can say to a program."""
+FLAGS = frozenset({"off", "thermal", "tnodeout"})
+"""Words behind which ngspice looks for no model's name; a point in a name divides words there."""
 CORNER = Technology.model_fields["corner"].default
 """The corner that stands for a library without sections."""
 
@@ -53,7 +55,7 @@ class Card:
         ranges: lmin, lmax, wmin, wmax of each model that says them, m.
         limits: what the ``range`` comment says, m; empty without one.
         pelgrom: what the ``pelgrom`` comment says, V·m; empty without one.
-        shifts: whether its models take a threshold shift; ngspice's levels 1 to 3 do not.
+        shifts: whether all of its models take a threshold shift: BSIM3 from 3.2 and BSIM4 do.
     """
 
     source: Path
@@ -142,7 +144,7 @@ class Card:
             raise InputError(
                 source=self.source,
                 key="mismatch",
-                allowed="ngspice's levels 1 to 3 take no threshold shift; use a BSIM4 card",
+                allowed="ngspice's models of this level take no threshold shift; use a BSIM4 card",
             )
 
     def threshold_sigma(self, transistor: Transistor) -> float:
@@ -250,7 +252,7 @@ def _card(library: Library, corner: str) -> Card:
     """One corner of a library.
 
     Raises:
-        InputError: if it lacks the corner, or a model has the name of a node.
+        InputError: if it lacks the corner, or ngspice takes a model's name for something else.
     """
     sections = list(library.main.sections)
     if sections and corner.lower() not in sections:
@@ -264,6 +266,9 @@ def _card(library: Library, corner: str) -> Card:
         if is_node(model.name):
             allowed = "is the name of a node in netlists; ngspice would take the node for the model"
             raise InputError(source=library.path, key="model", value=model.name, allowed=allowed)
+        if FLAGS & set(model.name.split(".")):
+            allowed = "is a flag of transistors in ngspice, which would not find the model"
+            raise InputError(source=library.path, key="model", value=model.name, allowed=allowed)
     return Card(
         source=library.path,
         text="\n".join(fold(model.line()) for model in models),
@@ -271,7 +276,7 @@ def _card(library: Library, corner: str) -> Card:
         ranges={model.name: sizes for model in models if (sizes := _sizes(model))},
         limits=_comment(library, "range", "m", 1.0),
         pelgrom=_comment(library, "pelgrom", "1", 1e-6),
-        shifts=all(model.numbers.get("level", 1) > 3 for model in models),
+        shifts=all(model.shifts for model in models),
     )
 
 

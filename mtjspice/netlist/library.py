@@ -15,12 +15,24 @@ from typing import Final
 
 from mtjspice.errors import InputError
 from mtjspice.netlist.expressions import evaluate, number
-from mtjspice.netlist.statements import File, Include, Item, Model, Parameters, Statement, read_file
+from mtjspice.netlist.statements import (
+    CHANNELS,
+    File,
+    Include,
+    Item,
+    Model,
+    Parameters,
+    Statement,
+    read_file,
+)
 from mtjspice.reading import MIB
 
 MOST_FILES, DEEPEST, MOST_TOGETHER = 200, 20, 64 * MIB
 """Includes that a section may take, how deep inside each other, and bytes of all files."""
-CHANNELS: Final = ("nmos", "pmos")
+LEVELS: Final = (1, 2, 3, 4, 5, 6, 8, 9, 10, 14, 49, 54, 55, 56, 57, 58, 68, 73)
+"""Those that ngspice 46 has for transistors."""
+SHIFTED: Final = (8, 49, 14, 54, 10, 58)
+"""Those of them that take delvto: BSIM3 (from version 3.2), BSIM4 and BSIMSOI 4."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +51,12 @@ class TransistorModel:
     channel: str
     values: dict[str, str]
     numbers: dict[str, float]
+
+    @property
+    def shifts(self) -> bool:
+        """Whether its transistors take a threshold shift."""
+        level, version = self.numbers.get("level", 1), self.values.get("version", "")
+        return level in SHIFTED and not (level in {8, 49} and re.match(r"[0-2]|3\.[01]", version))
 
     def line(self) -> str:
         """The netlist line."""
@@ -108,7 +126,7 @@ class Library:
     def _place(self, item: Include) -> Path:
         """Where an included file is: beside the one that includes it, in the library's folder."""
         try:
-            path = (item.at.file.parent / item.file).resolve()
+            path = (item.at.file.resolve().parent / item.file).resolve()
         except (OSError, RuntimeError, ValueError) as error:
             item.at.refuse(f"cannot be found: {error}")
         if not path.is_relative_to(self.folder):
@@ -201,7 +219,8 @@ def _numbered(model: Model, parameters: _Values) -> TransistorModel:
         numbers[name] = parameters.evaluated(model.at, name, text)
         values[name] = text if number(text) is not None else repr(numbers[name])
         if name == "level":
-            if numbers[name] not in range(1, 100):  # ngspice goes on with level 1
-                model.at.refuse(f"level = {text[:60]} must be a whole number from 1 to 99")
+            if numbers[name] not in LEVELS:  # ngspice goes on with level 1, or without the model
+                levels = ", ".join(str(level) for level in LEVELS)
+                model.at.refuse(f"level = {text[:60]} must be one that ngspice has: {levels}")
             values[name] = str(int(numbers[name]))
     return TransistorModel(model.name, model.type, values, numbers)

@@ -26,6 +26,8 @@ LONGEST: Final = 200_000
 MODEL_TYPES: Final = frozenset(
     {"nmos", "pmos", "d", "npn", "pnp", "njf", "pjf", "nmf", "pmf", "r", "c", "l", "sw", "csw"}
 )
+CHANNELS: Final = ("nmos", "pmos")
+"""Those of transistors that netlists of ours have."""
 ELEMENTS: Final = frozenset("rcldmjqxegfhvib")
 """First letters of what may stand in a subcircuit: nothing that reads files or loads code."""
 _KNOWN = """
@@ -49,6 +51,17 @@ REFUSED: Final = {
     "if": "conditions are not evaluated",
 }
 """Statements that are tried most, each with why it is refused."""
+_WHY: Final = {
+    "temp dtemp": REFUSED["temp"],
+    "delvto delvt0 mulu0": "the spec says the mismatch",
+    "w l nf m": "the spec says the size",
+    "as ad ps pd nrs nrd geo": "the netlist says the junctions",
+    "sa sb sd sc sca scb scc": "stress and wells belong to a layout, which there is none of",
+    "min": "fingers belong to a layout, which there is none of",
+    "off ic icvds icvgs icvbs": "the operating point is found, not given",
+}
+INSTANCE: Final = {name: why for names, why in _WHY.items() for name in names.split()}
+"""What ngspice takes from a model as a default of its transistors, each with why it is refused."""
 ALLOWED: Final = "allowed are .model, .param, .subckt, .ends, .lib, .endl, .include and comments"
 
 _NAME: Final = re.compile(r"[a-z_][\w.]{0,199}", re.ASCII)
@@ -86,7 +99,9 @@ class Statement:
         Raises:
             InputError: always.
         """
-        raise InputError(source=self.file, key=f"line {self.line}", value=self.text, allowed=why)
+        # What is no library, such as a file of passwords, is not for others to read in a message.
+        shown = self.text if self.text[0] in ".+" else None
+        raise InputError(source=self.file, key=f"line {self.line}", value=shown, allowed=why)
 
 
 @dataclass(frozen=True)
@@ -260,7 +275,7 @@ def _refuse(statement: Statement, word: str, *, inside: bool) -> NoReturn:
     if inside:
         letters = " ".join(sorted(ELEMENTS)).upper()
         statement.refuse(f"elements of a subcircuit may begin with {letters}")
-    statement.refuse(f"an element outside of a subcircuit: {ALLOWED}")
+    statement.refuse(f"not a statement of a transistor library; {ALLOWED}")
 
 
 def _unquoted(word: str) -> str:
@@ -311,9 +326,9 @@ def _model(statement: Statement) -> Model:
     values = _values(statement, rest, again=True)
     if rest.count("level") > 1:  # the first counts there
         statement.refuse("level is given twice")
-    for instance in ("temp", "dtemp"):
-        if instance in values:  # ngspice takes a model's for its transistors' own
-            statement.refuse(f"{instance}: {REFUSED['temp']}")
+    if kind in CHANNELS:
+        for instance in sorted(values.keys() & INSTANCE.keys()):
+            statement.refuse(f"{instance} is a transistor's own: {INSTANCE[instance]}")
     return Model(statement, name, kind, values)
 
 

@@ -12,9 +12,9 @@ from mtjspice.errors import InputError
 from mtjspice.netlist import build_deck
 from mtjspice.netlist.cards import LATCH_TRANSISTORS, read_card
 from mtjspice.netlist.golden import golden_experiments
-from mtjspice.netlist.library import Library
+from mtjspice.netlist.library import LEVELS, Library
 from mtjspice.netlist.nodes import is_node
-from mtjspice.netlist.statements import MODEL_TYPES, RESERVED
+from mtjspice.netlist.statements import INSTANCE, MODEL_TYPES, RESERVED
 from mtjspice.spec import GatedCell, SenseAmplifier, Technology, TransientRead, Transistor
 from mtjspice.spec.base import is_path
 from mtjspice.units import parse_quantity
@@ -263,6 +263,22 @@ def test_text_of_a_comment_never_reaches_the_netlist(path):
     assert read(path, text).text == MODEL
 
 
+NO_LIBRARY = [
+    "root:x:0:0:secret", "secret", "key = 'secret'", "R1 a b secret", "secret\n+ more", "sécret",
+    'a "secret" "', "{secret",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", NO_LIBRARY)
+def test_content_of_a_file_that_is_no_library_is_not_told(path, line):
+    error = refusal(path, f"{line}\nmore:secret\n")
+    assert error.key == "line 1"
+    assert "cret" not in str(error).replace(str(path), "")
+    assert error.value is None
+    if line.startswith(("root", "R1", "{")):
+        assert error.allowed.startswith("not a statement of a transistor library")
+
+
 def test_binary_content_is_refused(path):
     assert refusal(path, bytes(range(256)) * 10).key
     assert "only ASCII" in refusal(path, PLAIN.replace("0.5", "0.5\0")).allowed
@@ -366,6 +382,75 @@ def test_parameters_of_other_sections_are_not_known(path):
         assert "no parameter" in refusal(path, text.replace("0.5", f"'{name}'")).allowed
 
 
+# Parameters of models.
+
+
+@pytest.mark.parametrize("name", sorted(INSTANCE))
+@pytest.mark.parametrize("channel", ["nmos", "pmos"])
+def test_what_belongs_to_a_transistor_is_refused_in_a_model(path, name, channel):
+    error = refusal(path, inside(f".model x {channel} level=1 {name.upper()}=72"))
+    assert (error.key, error.source) == ("line 3", str(path))
+    assert error.allowed == f"{name} is a transistor's own: {INSTANCE[name]}"
+    assert read(path, inside(f".model x d {name}=0.5")).text == MODEL  # m of a diode is its own
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize(
+    ("model", "value"),
+    [("level=1", "temp=99"), ("level=1", "dtemp=72"), ("level=14", "delvt0=0.1"),
+     ("level=14", "mulu0=0.5"), ("level=14", "nf=3"), ("level=14", "ad=1")],
+)  # fmt: skip
+def test_ngspice_takes_a_transistors_parameters_from_its_model(tmp_path, model, value):
+    assert current(tmp_path, f"{model} {value}") != current(tmp_path, model)
+
+
+def test_what_bsim_calls_a_models_own_is_read(path):
+    text = PLAIN.replace("vth0=0.5", "vth0=0.5 geomod=0 rgeomod=1 rbdb=15 ngcon=1 xgw=0 lmin=1u")
+    assert "rgeomod=1 rbdb=15 ngcon=1 xgw=0 lmin=1u" in read(path, text).text
+
+
+@pytest.mark.parametrize(
+    "level", ["14k", "1meg", "-5", "1.9", "0", "7", "11", "15", "44", "60", "72", "99", "1e300"]
+)
+def test_a_level_that_ngspice_lacks_is_refused(path, level):
+    error = refusal(path, PLAIN.replace("level=14", f"level={level}"))
+    assert (error.key, error.source) == ("line 2", str(path))
+    assert f"level = {level} must be one that ngspice has: 1, 2, 3" in error.allowed
+
+
+@pytest.mark.parametrize("version", ["9" * 900, "4.8.2.1.1", ".", "4.", "4..8", "1234", "4.8a"])
+def test_a_version_of_another_form_is_refused(path, version):
+    error = refusal(path, PLAIN.replace("4.8.2", version))
+    assert (error.key, error.source) == ("line 2", str(path))
+    assert "must be digits and points" in error.allowed
+
+
+MODELS = [f"level={level}" for level in LEVELS] + [
+    "level=8 version=3.0", "level=49 version=3.1", "level=8 version=3.2.4", "level=14 version=4.5",
+]  # fmt: skip
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("model", MODELS)
+def test_a_model_takes_shifts_where_ngspice_has_delvto(path, tmp_path, model):
+    assert current(tmp_path, model) is not None or model == "level=73"  # it wants more parameters
+    shifts = read(path, f".model nch nmos {model}").shifts
+    shifted = current(tmp_path, model, "delvto=0.1")
+    assert (shifted is not None and shifted != current(tmp_path, model)) is shifts
+
+
+def current(folder: Path, model: str, own: str = "") -> float | None:
+    """What flows through one transistor; None where ngspice has none."""
+    lines = ["* one transistor", f".model nch nmos {model}", f"M1 d g 0 0 nch w=10u l=1u {own}",
+             "Vd d 0 1", "Vg g 0 1.2", ".op", ".control", "set numdgt=14", "run", "print i(vd)",
+             ".endc", ".end"]  # fmt: skip
+    (folder / "one.cir").write_text("\n".join(lines))
+    command = ["ngspice", "-n", "-b", "one.cir"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    found = re.search(r"^i\(vd\) = (\S+)$", done.stdout, re.M)
+    return float(found[1]) if found else None
+
+
 # Includes.
 
 
@@ -399,8 +484,21 @@ def test_a_link_to_the_library_is_followed_to_its_folder(path, tmp_path):
     other = tmp_path / "other" / "linked.lib"
     other.parent.mkdir()
     other.symlink_to(path)
-    with pytest.raises(InputError, match=r"only files in the library's folder|cannot be read"):
+    assert read_card(Technology(card=str(other))).text == MODEL
+    (tmp_path / "other" / "beside.inc").write_text(MODEL)  # beside the link, not the library
+    path.write_text(".lib tt\n.include ../other/beside.inc\n.endl\n")
+    with pytest.raises(InputError, match="only files in the library's folder"):
         read_card(Technology(card=str(other)))
+
+
+def test_a_link_to_a_library_in_a_folder_beside(tmp_path):
+    for folder in ("proj", "pdk"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "pdk" / "main.lib").write_text('.lib tt\n.include "sub.lib"\n.endl\n')
+    (tmp_path / "pdk" / "sub.lib").write_text(MODEL)
+    link = tmp_path / "proj" / "my.lib"
+    link.symlink_to("../pdk/main.lib")
+    assert read_card(Technology(card=str(link))).text == MODEL
 
 
 @pytest.mark.parametrize(
@@ -526,6 +624,18 @@ def test_a_model_with_the_name_of_a_node_is_refused(path, name):
     error = refusal(path, f".lib tt\n.model {name} nmos level=14\n.endl")
     assert (error.key, error.value) == ("model", name.lower())
     assert "name of a node" in error.allowed
+
+
+@pytest.mark.parametrize("name", ["off", "OFF", "thermal", "tnodeout", "off.1", "cut.off"])
+def test_a_model_with_the_name_of_a_flag_is_refused(path, name):
+    error = refusal(path, f".lib tt\n.model {name} nmos level=14\n.endl")
+    assert (error.key, error.value) == ("model", name.lower())
+    assert "is a flag" in error.allowed
+
+
+@pytest.mark.parametrize("name", ["cutoff", "off_1", "thermal_n"])
+def test_a_model_whose_name_only_holds_a_flag_is_read(path, name):
+    assert list(read(path, PLAIN.replace("nch", name)).channels) == [name]
 
 
 @pytest.mark.parametrize("name", ["nmos_33", "NMOS_VTG", "sky130_fd_pr__nfet_01v8__model.0"])

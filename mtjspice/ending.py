@@ -182,8 +182,9 @@ def _folder() -> str:
 
 def _say(message: str) -> None:
     """One message on stderr, as far as there is anybody to read it."""
+    shown = "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in message)
     with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(message.rstrip("\n") + "\n")
+        sys.stderr.write(shown.rstrip("\n") + "\n")
         sys.stderr.flush()
 
 

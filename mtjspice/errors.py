@@ -155,6 +155,6 @@ def _rebuild_simulation_error(reason: str, run_dir: Path | None, log: str) -> Si
     return SimulationError(reason, run_dir=run_dir, log=log)
 
 
-def _short(value: object, limit: int = 80) -> str:
+def _short(value: object, limit: int = 160) -> str:
     text = repr(value)
     return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -76,7 +76,7 @@ def write_text(path: Path, text: str) -> None:
         StorageError: if the disk is full.
     """
     with written_whole(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def remove_stale_parts(folder: Path, older_than_s: float = 86400.0) -> int:

@@ -55,7 +55,7 @@ class Outputs:
             InputError: if it cannot be written.
             StorageError: if the disk is full.
         """
-        digest = hashlib.sha256(text.encode()).hexdigest()
+        digest = hashlib.sha256(text.encode(errors="backslashreplace")).hexdigest()
         name = self._free(name, digest)
         path = self.folder / name
         if path.parent != self.folder:

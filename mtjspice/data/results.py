@@ -27,6 +27,7 @@ before a library reads it, and what was damaged anywhere is not used.
 
 import hashlib
 import math
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -171,7 +172,14 @@ def _check_shapes(file: netCDF4.Dataset, size: int, form: Form | None) -> None:
     # What has no checksums may have its numbers in another file.
     bare = [name for name, one in file.variables.items() if not one.filters()["fletcher32"]]
     numbers = sum(math.prod(shape) for _, shape, _ in found.values())
-    if bare or file.groups or numbers > size:
+    # Others, such as scale_factor or a date in units, would have xarray change the numbers.
+    odd = [
+        name
+        for name, one in file.variables.items()
+        if set(one.ncattrs()) - {"_FillValue", "units"}
+        or getattr(one, "units", "1") not in {"1", "A", "V", "s", "J"}
+    ]
+    if bare or odd or file.groups or numbers > size:
         raise DamagedResultError("it is no file of ours")
     if form is not None and found != form.described:
         raise DamagedResultError(f"it has {found}, and should have {form.described}")
@@ -189,6 +197,11 @@ def _check(result: xr.Dataset, form: Form) -> None:
     said = result.attrs.keys() - {"dropped_nodes"}
     if said != names:
         raise DamagedResultError(f"it says {sorted(said)}, and should say {sorted(names)}")
+    texts = [result.attrs.get(name, "") for name in ("level", "simulator", "dropped_nodes")]
+    if not all(isinstance(t, str) and t.isprintable() for t in texts):
+        raise DamagedResultError("it says something that is no line of text")
+    if not re.fullmatch(r"[\w ]*", texts[2], re.ASCII):
+        raise DamagedResultError("its dropped nodes are no names of nodes")
     numbers = [result.attrs["seconds"], result.attrs.get("clipped_share", 0.0)]
     if not all(isinstance(n, float) and 0 <= n < np.inf for n in numbers) or numbers[1] > 1:
         raise DamagedResultError("its time or its share of clipped outputs is no such number")

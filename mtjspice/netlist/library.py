@@ -6,6 +6,7 @@ name of a library can change what a netlist of ours means. Subcircuits and model
 are checked and left out, because no netlist of ours names any.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -193,10 +194,14 @@ def _numbered(model: Model, parameters: _Values) -> TransistorModel:
     values, numbers = dict[str, str](), dict[str, float]()
     for name, text in model.values.items():
         if name == "version":
-            if not text.replace(".", "").isdecimal():
-                model.at.refuse(f"version = {text[:60]} must be digits and points")
+            if not re.fullmatch(r"\d{1,3}(\.\d{1,3}){0,3}", text):
+                model.at.refuse(f"version = {text[:60]} must be digits and points, as in 4.8.2")
             values[name] = text
             continue
         numbers[name] = parameters.evaluated(model.at, name, text)
         values[name] = text if number(text) is not None else repr(numbers[name])
+        if name == "level":
+            if numbers[name] not in range(1, 100):  # ngspice goes on with level 1
+                model.at.refuse(f"level = {text[:60]} must be a whole number from 1 to 99")
+            values[name] = str(int(numbers[name]))
     return TransistorModel(model.name, model.type, values, numbers)

@@ -311,6 +311,9 @@ def _model(statement: Statement) -> Model:
     values = _values(statement, rest, again=True)
     if rest.count("level") > 1:  # the first counts there
         statement.refuse("level is given twice")
+    for instance in ("temp", "dtemp"):
+        if instance in values:  # ngspice takes a model's for its transistors' own
+            statement.refuse(f"{instance}: {REFUSED['temp']}")
     return Model(statement, name, kind, values)
 
 

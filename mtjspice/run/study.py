@@ -235,6 +235,18 @@ def _solutions_folder(study: Study, solutions: Path | None) -> Path:
     return solutions
 
 
+def _check_stored(networks: list[Network], wanted: FullBatch, samples: Samples, path: Path) -> None:
+    """Refuse networks that have the key of a training and cannot be its outcome."""
+    count = wanted.count if isinstance(wanted, PopulationNetwork) else 1
+    widths = (samples.inputs.shape[1], *wanted.hidden, len(samples.classes))
+    shapes = [(a, 2 * b) for a, b in pairwise(widths)]
+    if len(networks) != count or any(
+        [layer.states.shape for layer in one.layers] != shapes for one in networks
+    ):
+        allowed = "holds other networks than the study trains; move it away"
+        raise InputError(source=path, key="networks", allowed=allowed)
+
+
 def trained(
     study: Study, samples: Samples, out: Path, progress: Callable[[int, int], None]
 ) -> list[Network]:
@@ -248,6 +260,7 @@ def trained(
     if path.exists():
         networks, its_key = load_networks(path)
         if its_key == key:
+            _check_stored(networks, study.network, samples, path)
             return networks[:first]
     from mtjspice.train.loop import train_networks  # noqa: PLC0415, torch takes seconds to import
 

@@ -227,6 +227,10 @@ with the context ``{"folder": ...}``.
 
 def _read_volts(value: Any) -> Floats:
     if not isinstance(value, np.ndarray):
+        if not (
+            isinstance(value, list | tuple) and all(isinstance(v, list | tuple) for v in value)
+        ):
+            raise ValueError("must be a list of lists of voltages, one a vector")
         try:
             value = [[VOLTS.read(volts) for volts in vector] for vector in value]
         except TypeError:
@@ -260,7 +264,7 @@ def _read_states(value: Any) -> States:
             raise ValueError("must be a matrix of 0 (P) and 1 (AP)")
         matrix = value.astype(np.uint8)
     else:
-        if isinstance(value, str):
+        if not isinstance(value, list | tuple):
             raise ValueError("must be a list of strings, one a row")  # noqa: TRY004, pydantic's way
         try:
             rows = [row.replace(" ", "") for row in value]

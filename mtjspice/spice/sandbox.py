@@ -150,7 +150,10 @@ def _import_path() -> list[str]:
     The working folder is on it where Python put it there by itself (``python -m``, ``python -c``);
     it is passed on only where the user named it, or where the program or this package lies in it.
     """
-    here = str(Path.cwd())
+    try:
+        here = str(Path.cwd())
+    except FileNotFoundError:  # the working folder was removed: nothing is relative to it
+        return [path for path in sys.path if Path(path).is_absolute()]
     named = _absolute(os.environ.get("PYTHONPATH", "").split(os.pathsep))
     program = getattr(sys.modules.get("__main__"), "__file__", None)
     named += [str(Path(file).absolute().parent) for file in (program,) if file]

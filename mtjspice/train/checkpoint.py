@@ -74,7 +74,9 @@ def load_checkpoint(path: Path, most: int = MOST) -> State:
         loss = tuple(float(x) for x in about["loss"])
         state = State(key=str(about["key"]), loss=loss, chance=tensors["chance"], **many)
         torch.Generator().set_state(state.chance)  # refuses what is no state of a generator
-    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (
+        SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OverflowError
+    ) as error:  # fmt: skip
         # A RuntimeError is torch's word, or that of JSON which nests too deep.
         raise InputError(source=path, allowed=f"is no checkpoint, or damaged: {error}") from None
     numbers = [torch.tensor(loss), *state.parameters, *state.moments, *state.steps]

@@ -255,7 +255,7 @@ def _kept(path: Path, question: Question, key: str) -> Answer:
             tuple(float(share) for share in content[name]) for name in ("errors", "corrected")
         )
         whole = content["checksum"] == _checksum({k: content[k] for k in ANSWERED})
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(source=path, allowed=f"is no judgement: {error!r}") from None
     if not whole or content["key"] != key:
         raise InputError(source=path, allowed="is damaged, or the judgement of something else")

@@ -88,6 +88,8 @@ class Server:
         """Run a command line in a folder; it and what it started are ended at the limit."""
         said = folder.parent / f"{folder.name}.said"
         said.mkdir(exist_ok=True)
+        for name in ("out", "err"):  # a child may be ended before it opens them
+            (said / name).write_bytes(b"")
         self._connection.send((arguments, str(folder), str(said), limit_s))
         code, seconds = self._connection.recv()
         return _ran(arguments, code, said, seconds)

@@ -9,6 +9,7 @@ import codecs
 import contextlib
 import errno
 import io
+import logging
 import os
 import platform
 import select
@@ -25,7 +26,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, NoReturn
 
-from mtjspice.errors import ExitCode, MachineError, MtjspiceError
+from mtjspice.errors import ExitCode, MachineError, MtjspiceError, printable
 
 DEBUG = "--debug"
 """The option that prints tracebacks, wherever it stands."""
@@ -182,9 +183,8 @@ def _folder() -> str:
 
 def _say(message: str) -> None:
     """One message on stderr, as far as there is anybody to read it."""
-    shown = "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in message)
     with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(shown.rstrip("\n") + "\n")
+        sys.stderr.write(printable(message).rstrip("\n") + "\n")
         sys.stderr.flush()
 
 
@@ -207,6 +207,12 @@ def _forget_output() -> None:
             os.close(nowhere)
 
 
+class _Printable(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        """What a log says, without orders to the terminal."""
+        return printable(super().format(record))
+
+
 @contextlib.contextmanager
 def _streams() -> Iterator[None]:
     """Have streams that take every letter, and say in words what Python would say in code."""
@@ -215,6 +221,8 @@ def _streams() -> Iterator[None]:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="mtjspice")
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(_Printable())
     if DEBUG in sys.argv:
         yield
         return

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from unit.builders import DESIGN, EXPERIMENT
+from unit.builders import DESIGN, EXPERIMENT, STUDY
 from unit.commands import caller
 
 from mtjspice import cli, ending, tables
@@ -299,6 +299,38 @@ def test_tables_and_lines_print_what_they_are_given(capsys):
     said = capsys.readouterr().out
     assert said.count(r"[red]a[/red] :smile: \x1b[31mb\x07") == 4
     assert "\x1b" not in said
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize(
+    ("command", "text", "report"),
+    [("simulate", EXPERIMENT, "result.nc"), ("run", STUDY, "report.html")],
+)
+def test_a_folder_whose_name_is_no_text_is_one_as_others(
+    folder, monkeypatch, capsys, command, text, report
+):
+    odd = folder / os.fsdecode(b"nou\xff8")
+    odd.mkdir()
+    (odd / "spec.toml").write_text(text)
+    answer = caller(monkeypatch, capsys)(command, odd / "spec.toml", "--out", odd, "--jobs", 1)
+    assert not answer.code, answer.err
+    assert (odd / report).is_file()
+    if command == "run":
+        assert r"nou\udcff8/report.html" in answer.out
+
+
+GONE = "import os; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')"
+
+
+@pytest.mark.ngspice
+def test_a_working_folder_that_is_gone_is_not_needed(folder):
+    spec, out = str(folder / "spec.toml"), str(folder / "out")
+    ended = process("simulate", spec, "--out", out, "--jobs", "1", before=GONE)
+    assert ended.returncode == 0, ended.stderr
+    assert (folder / "out" / "result.nc").is_file()
+    ended = process("simulate", spec, "--out", "out", before=GONE)
+    assert ended.returncode == 2
+    assert "is not a folder that can be written" in ended.stderr
 
 
 def test_spelling_is_that_of_the_field():

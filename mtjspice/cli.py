@@ -218,8 +218,8 @@ def layout(
     """Does an array layout read, settle, write and yield? Several layouts are also compared."""
     from mtjspice.layout.run import check_apart, run_comparison, run_layout  # noqa: PLC0415, imports torch
 
-    check_apart(specs)
     described = {path: read_spec(path, Layout) for path in specs}
+    check_apart(specs)
     if seed is not None:
         described = {path: changed(one, "--seed", seed=seed) for path, one in described.items()}
     for path, one in described.items():

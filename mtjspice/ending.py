@@ -69,6 +69,8 @@ def run(command: Callable[[], int | None]) -> NoReturn:
 
 def _answer(command: Callable[[], int | None]) -> int:
     try:
+        if _folder() is None:
+            _load_torch()
         code = command() or ExitCode.DONE
         sys.stdout.flush()
     except BaseException as error:
@@ -166,7 +168,7 @@ def _details(error: BaseException) -> str:
     known = sorted({f"{one.metadata['Name']} {one.version}" for one in distributions()})
     parts = {
         "command": shlex.join(sys.argv),
-        "folder": _folder(),
+        "folder": _folder() or "none, it was removed",
         "platform": f"{platform.platform()}, Python {sys.version}",
         "packages": ", ".join(known),
     }
@@ -174,11 +176,26 @@ def _details(error: BaseException) -> str:
     return f"{told}\n{''.join(traceback.format_exception(error))}"
 
 
-def _folder() -> str:
+def _folder() -> str | None:
+    """The working folder; None if it was removed or may not be seen."""
     try:
         return str(Path.cwd())
-    except OSError as error:
-        return f"none ({error.strerror})"
+    except OSError:
+        return None
+
+
+def _load_torch() -> None:
+    """Import torch where a folder is: without one its MKL says "fatal error", and ends the process.
+
+    The command then goes on in the folder that is gone: relative paths must not mean others.
+    """
+    gone = os.open(".", os.O_RDONLY)
+    try:
+        os.chdir("/")
+        import torch._dynamo  # noqa: F401, PLC0415, of which optimizers import this late
+    finally:
+        os.fchdir(gone)
+        os.close(gone)
 
 
 def _say(message: str) -> None:

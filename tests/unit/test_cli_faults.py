@@ -323,14 +323,28 @@ GONE = "import os; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')"
 
 
 @pytest.mark.ngspice
-def test_a_working_folder_that_is_gone_is_not_needed(folder):
+@pytest.mark.parametrize(
+    ("command", "text", "report"),
+    [("simulate", EXPERIMENT, "result.nc"), ("run", STUDY, "report.html")],
+)
+def test_a_working_folder_that_is_gone_is_not_needed(folder, command, text, report):
+    (folder / "spec.toml").write_text(text)
     spec, out = str(folder / "spec.toml"), str(folder / "out")
-    ended = process("simulate", spec, "--out", out, "--jobs", "1", before=GONE)
+    ended = process(command, spec, "--out", out, "--jobs", "1", before=GONE)
     assert ended.returncode == 0, ended.stderr
-    assert (folder / "out" / "result.nc").is_file()
-    ended = process("simulate", spec, "--out", "out", before=GONE)
+    assert (folder / "out" / report).is_file()
+
+
+@pytest.mark.ngspice
+def test_relative_paths_lead_nowhere_from_a_folder_that_is_gone(folder):
+    ended = process("simulate", str(folder / "spec.toml"), "--out", "out", before=GONE)
     assert ended.returncode == 2
-    assert "is not a folder that can be written" in ended.stderr
+    assert ended.stderr.endswith(
+        ": is not a folder that can be written: No such file or directory\n"
+    )
+    ended = process("layout", "spec.toml", before=GONE)
+    assert ended.returncode == 2
+    assert "mtjspice: spec.toml: cannot be read" in ended.stderr
 
 
 def test_spelling_is_that_of_the_field():

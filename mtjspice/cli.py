@@ -14,7 +14,7 @@ from mtjspice import tables
 from mtjspice.device.trial import tile_experiment
 from mtjspice.ending import DEBUG
 from mtjspice.ending import run as run_to_its_end
-from mtjspice.errors import ExitCode, InputError
+from mtjspice.errors import ExitCode, InputError, printable
 from mtjspice.spec import (
     Calibration,
     DieDesign,
@@ -192,7 +192,8 @@ def simulate(
     if dropped:
         tables.made_console(stderr=True).print(
             f"warning: {len(dropped)} nodes are cut off from everything and were left out, from "
-            f"{dropped[0]} on (dropped_nodes in the result)"
+            f"{dropped[0]} on (dropped_nodes in the result)",
+            highlight=False,
         )
     if out is not None:
         save_result(result, out / "result.nc")
@@ -217,8 +218,8 @@ def layout(
     """Does an array layout read, settle, write and yield? Several layouts are also compared."""
     from mtjspice.layout.run import check_apart, run_comparison, run_layout  # noqa: PLC0415, imports torch
 
-    check_apart(specs)
     described = {path: read_spec(path, Layout) for path in specs}
+    check_apart(specs)
     if seed is not None:
         described = {path: changed(one, "--seed", seed=seed) for path, one in described.items()}
     for path, one in described.items():
@@ -444,7 +445,7 @@ def doctor(as_json: AsJson = False) -> None:
 
 def _warn_of_unusual(spec: Spec) -> None:
     for found in unusual(spec):
-        tables.made_console(stderr=True).print(f"warning: {found}", soft_wrap=True, markup=False)
+        tables.made_console(stderr=True).print(f"warning: {found}", soft_wrap=True)
 
 
 def _needs_signoff(scheduler: str | None) -> None:
@@ -493,6 +494,7 @@ def answer() -> int:
     except typer.Exit as left:
         return left.exit_code
     except _UsageError as error:
+        error.message = printable(error.message)  # type: ignore[attr-defined]
         error.show()  # type: ignore[attr-defined]
         return ExitCode.BAD_INPUT
     return ExitCode.DONE

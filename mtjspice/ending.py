@@ -9,6 +9,7 @@ import codecs
 import contextlib
 import errno
 import io
+import logging
 import os
 import platform
 import select
@@ -25,7 +26,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, NoReturn
 
-from mtjspice.errors import ExitCode, MachineError, MtjspiceError
+from mtjspice.errors import ExitCode, MachineError, MtjspiceError, printable
 
 DEBUG = "--debug"
 """The option that prints tracebacks, wherever it stands."""
@@ -68,6 +69,8 @@ def run(command: Callable[[], int | None]) -> NoReturn:
 
 def _answer(command: Callable[[], int | None]) -> int:
     try:
+        if _folder() is None:
+            _load_torch()
         code = command() or ExitCode.DONE
         sys.stdout.flush()
     except BaseException as error:
@@ -165,7 +168,7 @@ def _details(error: BaseException) -> str:
     known = sorted({f"{one.metadata['Name']} {one.version}" for one in distributions()})
     parts = {
         "command": shlex.join(sys.argv),
-        "folder": _folder(),
+        "folder": _folder() or "none, it was removed",
         "platform": f"{platform.platform()}, Python {sys.version}",
         "packages": ", ".join(known),
     }
@@ -173,18 +176,32 @@ def _details(error: BaseException) -> str:
     return f"{told}\n{''.join(traceback.format_exception(error))}"
 
 
-def _folder() -> str:
+def _folder() -> str | None:
+    """The working folder; None if it was removed or may not be seen."""
     try:
         return str(Path.cwd())
-    except OSError as error:
-        return f"none ({error.strerror})"
+    except OSError:
+        return None
+
+
+def _load_torch() -> None:
+    """Import torch where a folder is: without one its MKL says "fatal error", and ends the process.
+
+    The command then goes on in the folder that is gone: relative paths must not mean others.
+    """
+    gone = os.open(".", os.O_RDONLY)
+    try:
+        os.chdir("/")
+        import torch._dynamo  # noqa: F401, PLC0415, of which optimizers import this late
+    finally:
+        os.fchdir(gone)
+        os.close(gone)
 
 
 def _say(message: str) -> None:
     """One message on stderr, as far as there is anybody to read it."""
-    shown = "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in message)
     with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(shown.rstrip("\n") + "\n")
+        sys.stderr.write(printable(message).rstrip("\n") + "\n")
         sys.stderr.flush()
 
 
@@ -207,6 +224,12 @@ def _forget_output() -> None:
             os.close(nowhere)
 
 
+class _Printable(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        """What a log says, without orders to the terminal."""
+        return printable(super().format(record))
+
+
 @contextlib.contextmanager
 def _streams() -> Iterator[None]:
     """Have streams that take every letter, and say in words what Python would say in code."""
@@ -215,6 +238,8 @@ def _streams() -> Iterator[None]:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="mtjspice")
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(_Printable())
     if DEBUG in sys.argv:
         yield
         return

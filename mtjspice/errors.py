@@ -6,6 +6,16 @@ Every message says what is wrong, where, and what to do.
 from enum import IntEnum
 from pathlib import Path
 
+KEPT = frozenset("\n\t\u00a0\u2007\u2009\u202f")
+"""Line feeds, tabs and spaces of every width: what is printed although it is nothing to see."""
+
+
+def printable(text: str) -> str:
+    """Text without orders to a terminal: characters that only it would see are spelled out."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in KEPT else repr(c)[1:-1] for c in text)
+
 
 class ExitCode(IntEnum):
     """How every command ends; the last two are the shell's own, 128 and the signal's number."""

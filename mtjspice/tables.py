@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import IO, Any, Literal, cast
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -24,6 +23,7 @@ from rich.text import Text
 
 from mtjspice.data.layout import LayoutStory
 from mtjspice.data.signoff import SignOffStory
+from mtjspice.errors import printable
 from mtjspice.report.signoff_numbers import noticed
 from mtjspice.report.signoff_words import value_and_limit
 from mtjspice.spec.study import Study
@@ -43,6 +43,10 @@ class _Console(Console):
         """Leave it to the one place that knows the exit codes; rich's own is that of a fail."""
         raise BrokenPipeError
 
+    def render_str(self, text: str, **how: Any) -> Text:
+        """Text that orders nothing: names and contents of files are printed, too."""
+        return super().render_str(printable(text), **how)
+
 
 class _Stderr:
     """Stderr whose failures end nothing: progress and warnings are no results."""
@@ -61,8 +65,12 @@ class _Stderr:
 
 
 def made_console(*, stderr: bool = False) -> Console:
-    """Prints on stdout, or on stderr. What is no terminal has lines of any length."""
-    console = _Console(file=cast("IO[str]", _Stderr())) if stderr else _Console()
+    """Prints text as it stands on stdout, or on stderr; no brackets or colons mean anything in it.
+
+    What is no terminal has lines of any length.
+    """
+    file = cast("IO[str]", _Stderr()) if stderr else None
+    console = _Console(file=file, markup=False, emoji=False)
     if not console.is_terminal and not stderr:
         console.width = ANY_WIDTH
     console.width = max(console.width, LEAST_WIDTH)
@@ -71,7 +79,7 @@ def made_console(*, stderr: bool = False) -> Console:
 
 def _table(title: str, *headings: str, left: Sequence[str] = ()) -> Table:
     """A table without lines yet; numbers stand on the right, and none is cut off."""
-    table = Table(title=escape(title))
+    table = Table(title=title)
     for heading in headings:
         justify: Literal["left", "right"] = "left" if heading in left else "right"
         table.add_column(heading, justify=justify, overflow="fold")
@@ -98,10 +106,10 @@ def print_outcome(study: Study, outcome: Any) -> None:
             holds = "holds" if figure.holds else "BROKEN"
             console.print(f"limit: {figure.name}: {figure.value:.4g} {figure.limit}: {holds}")
     for warning in outcome.warnings:
-        console.print(f"warning: {warning}", soft_wrap=True, markup=False)
+        console.print(f"warning: {warning}", soft_wrap=True)
     seconds = ", ".join(f"{name} {s:.1f} s" for name, s in outcome.times.items())
     console.print(f"times: {seconds}")
-    console.print(f"report: {outcome.report}", soft_wrap=True, markup=False)
+    console.print(f"report: {outcome.report}", soft_wrap=True)
     console.print(f"verdict: {'PASS' if outcome.passed else 'FAIL'}")
 
 
@@ -124,11 +132,11 @@ def print_calibration(outcome: Any) -> None:
             value = figure.value if isinstance(figure.value, str) else f"{figure.value:.4g}"
             console.print(f"limit: {figure.name}: {value} {figure.limit}: {holds}")
     for warning in unusual(outcome.card.circuit):
-        console.print(f"warning: {warning}", soft_wrap=True, markup=False)
+        console.print(f"warning: {warning}", soft_wrap=True)
     for failure in outcome.failures:
-        console.print(f"warning: simulation failed: {failure}", soft_wrap=True, markup=False)
-    console.print(f"card: {outcome.path}", soft_wrap=True, markup=False)
-    console.print(f"report: {outcome.report}", soft_wrap=True, markup=False)
+        console.print(f"warning: simulation failed: {failure}", soft_wrap=True)
+    console.print(f"card: {outcome.path}", soft_wrap=True)
+    console.print(f"report: {outcome.report}", soft_wrap=True)
     console.print(f"verdict: {'PASS' if outcome.passed else 'FAIL'}")
 
 
@@ -139,11 +147,11 @@ def print_figures(title: str, story: Any, report: Path, notes: Sequence[str] = (
     for figure in story.figures:
         holds = {None: "", True: "holds", False: "BROKEN"}[figure.holds]
         value = f"{figure.value:.4g} {figure.unit}".strip()
-        table.add_row(escape(figure.name), value, figure.limit, holds)
+        table.add_row(figure.name, value, figure.limit, holds)
     console.print(table)
     for note in notes:
-        console.print(f"note: {note}", soft_wrap=True, markup=False)
-    console.print(f"report: {report}", soft_wrap=True, markup=False)
+        console.print(f"note: {note}", soft_wrap=True)
+    console.print(f"report: {report}", soft_wrap=True)
     if any(figure.limit for figure in story.figures):
         console.print(f"verdict: {'PASS' if story.passed else 'FAIL'}")
 
@@ -154,7 +162,7 @@ def print_signoff(story: SignOffStory, page: Path) -> None:
     table = _table(story.title, *FIGURES, left=("figure", "limit", ""))
     for figure in story.figures:
         holds = {None: "", True: "holds", False: "BROKEN"}[figure.holds]
-        table.add_row(escape(figure.name), *map(escape, value_and_limit(figure)), holds)
+        table.add_row(figure.name, *value_and_limit(figure), holds)
     console.print(table)
     for judged in story.judged:
         s = judged.statement
@@ -166,13 +174,13 @@ def print_signoff(story: SignOffStory, page: Path) -> None:
         )
         why = "" if story.full else f" ({s.unsafe:,} not safe, {s.audited:,} for the audit)"
         console.print(f"{judged.condition}: {s.simulated:,} of {s.images:,} simulated{why}{rest}",
-                      soft_wrap=True, markup=False, highlight=False)  # fmt: skip
+                      soft_wrap=True, highlight=False)  # fmt: skip
         for note in s.notes:
-            console.print(f"note: {judged.condition}, {note}", soft_wrap=True, markup=False)
+            console.print(f"note: {judged.condition}, {note}", soft_wrap=True)
     _print_flips(console, story)
     for warning in story.warnings:
-        console.print(f"warning: {warning}", soft_wrap=True, markup=False)
-    console.print(f"report: {page}", soft_wrap=True, markup=False)
+        console.print(f"warning: {warning}", soft_wrap=True)
+    console.print(f"report: {page}", soft_wrap=True)
     console.print(f"verdict: {'PASS' if story.passed else 'FAIL'}")
 
 
@@ -186,7 +194,7 @@ def _print_flips(console: Console, story: SignOffStory) -> None:
         console.print(
             f"flip: {flip.condition}, {flip.die}, image {flip.image}, label {label}: "
             f"{one} in the surrogate, {other} in SPICE{allowed}",
-            soft_wrap=True, markup=False, highlight=False,
+            soft_wrap=True, highlight=False,
         )  # fmt: skip
     if len(flips) > FLIPS_SHOWN:
         console.print(f"and {len(flips) - FLIPS_SHOWN:,} more flips, in flips.csv")
@@ -213,10 +221,9 @@ def print_layouts(stories: Sequence[LayoutStory], page: Path) -> None:
         size = "no size" if largest is None else f"{largest.rows} x {largest.columns}"
         console.print(f"largest array within the limits, nominal condition: {size}")
         for note in story.notes:
-            console.print(f"note: {note}", soft_wrap=True, markup=False)
-        console.print(f"verdict of {story.layout.name}: {'PASS' if story.passed else 'FAIL'}",
-                      markup=False)  # fmt: skip
-    console.print(f"report: {page}", soft_wrap=True, markup=False)
+            console.print(f"note: {note}", soft_wrap=True)
+        console.print(f"verdict of {story.layout.name}: {'PASS' if story.passed else 'FAIL'}")
+    console.print(f"report: {page}", soft_wrap=True)
 
 
 def in_unit(value: float, unit: str) -> str:

@@ -245,7 +245,7 @@ class Simulator:
                 allowed = "is a folder, and has the name of a stored result: move it away"
                 raise InputError(source=path, allowed=allowed)
             try:
-                found.append(load_result(path, key, form_of(experiment)))
+                found.append(load_result(path, key, form_of(experiment), str(self.info)))
             except DamagedResultError as error:
                 found.append(None)
                 damaged[key] = str(error)

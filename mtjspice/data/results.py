@@ -120,13 +120,16 @@ def _used(made: memoryview) -> int:
     return int.from_bytes(header[_SIZE_AT:], "little")
 
 
-def load_result(path: Path, key: str = "", form: Form | None = None) -> xr.Dataset | None:
+def load_result(
+    path: Path, key: str = "", form: Form | None = None, simulator: str = ""
+) -> xr.Dataset | None:
     """Read a stored result back into memory; None if there is none.
 
     Args:
         path: of the file.
         key: of the simulation that it should be of; any if left out.
         form: that its result has; any if left out.
+        simulator: that computed it; any if left out.
 
     Raises:
         DamagedResultError: if there is something, and not this result whole. It is no error of the
@@ -146,6 +149,8 @@ def load_result(path: Path, key: str = "", form: Form | None = None) -> xr.Datas
     found = _opened(content, form)
     if key and found.attrs.get("key") != key:
         raise DamagedResultError("it is of another simulation")
+    if simulator and found.attrs.get("simulator") != simulator:
+        raise DamagedResultError("it is of another simulator")
     if form is not None:
         _check(found, form)
     return found
@@ -197,10 +202,11 @@ def _check(result: xr.Dataset, form: Form) -> None:
     said = result.attrs.keys() - {"dropped_nodes"}
     if said != names:
         raise DamagedResultError(f"it says {sorted(said)}, and should say {sorted(names)}")
-    texts = [result.attrs.get(name, "") for name in ("level", "simulator", "dropped_nodes")]
-    if not all(isinstance(t, str) and t.isprintable() for t in texts):
-        raise DamagedResultError("it says something that is no line of text")
-    if not re.fullmatch(r"[\w ]*", texts[2], re.ASCII):
+    texts = [result.attrs[name] for name in ("level", "simulator")]
+    if not all(isinstance(text, str) and text.isprintable() for text in texts):
+        raise DamagedResultError("its level or its simulator is no line of text")
+    dropped = result.attrs.get("dropped_nodes", "none")
+    if not (isinstance(dropped, str) and re.fullmatch(r"\w+( \w+)*", dropped, re.ASCII)):
         raise DamagedResultError("its dropped nodes are no names of nodes")
     numbers = [result.attrs["seconds"], result.attrs.get("clipped_share", 0.0)]
     if not all(isinstance(n, float) and 0 <= n < np.inf for n in numbers) or numbers[1] > 1:

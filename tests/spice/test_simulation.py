@@ -20,6 +20,7 @@ from unit.processes import busy_s, gone_within
 from mtjspice.collect import Simulator, WorkerPool, over_mismatch, simulate
 from mtjspice.collect.die import simulate_die
 from mtjspice.collect.simulation import simulate_as
+from mtjspice.data.results import load_result, save_result
 from mtjspice.errors import (
     ClusterError,
     InputError,
@@ -326,7 +327,19 @@ def piped(file, other):
     os.mkfifo(file)
 
 
-@pytest.mark.parametrize("spoil", [cut, emptied, exchanged, linked, piped])
+def of_another_simulator(file, other):
+    save_result(load_result(file).assign_attrs(simulator="[bold]ngspice 99"), file)
+
+
+def scaled(file, other):
+    changed = load_result(file)
+    changed["current"].attrs["scale_factor"] = 2.0
+    save_result(changed, file)
+
+
+@pytest.mark.parametrize(
+    "spoil", [cut, emptied, exchanged, linked, piped, of_another_simulator, scaled]
+)
 def test_a_damaged_result_is_simulated_again_and_said_once(tmp_path, caplog, spoil):
     both = [GOLDEN["passive_wires"], GOLDEN["passive_floating"]]
     with Simulator(jobs=1, store=tmp_path) as simulator:

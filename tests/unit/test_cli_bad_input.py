@@ -15,6 +15,10 @@ from unit.builders import DESIGN, EXPERIMENT, STUDY
 from unit.commands import assert_refused, caller
 
 from mtjspice import cli
+from mtjspice.data.network import Layer, Network, load_networks, save_networks
+from mtjspice.data.wine import load_wine
+from mtjspice.run.study import trained
+from mtjspice.spec import Study, parse_spec
 
 SOLUTIONS_STUDY = """\
 name = "theirs"
@@ -369,6 +373,40 @@ def test_a_damaged_network_in_the_output_folder_is_refused(mtjspice, folder):
     answer = mtjspice("run", "spec.toml", "--out", "kept")
     assert_refused(answer, folder, "kept/networks.json", "is not JSON")
     assert (folder / "kept" / "networks.json").read_text() == "{"
+
+
+def cut(network: Network, *slices: tuple[slice, slice]) -> Network:
+    """A network of parts of its layers: inputs and outputs."""
+    return Network(network.name, tuple(
+        Layer(one.states[inputs].reshape(-1, one.bias.size, 2)[:, outputs].reshape(
+            len(one.states[inputs]), -1), one.bias[outputs])
+        for one, (inputs, outputs) in zip(network.layers, slices, strict=False)
+    ))  # fmt: skip
+
+
+ALL = slice(None)
+OTHERS = {
+    "one more": lambda n: [n, n],
+    "one layer": lambda n: [cut(n, (ALL, ALL))],
+    "narrower": lambda n: [cut(n, (ALL, slice(4)), (slice(4), ALL))],
+    "fewer inputs": lambda n: [cut(n, (slice(10), ALL), (ALL, ALL))],
+    "fewer classes": lambda n: [cut(n, (ALL, ALL), (ALL, slice(2)))],
+}
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("change", OTHERS.values(), ids=OTHERS)
+def test_networks_that_the_study_cannot_have_trained_are_refused(mtjspice, folder, change):
+    (folder / "spec.toml").write_text(STUDY)
+    (folder / "kept").mkdir()
+    study, path = parse_spec(STUDY, Study), folder / "kept" / "networks.json"
+    (network,) = trained(study, load_wine(study.data, study.seed), path.parent, lambda *_: None)
+    _, key = load_networks(path)
+    save_networks(change(network), path, key=key)
+    content = path.read_bytes()
+    answer = mtjspice("run", "spec.toml", "--out", "kept")
+    assert_refused(answer, folder, "kept/networks.json", "other networks than the study trains")
+    assert path.read_bytes() == content
 
 
 @pytest.mark.parametrize("content", [None, "not a library"])

@@ -1,5 +1,6 @@
 """How commands end when something goes wrong that nobody meant: real processes, one line each."""
 
+import json
 import os
 import pty
 import re
@@ -10,10 +11,12 @@ import time
 from pathlib import Path
 
 import pytest
-from unit.builders import DESIGN, EXPERIMENT
+from unit.builders import DESIGN, EXPERIMENT, STUDY
 from unit.commands import caller
 
-from mtjspice import cli, ending
+from mtjspice import cli, ending, tables
+from mtjspice.data.checksums import stamped
+from mtjspice.data.weights import FORMAT
 from mtjspice.errors import ExitCode, InputError
 
 ONE_LINE = re.compile(r"mtjspice: [^\n]+\n\Z")
@@ -232,6 +235,116 @@ def test_letters_that_a_terminal_lacks_are_spelled(folder, monkeypatch):
     assert ended.returncode == 2
     monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
     assert process("simulate", "µ−.toml", encoding="latin-1").returncode == 2
+
+
+ESCAPE = "\x1b[31m"
+"""Has a terminal print in red from here on."""
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("spec.toml", EXPERIMENT + '"\\u001b[31mk" = 1\n'),
+        ("spec.toml", EXPERIMENT + '["\\u001b[31mk"]\na = 1\n'),
+        ("spec.toml", EXPERIMENT + 'observe = "\\u001b[31m"\n'),
+        (f"{ESCAPE}.toml", EXPERIMENT.replace("5 Ohm", "5 V")),
+        (f"{ESCAPE}.toml", None),
+    ],
+)
+def test_no_refusal_orders_the_terminal(folder, monkeypatch, capsys, name, text):
+    if text is not None:
+        (folder / name).write_text(text)
+    answer = caller(monkeypatch, capsys)("netlist", name)
+    assert answer.code == 2
+    assert r"\x1b[31m" in answer.err
+    assert "\x1b" not in answer.err
+
+
+def test_a_file_of_weights_does_not_order_the_terminal(folder, monkeypatch, capsys):
+    (folder / "weights").mkdir()
+    about = stamped({"format": FORMAT, f"{ESCAPE}k": 1})
+    (folder / "weights" / "weights.json").write_text(json.dumps(about))
+    (folder / "weights" / "tiles.safetensors").write_bytes(b"")
+    answer = caller(monkeypatch, capsys)("signoff", "weights", "--dies", "dies")
+    assert answer.code == 2
+    assert r"\x1b[31mk" in answer.err
+    assert "\x1b" not in answer.err
+
+
+@pytest.mark.ngspice
+def test_what_a_store_is_refused_for_does_not_order_the_terminal(folder):
+    out = folder / f"out{ESCAPE}"
+    assert process("simulate", "spec.toml", "--out", str(out)).returncode == 0
+    (kept,) = (out / "simulations").glob("*.nc")
+    kept.write_bytes(b"spoilt")
+    ended = process("simulate", "spec.toml", "--out", str(out))
+    assert ended.returncode == 0
+    assert r"out\x1b[31m/simulations cannot be used" in ended.stderr
+    assert "\x1b" not in ended.stderr + ended.stdout
+
+
+@pytest.mark.parametrize("more", [["--jobs", ESCAPE], [f"--{ESCAPE}"], ["more", ESCAPE]])
+def test_an_option_that_is_refused_does_not_order_the_terminal(folder, monkeypatch, capsys, more):
+    answer = caller(monkeypatch, capsys)("simulate", "spec.toml", *more)
+    assert answer.code == 2
+    assert "\x1b" not in answer.err
+
+
+def test_tables_and_lines_print_what_they_are_given(capsys):
+    given = f"[red]a[/red] :smile: {ESCAPE}b\x07"
+    console, table = tables.made_console(), tables._table(given, given)
+    table.add_row(given)
+    console.print(given)
+    console.print(table)
+    said = capsys.readouterr().out
+    assert said.count(r"[red]a[/red] :smile: \x1b[31mb\x07") == 4
+    assert "\x1b" not in said
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize(
+    ("command", "text", "report"),
+    [("simulate", EXPERIMENT, "result.nc"), ("run", STUDY, "report.html")],
+)
+def test_a_folder_whose_name_is_no_text_is_one_as_others(
+    folder, monkeypatch, capsys, command, text, report
+):
+    odd = folder / os.fsdecode(b"nou\xff8")
+    odd.mkdir()
+    (odd / "spec.toml").write_text(text)
+    answer = caller(monkeypatch, capsys)(command, odd / "spec.toml", "--out", odd, "--jobs", 1)
+    assert not answer.code, answer.err
+    assert (odd / report).is_file()
+    if command == "run":
+        assert r"nou\udcff8/report.html" in answer.out
+
+
+GONE = "import os; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')"
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize(
+    ("command", "text", "report"),
+    [("simulate", EXPERIMENT, "result.nc"), ("run", STUDY, "report.html")],
+)
+def test_a_working_folder_that_is_gone_is_not_needed(folder, command, text, report):
+    (folder / "spec.toml").write_text(text)
+    spec, out = str(folder / "spec.toml"), str(folder / "out")
+    ended = process(command, spec, "--out", out, "--jobs", "1", before=GONE)
+    assert ended.returncode == 0, ended.stderr
+    assert (folder / "out" / report).is_file()
+
+
+@pytest.mark.ngspice
+def test_relative_paths_lead_nowhere_from_a_folder_that_is_gone(folder):
+    ended = process("simulate", str(folder / "spec.toml"), "--out", "out", before=GONE)
+    assert ended.returncode == 2
+    assert ended.stderr.endswith(
+        ": is not a folder that can be written: No such file or directory\n"
+    )
+    ended = process("layout", "spec.toml", before=GONE)
+    assert ended.returncode == 2
+    assert "mtjspice: spec.toml: cannot be read" in ended.stderr
 
 
 def test_spelling_is_that_of_the_field():

@@ -134,3 +134,12 @@ def test_a_manifest_that_is_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / MANIFEST)
     run(tmp_path, a="1")
     assert listed(tmp_path) == {"worst/a.cir": sha("1")}
+
+
+def test_names_of_files_that_are_no_text_are_written_as_they_are_spelled(tmp_path):
+    odd = tmp_path / os.fsdecode(b"nou\xff8")
+    text = f"* of {odd / 'spec.toml'}"
+    (name,) = run(odd, a=text)
+    assert (odd / name).read_text() == text.replace("\udcff", r"\udcff")
+    assert listed(odd) == {name: sha(text.replace("\udcff", r"\udcff"))}
+    assert run(odd, a=text) == [name]  # its checksum is that of the file

@@ -152,6 +152,14 @@ def test_a_result_of_another_simulation_is_refused(tmp_path, result):
         (lambda r: r.assign_attrs(seconds=-1.0), "no such number"),
         (lambda r: r.assign_attrs(seconds="1"), "no such number"),
         (lambda r: r.assign_attrs(more=1), "should say"),
+        (lambda r: r.assign_attrs(level=1), "no line of text"),
+        (lambda r: r.assign_attrs(level="ng\nspice"), "no line of text"),
+        (lambda r: r.assign_attrs(simulator=46), "no line of text"),
+        (lambda r: r.assign_attrs(simulator="\x1b[31mngspice"), "no line of text"),
+        *(
+            (lambda r, nodes=nodes: r.assign_attrs(dropped_nodes=nodes), "no names of nodes")
+            for nodes in (7, [1, 2], ["a", "b"], "", " ", "a  b", "a\n", "\x1b[31ma", "[red]a", "µ")
+        ),
         (lambda r: r.drop_attrs(), "another simulation"),
     ],
 )
@@ -228,3 +236,38 @@ def test_results_may_be_written_and_read_in_several_threads(tmp_path, result):
 def test_a_result_may_say_which_nodes_were_left_out(tmp_path, result):
     save_result(result.assign_attrs(dropped_nodes="wl1_0"), tmp_path / "r.nc")
     assert load_result(tmp_path / "r.nc", "abc", FORM).attrs["dropped_nodes"] == "wl1_0"
+
+
+OURS_NOT, UNREADABLE = "no file of ours", "cannot be read"
+
+
+@pytest.mark.parametrize(
+    ("attribute", "says"),
+    [
+        ({"scale_factor": 2.0}, OURS_NOT),
+        ({"add_offset": 1e-5}, OURS_NOT),
+        ({"units": "days since 2000-01-01"}, OURS_NOT),
+        ({"units": "days"}, OURS_NOT),
+        ({"units": 1}, OURS_NOT),
+        ({"units": [1, 2]}, UNREADABLE),
+        ({"_Unsigned": "true"}, OURS_NOT),
+        ({"valid_range": [0.0, 1.0]}, OURS_NOT),
+        ({"missing_value": 0.0}, OURS_NOT),
+    ],
+)
+@pytest.mark.parametrize("variable", ["current", "output_line"])
+def test_what_readers_would_change_the_numbers_by_is_refused(
+    tmp_path, result, variable, attribute, says
+):
+    result[variable].attrs |= attribute
+    save_result(result, tmp_path / "r.nc")
+    assert says in refusal(tmp_path / "r.nc", "abc", FORM)
+
+
+def test_a_result_of_another_simulator_is_refused(tmp_path, result):
+    path = tmp_path / "r.nc"
+    save_result(result, path)
+    assert load_result(path, "abc", FORM, "ngspice 46 (KLU)").identical(result)
+    assert "another simulator" in refusal(path, "abc", FORM, "ngspice 45 (KLU)")
+    save_result(result.assign_attrs(simulator=46), path)
+    assert "another simulator" in refusal(path, "abc", FORM, "46")

@@ -11,6 +11,7 @@ from mtjspice.errors import (
     SimulatorError,
     SimulatorMissingError,
     WorkerError,
+    printable,
 )
 
 
@@ -72,3 +73,19 @@ def test_errors_travel_between_processes(error):
     assert type(travelled) is type(error)
     assert str(travelled) == str(error)
     assert vars(travelled) == vars(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[31mred\x1b[0m", r"\x1b[31mred\x1b[0m"),
+        ("a\rb\bc\x07\x7f", r"a\rb\x08c\x07\x7f"),
+        ("\x9b31m", r"\x9b31m"),
+        ("file\u202etxt.exe", r"file\u202etxt.exe"),
+        ("nou\udcff", r"nou\udcff"),
+        ("one\n\ttwo", "one\n\ttwo"),
+        ("−3 µA at 5\u00a0°C, 电路", "−3 µA at 5\u00a0°C, 电路"),
+    ],
+)
+def test_what_orders_a_terminal_is_spelled(text, shown):
+    assert printable(text) == shown

@@ -118,6 +118,7 @@ SPOILT = {
         "not finite",
     ),
     "an infinite loss": (lambda p: changed(p, loss=(1.0, float("inf"))), "not finite"),
+    "a loss of 400 digits": (lambda p: changed(p, loss=(10**400,)), "damaged"),
     "another shape": (
         lambda p: changed(p, parameters=[t[None] for t in load_checkpoint(p).parameters]),
         "does not fit",

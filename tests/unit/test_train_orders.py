@@ -244,6 +244,7 @@ def rewritten(path, **changes) -> None:
         (lambda path: rewritten(path, errors=[0.5, float("nan")]), "shares of errors"),
         (lambda path: rewritten(path, corrected=[]), "on 2 dies"),
         (lambda path: rewritten(path, errors=["a", "b"]), "is no judgement"),
+        (lambda path: rewritten(path, errors=[10**400, 0]), "is no judgement"),
         (lambda path: (path.unlink(), os.mkfifo(path)), "a pipe"),
     ],
 )

@@ -201,6 +201,8 @@ def simulate(
         tables.print_json({"attrs": result.attrs, "current": result["current"].to_numpy().tolist()})
     else:
         tables.print_currents(result)
+        if out is not None:
+            tables.made_console().print(f"result: {out / 'result.nc'}", soft_wrap=True)
 
 
 @app.command()

@@ -19,6 +19,8 @@ from mtjspice.errors import InputError
 MIB: Final = 2**20
 MOST_TEXT: Final = 64 * MIB
 """Largest text file that is read, bytes."""
+DEEPEST: Final = 50
+"""Tables and lists inside each other that are read."""
 MARKS: Final = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"),
                 (codecs.BOM_UTF16_BE, "utf-16-be"))  # fmt: skip
 """Byte order marks, each with the encoding that it says."""
@@ -115,11 +117,36 @@ def parse_toml(text: str, source: str | Path) -> dict[str, Any]:
         InputError: if it is not TOML, or nests too deep.
     """
     try:
-        return tomllib.loads(text.removeprefix("\ufeff"))
+        found = tomllib.loads(text.removeprefix("\ufeff"))
     except RecursionError:
         raise InputError(source=source, allowed="is not TOML of ours: it nests too deep") from None
     except ValueError as error:  # TOMLDecodeError, or a number of thousands of digits
         raise InputError(source=source, allowed=f"is not TOML: {error}") from None
+    _check_content(found, source)
+    return found
+
+
+def _check_content(found: Any, source: str | Path) -> None:
+    """Refuse what TOML can say and no spec does: dotted keys without end, integers beyond 64 bits.
+
+    Raises:
+        InputError: if there is any.
+    """
+    level = [found]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for part in level
+            for inner in (part.values() if isinstance(part, dict) else part)
+            if isinstance(inner, dict | list | int)
+        ]
+        if any(isinstance(one, int) and not -(2**63) <= one < 2**63 for one in level):
+            allowed = "is not TOML of ours: it has a whole number of more than 64 bits"
+            raise InputError(source=source, allowed=allowed)
+        level = [one for one in level if not isinstance(one, int)]
+        if not level:
+            return
+    raise InputError(source=source, allowed="is not TOML of ours: it nests too deep")
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from mtjspice.errors import InputError, StorageError
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 """What the operating system says when the disk, and not the program, is the reason."""
+LONGEST_NAME = 255
+"""Bytes of the name of a file, in every file system that we know."""
 PART = ".part"
 """How the name of a file ends that is not whole yet."""
 
@@ -109,7 +111,8 @@ def inside(folder: Path, name: object) -> Path:
         raise ValueError(f"{name!r} is no name")  # noqa: TRY004, one error for all
     parts = PurePosixPath(name).parts
     plain = parts and "/".join(parts) == name and not {"..", "/", "."} & set(parts)
-    if not plain or "\\" in name or not name.isprintable():
+    long = any(len(part.encode(errors="replace")) > LONGEST_NAME for part in parts)
+    if not plain or long or "\\" in name or not name.isprintable():
         raise ValueError(f"{name!r} is no path inside a folder")
     path = folder
     for part in parts:

@@ -1,5 +1,6 @@
 """The whole way of one layout: analyses, verdict, netlists of the worst cases, report."""
 
+import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -148,14 +149,15 @@ def check_apart(paths: Sequence[Path]) -> None:
     Raises:
         InputError: if a file is given twice.
     """
-    seen = dict[Path, Path]()
+    seen = dict[str, Path]()
     for path in paths:
-        if path.resolve() in seen:
+        place = os.path.realpath(path)  # a link that leads to itself is refused when it is read
+        if place in seen:
             raise InputError(
-                source=path, allowed=f"is named twice (also as {seen[path.resolve()]}): layouts "
+                source=path, allowed=f"is named twice (also as {seen[place]}): layouts "
                 "that are compared must be different files",
             )  # fmt: skip
-        seen[path.resolve()] = path
+        seen[place] = path
 
 
 def run_comparison(

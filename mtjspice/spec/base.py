@@ -206,6 +206,8 @@ def is_path(name: str) -> bool:
 
 
 def _placed(name: str, info: ValidationInfo) -> str:
+    if "\0" in name or any(len(part.encode(errors="replace")) > 255 for part in name.split("/")):
+        raise ValueError("must be the name or the path of a file; no part of it can be so long")
     folder = (info.context or {}).get("folder")
     if folder is None or not is_path(name):
         return name

@@ -259,7 +259,7 @@ def load_card(name: str | Path) -> Card:
     path = Path(name)
     if not is_path(str(name)):
         path = folder("models") / f"{name}{SUFFIX}"
-        if not path.is_file():
+        if not os.path.isfile(path):  # noqa: PTH113, a name that is too long is no error there
             shipped = sorted(p.name.removesuffix(SUFFIX) for p in path.parent.glob(f"*{SUFFIX}"))
             allowed = (
                 f"is no card that ships ({', '.join(shipped)}); give others by their .json path"
@@ -275,6 +275,10 @@ def load_card(name: str | Path) -> Card:
         version = card["version"]
     except (KeyError, TypeError) as error:
         raise InputError(source=path, allowed=f"is not a calibration card: {error!r}") from None
+    if more := sorted(content.keys() - {"checksum", "card"}):
+        raise InputError(
+            source=path, key=more[0], allowed="unknown key; allowed are checksum, card"
+        )
     if version != VERSION or isinstance(version, bool):
         allowed = f"must be {VERSION}; run `mtjspice calibrate` again for this version of mtjspice"
         raise InputError(source=path, key="card.version", value=version, allowed=allowed)

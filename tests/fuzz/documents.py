@@ -140,7 +140,7 @@ def _cards() -> Iterator[Attack]:
         "card.validity.shorts": [-0.1, 1.5],
         "card.validity.sigma_ln_rp": [-0.05, 1e300],
         "card.validity.mismatch": [-1.0],
-        "card.validity.short_resistance": [0, -100, 1e-300],
+        "card.validity.short_resistance": [0, -100],
         "card.validity.bridge_resistance": [0, -1],
         "card.validity.defects": [["explosion"], ["short", 1], "short"],
         "card.errors.0.rms": [-1.0, 1e300],

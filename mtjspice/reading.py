@@ -132,21 +132,27 @@ def _check_content(found: Any, source: str | Path) -> None:
     Raises:
         InputError: if there is any.
     """
-    level = [found]
+    level: list[tuple[str, Any]] = [("", found)]
     for _ in range(DEEPEST):
-        level = [
-            inner
-            for part in level
-            for inner in (part.values() if isinstance(part, dict) else part)
-            if isinstance(inner, dict | list | int)
-        ]
-        if any(isinstance(one, int) and not -(2**63) <= one < 2**63 for one in level):
-            allowed = "is not TOML of ours: it has a whole number of more than 64 bits"
-            raise InputError(source=source, allowed=allowed)
-        level = [one for one in level if not isinstance(one, int)]
+        level = [pair for key, part in level for pair in _inside(key, part)]
+        for key, value in level:
+            if isinstance(value, int) and not -(2**63) <= value < 2**63:
+                allowed = "is not TOML of ours: a whole number has at most 64 bits"
+                raise InputError(source=source, key=key, allowed=allowed)
+        level = [(key, part) for key, part in level if not isinstance(part, int)]
         if not level:
             return
     raise InputError(source=source, allowed="is not TOML of ours: it nests too deep")
+
+
+def _inside(key: str, part: Any) -> list[tuple[str, Any]]:
+    """What a table or list holds that may hold more, or be too large, each with its key."""
+    pairs = (
+        ((f"{key}.{name}".lstrip("."), one) for name, one in part.items())
+        if isinstance(part, dict)
+        else ((key, one) for one in part)
+    )
+    return [(name, one) for name, one in pairs if isinstance(one, dict | list | int)]
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -82,8 +82,8 @@ def test_json_that_cannot_be_ours_is_refused(text, words):
     [
         ("a = " + "[" * 5000, "nests too deep"),
         ("a." * 5000 + "b = 1", "nests too deep"),
-        ("a = 0x" + "f" * 5000, "more than 64 bits"),
-        ("a = [1, {b = 9223372036854775808}]", "more than 64 bits"),
+        ("a = 0x" + "f" * 5000, "has at most 64 bits"),
+        ("a = [1, {b = 9223372036854775808}]", "a.b: .*has at most 64 bits"),
         ("a = " + "1" * 5000, "is not TOML: Exceeds the limit"),
         ("a = 1\na = 2", "is not TOML"),
     ],

@@ -206,7 +206,7 @@ def is_path(name: str) -> bool:
 
 
 def _placed(name: str, info: ValidationInfo) -> str:
-    if "\0" in name or any(len(part.encode(errors="replace")) > 255 for part in name.split("/")):
+    if any(len(part.encode(errors="replace")) > 255 for part in name.split("/")):
         raise ValueError("must be the name or the path of a file; no part of it can be so long")
     folder = (info.context or {}).get("folder")
     if folder is None or not is_path(name):
@@ -230,7 +230,8 @@ with the context ``{"folder": ...}``.
 def _read_volts(value: Any) -> Floats:
     if not isinstance(value, np.ndarray):
         if not (
-            isinstance(value, list | tuple) and all(isinstance(v, list | tuple) for v in value)
+            isinstance(value, list | tuple)
+            and all(isinstance(v, list | tuple | np.ndarray) for v in value)
         ):
             raise ValueError("must be a list of lists of voltages, one a vector")
         try:

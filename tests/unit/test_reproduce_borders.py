@@ -425,7 +425,7 @@ def test_a_folder_that_has_all_files_is_used_without_the_network(images, offline
 
 def test_a_given_folder_that_lacks_files_is_an_error_without_the_network(images, offline):
     (images / "t10k-labels-idx1-ubyte.gz").unlink()
-    with pytest.raises(InputError, match="give a folder that holds the files"):
+    with pytest.raises(InputError, match="give a folder that holds MNIST's four files"):
         find_mnist(images, images.parent / "mnist")
     assert len(offline) == 1
 
@@ -475,7 +475,7 @@ def test_a_tampered_file_in_the_usual_place_is_no_reason_for_other_data(
 def test_a_given_folder_without_files_is_refused(mtjspice, tmp_path, offline):
     code, said = mtjspice("--mnist", tmp_path / "none", "--out", "out")
     assert code == 2
-    assert "give a folder that holds the files" in said
+    assert "give a folder that holds MNIST's four files" in said
     assert not (tmp_path / "work" / "out").exists()
     assert len(offline) == 1
 

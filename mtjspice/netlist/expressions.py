@@ -19,7 +19,7 @@ TOKEN: Final = re.compile(
 )
 POWERS: Final = {
     letters: round(math.log10(factor)) for letters, factor in SUFFIXES.items() if letters.isascii()
-} | {"a": -18}
+}
 """Powers of ten of SPICE's suffixes."""
 LONGEST, DEEPEST = 1000, 30
 """Characters of an expression, and parentheses inside each other: longer than anybody writes."""
@@ -29,10 +29,11 @@ def number(text: str) -> float | None:
     """What a SPICE number in lower case says; None if it is none.
 
     ngspice passes over letters behind a number that are no suffix, as in ``3.3v`` and ``45nm``.
-    ``mil`` is none: inside an expression ngspice reads a thousandth there, elsewhere an inch's.
+    ``mil`` is none: inside an expression ngspice reads a thousandth there, elsewhere an inch's. Nor
+    is ``a``: an attometre to ngspice 46, a letter to ngspice 39.
     """
     match = NUMBER.fullmatch(text.lstrip("+-")) if text[1:2] not in {"+", "-"} else None
-    if match is None or match[3].startswith("mil") or match[3] == "e":
+    if match is None or match[3].startswith(("mil", "a")) or match[3] == "e":
         return None
     suffix = "meg" if match[3].startswith("meg") else match[3][:1]
     exponent = int(match[2] or 0) + POWERS.get(suffix, 0)

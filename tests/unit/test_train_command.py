@@ -117,7 +117,9 @@ def test_what_is_unusual_and_where_a_dies_spread_is_from_are_in_the_report(
     assert train(monkeypatch, spec, *options, "--out", tmp_path / "out") == 0
     odd, source = json.loads((tmp_path / "out" / "report.json").read_text())["warnings"]
     assert odd == "training.learning_rate = 0.5 is unusual: most have 1e-05 to 0.3"
-    assert source.endswith("those of the weights' study (hardware.spread; hardware.spread.seed = 0)")
+    assert source.endswith(
+        "those of the weights' study (hardware.spread; hardware.spread.seed = 0)"
+    )
     assert "is unusual" in capsys.readouterr().out
 
 

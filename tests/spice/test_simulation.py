@@ -190,6 +190,9 @@ def test_what_rounding_may_leave_is_far_below_a_current_of_a_whole_tile():
         assert 0 < deck.rounding <= 1e-12 * len(deck.branches)
     # 625 junctions at 50 mV carry some 3 mA; of it 1e-7 is 3e-10 A.
     assert deck.rounding < 1e-10
+    # Far above ground it would be more than what Newton's iteration leaves open at each branch.
+    deck = build_deck(all_open(GatedCell(), 3.0, LEAST_OHMS))
+    assert deck.rounding == pytest.approx(1e-12 * len(deck.branches), rel=1e-9)
 
 
 def cut_off(cell: Cell, reference: float = 0.5) -> tuple[Experiment, Experiment]:

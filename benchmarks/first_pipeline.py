@@ -16,7 +16,7 @@ from reference import cases, nodal, peer
 
 from mtjspice.collect import Simulator, WorkerPool
 from mtjspice.data import nist
-from mtjspice.data.figures import Figure, at_least, at_most
+from mtjspice.data.figures import Figure, Verdict, at_least, at_most
 from mtjspice.netlist import build_deck
 from mtjspice.run.study import run_study
 from mtjspice.signoff.levels import ideal_outputs
@@ -52,8 +52,8 @@ def whole_run() -> list[Figure]:
     tuned = float(np.median(outcome.comparison.ngspice.tuned("all")))
     simulations = [o.times["simulation"] for o in outcomes]
     return [
-        Figure("verdict of `make run`", "pass" if outcome.passed else "fail", "", "pass",
-               outcome.passed, how),
+        Figure("verdict of `make run`", outcome.verdict, "", "pass",
+               outcome.verdict is Verdict.PASS, how),
         at_least("accuracy of all samples, ngspice, Wine", tuned, 0.95, "", how),
         at_most("simulation step of `make run`, slower of two", max(simulations), 20.0, "s", how),
         at_most("bytes of report.json that differ between two runs, times left out",

@@ -183,7 +183,7 @@ def dies36(quick: bool) -> list[Figure]:
         at_least("36 dies: accuracy, ngspice", float(value["accuracy, ngspice"]), None, "",
                  f"software {value['accuracy, software']:.4f}, surrogate "
                  f"{value['accuracy, surrogate']:.4f}; verdict "
-                 f"{'pass' if story.passed else 'fail'}"),
+                 f"{story.verdict}"),
         at_most("36 dies: flipped classes found", flips, None, "", "surrogate to SPICE"),
         at_most("36 dies: wall time", story.times["all"] / 60, None, "min", cost(story)),
     ]  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from mtjspice import tables
+from mtjspice.data.figures import Verdict, together
 from mtjspice.device.trial import tile_experiment
 from mtjspice.ending import DEBUG
 from mtjspice.ending import run as run_to_its_end
@@ -123,7 +124,7 @@ def run(
         tables.print_json(json.loads((folder / "report.json").read_text()))
     else:
         tables.print_outcome(study, outcome)
-    raise typer.Exit(_verdict(outcome.passed))
+    raise typer.Exit(_ended(outcome.verdict))
 
 
 @app.command()
@@ -240,7 +241,7 @@ def layout(
         tables.print_json(json.loads(content.read_text()))
     else:
         tables.print_layouts(stories, page)
-    raise typer.Exit(_verdict(all(story.passed for story in stories)))
+    raise typer.Exit(_ended(together(story.verdict for story in stories)))
 
 
 @app.command()
@@ -266,7 +267,7 @@ def calibrate(
         tables.print_json(json.loads((folder / "report.json").read_text()))
     else:
         tables.print_calibration(outcome)
-    raise typer.Exit(_verdict(outcome.passed))
+    raise typer.Exit(_ended(outcome.verdict))
 
 
 @app.command()
@@ -391,7 +392,7 @@ def goodwill2022(
         tables.print_json(json.loads((folder / "report.json").read_text()))
     else:
         tables.print_figures(story.title, story, folder / "report.html")
-    raise typer.Exit(_verdict(story.passed))
+    raise typer.Exit(_ended(story.verdict))
 
 
 @reproduce.command()
@@ -428,7 +429,7 @@ def borders2024(
         tables.print_json(json.loads((folder / "report.json").read_text()))
     else:
         tables.print_figures(story.title, story, folder / "report.html", story.warnings)
-    raise typer.Exit(_verdict(story.passed))
+    raise typer.Exit(_ended(story.verdict))
 
 
 @app.command()
@@ -468,8 +469,15 @@ def _check(
         check_size(size, source, jobs=jobs, cluster=cluster)
 
 
-def _verdict(passed: bool) -> ExitCode:
-    return ExitCode.DONE if passed else ExitCode.FAIL
+_ENDS = {
+    Verdict.PASS: ExitCode.DONE,
+    Verdict.FAIL: ExitCode.FAIL,
+    Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
+}
+
+
+def _ended(verdict: Verdict) -> ExitCode:
+    return _ENDS[verdict]
 
 
 def _signed_off(story: Any, folder: Path, *, as_json: bool) -> NoReturn:
@@ -478,7 +486,7 @@ def _signed_off(story: Any, folder: Path, *, as_json: bool) -> NoReturn:
         tables.print_json(json.loads((folder / "report.json").read_text()))
     else:
         tables.print_signoff(story, folder / "report.html")
-    raise typer.Exit(_verdict(story.passed))
+    raise typer.Exit(_ended(story.verdict))
 
 
 def main() -> NoReturn:

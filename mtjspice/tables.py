@@ -21,6 +21,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from mtjspice.data.figures import WORDS
 from mtjspice.data.layout import LayoutStory
 from mtjspice.data.signoff import SignOffStory
 from mtjspice.errors import printable
@@ -103,14 +104,13 @@ def print_outcome(study: Study, outcome: Any) -> None:
     console.print(f"flips, ideal to ngspice: {len(c.flips)} of {c.ideal.predicted.size} classes")
     for figure in outcome.figures:
         if figure.limit:
-            holds = "holds" if figure.holds else "BROKEN"
-            console.print(f"limit: {figure.name}: {figure.value:.4g} {figure.limit}: {holds}")
+            console.print(f"limit: {figure.name}: {figure.value:.4g} {figure.limit}: {figure.word}")
     for warning in outcome.warnings:
         console.print(f"warning: {warning}", soft_wrap=True)
     seconds = ", ".join(f"{name} {s:.1f} s" for name, s in outcome.times.items())
     console.print(f"times: {seconds}")
     console.print(f"report: {outcome.report}", soft_wrap=True)
-    console.print(f"verdict: {'PASS' if outcome.passed else 'FAIL'}")
+    console.print(f"verdict: {outcome.verdict.upper()}")
 
 
 def print_calibration(outcome: Any) -> None:
@@ -128,16 +128,15 @@ def print_calibration(outcome: Any) -> None:
     console.print(table)
     for figure in outcome.figures:
         if figure.limit:
-            holds = "holds" if figure.holds else "BROKEN"
             value = figure.value if isinstance(figure.value, str) else f"{figure.value:.4g}"
-            console.print(f"limit: {figure.name}: {value} {figure.limit}: {holds}")
+            console.print(f"limit: {figure.name}: {value} {figure.limit}: {figure.word}")
     for warning in unusual(outcome.card.circuit):
         console.print(f"warning: {warning}", soft_wrap=True)
     for failure in outcome.failures:
         console.print(f"warning: simulation failed: {failure}", soft_wrap=True)
     console.print(f"card: {outcome.path}", soft_wrap=True)
     console.print(f"report: {outcome.report}", soft_wrap=True)
-    console.print(f"verdict: {'PASS' if outcome.passed else 'FAIL'}")
+    console.print(f"verdict: {outcome.verdict.upper()}")
 
 
 def print_figures(title: str, story: Any, report: Path, notes: Sequence[str] = ()) -> None:
@@ -145,15 +144,14 @@ def print_figures(title: str, story: Any, report: Path, notes: Sequence[str] = (
     console = made_console()
     table = _table(title, *FIGURES, left=("figure", "limit", ""))
     for figure in story.figures:
-        holds = {None: "", True: "holds", False: "BROKEN"}[figure.holds]
         value = f"{figure.value:.4g} {figure.unit}".strip()
-        table.add_row(figure.name, value, figure.limit, holds)
+        table.add_row(figure.name, value, figure.limit, figure.word)
     console.print(table)
     for note in notes:
         console.print(f"note: {note}", soft_wrap=True)
     console.print(f"report: {report}", soft_wrap=True)
     if any(figure.limit for figure in story.figures):
-        console.print(f"verdict: {'PASS' if story.passed else 'FAIL'}")
+        console.print(f"verdict: {story.verdict.upper()}")
 
 
 def print_signoff(story: SignOffStory, page: Path) -> None:
@@ -161,8 +159,7 @@ def print_signoff(story: SignOffStory, page: Path) -> None:
     console = made_console()
     table = _table(story.title, *FIGURES, left=("figure", "limit", ""))
     for figure in story.figures:
-        holds = {None: "", True: "holds", False: "BROKEN"}[figure.holds]
-        table.add_row(figure.name, *value_and_limit(figure), holds)
+        table.add_row(figure.name, *value_and_limit(figure), figure.word)
     console.print(table)
     for judged in story.judged:
         s = judged.statement
@@ -181,7 +178,7 @@ def print_signoff(story: SignOffStory, page: Path) -> None:
     for warning in story.warnings:
         console.print(f"warning: {warning}", soft_wrap=True)
     console.print(f"report: {page}", soft_wrap=True)
-    console.print(f"verdict: {'PASS' if story.passed else 'FAIL'}")
+    console.print(f"verdict: {story.verdict.upper()}")
 
 
 def _print_flips(console: Console, story: SignOffStory) -> None:
@@ -207,7 +204,7 @@ def print_layouts(stories: Sequence[LayoutStory], page: Path) -> None:
         words = ("quantity", "limit", "", "condition", "level")
         table = _table(story.layout.name, "quantity", "worst value", *words[1:], left=words)
         for line in story.judged:
-            holds = {None: "", True: "holds", False: "BROKEN"}[line.holds]
+            holds = "" if line.verdict is None else WORDS[line.verdict]
             better = "≤" if line.quantity.better == "low" else "≥"
             unit = line.quantity.unit
             limit = "" if line.limit is None else f"{better} {in_unit(line.limit, unit)}"
@@ -222,7 +219,7 @@ def print_layouts(stories: Sequence[LayoutStory], page: Path) -> None:
         console.print(f"largest array within the limits, nominal condition: {size}")
         for note in story.notes:
             console.print(f"note: {note}", soft_wrap=True)
-        console.print(f"verdict of {story.layout.name}: {'PASS' if story.passed else 'FAIL'}")
+        console.print(f"verdict of {story.layout.name}: {story.verdict.upper()}")
     console.print(f"report: {page}", soft_wrap=True)
 
 

@@ -47,7 +47,7 @@ def main(folder: Path) -> None:
         right = (die.final == story.labels).sum()
         print(f"{die.name}: {right} of {of} right in SPICE, {die.flipped.sum()} classes flipped")
     print(f"known to {100 * known.accuracy:.1f} points at {100 * known.confidence:g} % confidence")
-    print(f"verdict: {'PASS' if story.passed else 'FAIL'}")
+    print(f"verdict: {story.verdict.upper()}")
 
 
 if __name__ == "__main__":

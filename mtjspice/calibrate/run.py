@@ -13,7 +13,7 @@ from mtjspice.calibrate.errors import Reads
 from mtjspice.calibrate.fit import failures_of, fit_card, judged_reads, with_errors
 from mtjspice.calibrate.plan import HELD_INPUTS, NEW_TILES, SHORTED, Run, make_plan
 from mtjspice.collect.simulator import Simulator
-from mtjspice.data.figures import Figure, at_least, at_most
+from mtjspice.data.figures import Figure, Verdict, at_least, at_most, verdict_of
 from mtjspice.data.outputs import Outputs
 from mtjspice.netlist.deck import build_deck
 from mtjspice.netlist.identity import inputs_digest
@@ -42,7 +42,7 @@ class Calibrated:
     """What a calibration came to.
 
     Attributes:
-        passed: whether every limit holds.
+        verdict: what the limits come to.
         card: the card.
         path: of its file.
         figures: the stated numbers, with limits.
@@ -50,7 +50,7 @@ class Calibrated:
         report: the page.
     """
 
-    passed: bool
+    verdict: Verdict
     card: Card
     path: Path
     figures: list[Figure]
@@ -130,7 +130,7 @@ def run_calibration(
         out,
         outputs.close(),
     )
-    return Calibrated(not broken, card, path, figures, failures, report)
+    return Calibrated(verdict_of(figures), card, path, figures, failures, report)
 
 
 def judge(card: Card, followed: dict[str, float]) -> list[Figure]:

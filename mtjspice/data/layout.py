@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from mtjspice.data.figures import Figure
+from mtjspice.data.figures import Figure, Verdict, of_holding
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.layout import Layout
 
@@ -158,6 +158,11 @@ class Judged:
     limit: float | None
     holds: bool | None
     netlist: str
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """Of its limit; None without one."""
+        return None if self.limit is None else of_holding(self.holds)
 
     @property
     def headroom(self) -> float | None:
@@ -391,7 +396,7 @@ class LayoutStory:
 
     layout: Layout
     quick: bool
-    passed: bool
+    verdict: Verdict
     nominal: Condition
     conditions: tuple[Condition, ...]
     judged: tuple[Judged, ...]

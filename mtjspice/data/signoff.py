@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from mtjspice.data.figures import Figure
+from mtjspice.data.figures import Figure, Verdict, verdict_of
 from mtjspice.spec.signoff import SignOff
 
 Floats = npt.NDArray[np.float64]
@@ -222,6 +222,6 @@ class SignOffStory:
         return image if self.drawn is None else int(np.searchsorted(self.drawn, image))
 
     @property
-    def passed(self) -> bool:
-        """Whether no figure breaks its limit."""
-        return all(figure.holds is not False for figure in self.figures)
+    def verdict(self) -> Verdict:
+        """What the limits come to."""
+        return verdict_of(self.figures)

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from mtjspice.collect.pool import WorkerPool
 from mtjspice.collect.simulator import Simulator
-from mtjspice.data.figures import Figure
+from mtjspice.data.figures import Figure, Verdict, together, verdict_of
 from mtjspice.data.layout import QUANTITIES, Condition, Finding, Judged, LayoutStory
 from mtjspice.data.outputs import Outputs
 from mtjspice.errors import InputError
@@ -117,7 +117,7 @@ def run_layout(
     story = LayoutStory(
         layout=judged_layout,
         quick=quick,
-        passed=passes(judged, figures),
+        verdict=verdict_of_layout(judged, figures),
         nominal=bench.nominal,
         conditions=conditions,
         judged=write_netlists(judged, outputs),
@@ -315,10 +315,10 @@ def judge(layout: Layout, nominal: Condition, findings: Sequence[Finding]) -> tu
     return tuple(lines)
 
 
-def passes(judged: Sequence[Judged], figures: Sequence[Figure]) -> bool:
-    """Whether every limit holds; and whether levels agree, since the limits rest on them."""
-    holding = [*(line.holds for line in judged), *(figure.holds for figure in figures)]
-    return False not in holding
+def verdict_of_layout(judged: Sequence[Judged], figures: Sequence[Figure]) -> Verdict:
+    """What the limits come to; they rest on levels that agree, so that these must do so, too."""
+    asked = [line.verdict for line in judged if line.verdict is not None]
+    return together([*asked, verdict_of(figures)]) if asked else together(asked)
 
 
 def write_netlists(judged: Sequence[Judged], outputs: Outputs) -> tuple[Judged, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from mtjspice.data.figures import Figure
+from mtjspice.data.figures import Figure, Verdict, verdict_of
 from mtjspice.data.files import write_text
 from mtjspice.report import borders_plots as plots
 from mtjspice.report.page import inline, render
@@ -126,9 +126,9 @@ class BordersStory:
     versions: dict[str, str]
 
     @property
-    def passed(self) -> bool:
-        """Whether every limit holds, but for that of the time, which depends on the machine."""
-        return all(figure.holds is not False for figure in self.figures if figure.name != TIME)
+    def verdict(self) -> Verdict:
+        """What the limits come to, but for that of the time, which depends on the machine."""
+        return verdict_of([figure for figure in self.figures if figure.name != TIME])
 
     @property
     def title(self) -> str:
@@ -200,7 +200,7 @@ def _report(story: BordersStory) -> dict[str, Any]:
     f, sweeps = story.found, story.spec.sweeps
     return {
         "study": story.title,
-        "verdict": "pass" if story.passed else "fail",
+        "verdict": story.verdict,
         "warnings": story.warnings,
         "figures": [figure.as_dict() for figure in story.figures],
         "test_samples": f.test_samples,

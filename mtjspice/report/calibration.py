@@ -10,7 +10,7 @@ import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 
-from mtjspice.data.figures import Figure
+from mtjspice.data.figures import Figure, Verdict, verdict_of
 from mtjspice.data.files import write_text
 from mtjspice.data.outputs import NO_FILES
 from mtjspice.report.canvas import as_svg, picture
@@ -63,9 +63,9 @@ class CalibrationStory:
     keys: list[str]
 
     @property
-    def passed(self) -> bool:
-        """Whether every limit holds."""
-        return not self.card.broken
+    def verdict(self) -> Verdict:
+        """What the limits come to."""
+        return verdict_of(self.figures)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -86,7 +86,7 @@ def write_calibration(
     card = story.card
     report = {
         "card": card.name,
-        "verdict": "pass" if story.passed else "fail",
+        "verdict": story.verdict,
         "figures": [figure.as_dict() for figure in story.figures],
         "failures": story.failures,
         "warnings": story.warnings,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mtjspice.data.figures import Figure
+from mtjspice.data.figures import Figure, Verdict
 from mtjspice.data.files import write_text
 from mtjspice.data.samples import Samples
 from mtjspice.device.variation import diameters, draw_junctions
@@ -46,7 +46,7 @@ class GoodwillStory:
         correlations: of the metrics, by target.
         best: which metric goes with tuned accuracy best.
         figures: the stated numbers.
-        passed: whether the limits hold; times do not count.
+        verdict: what the limits come to; times do not count.
         versions: of everything.
         times: wall seconds.
         simulations: how many were run and found.
@@ -65,7 +65,7 @@ class GoodwillStory:
     correlations: dict[str, Correlations]
     best: int
     figures: list[Figure]
-    passed: bool
+    verdict: Verdict
     versions: dict[str, str]
     times: dict[str, float]
     simulations: dict[str, int]
@@ -105,7 +105,7 @@ def _report(story: GoodwillStory) -> dict[str, Any]:
     g = story.study.readout.g_norm
     return {
         "study": story.study.name,
-        "verdict": "pass" if story.passed else "fail",
+        "verdict": story.verdict,
         "figures": [figure.as_dict() for figure in story.figures],
         "samples": {
             "source": story.samples.source,

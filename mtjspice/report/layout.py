@@ -65,7 +65,7 @@ def _page(story: LayoutStory) -> str:
         "layout.html.j2",
         story=story,
         layout=story.layout,
-        verdict=words.verdict(story),
+        verdict=story.verdict,
         why=words.why(story),
         design=words.design(story.layout),
         rows=rows,

@@ -10,7 +10,7 @@ from mtjspice.report.layout_front import scaling_words
 from mtjspice.report.layout_json import quantity_line
 from mtjspice.report.layout_strips import comparison_plot
 from mtjspice.report.layout_tables import Row, row
-from mtjspice.report.layout_words import design, verdict, why
+from mtjspice.report.layout_words import design, why
 from mtjspice.report.page import inline, render
 
 
@@ -116,7 +116,7 @@ def as_dict(found: Comparison) -> dict[str, Any]:
                 "name": story.layout.name,
                 "folder": folder,
                 "report": f"{folder}/report.html",
-                "verdict": verdict(story),
+                "verdict": story.verdict,
                 "quick": story.quick,
                 "largest": _size(story),
                 "binding": story.scaling.binding,
@@ -157,7 +157,7 @@ def page(found: Comparison) -> str:
             {
                 "name": name,
                 "report": f"{folder}/report.html",
-                "verdict": verdict(story),
+                "verdict": story.verdict,
                 "quick": story.quick,
                 "why": why(story),
                 "design": design(story.layout),

@@ -10,7 +10,7 @@ import numpy as np
 
 from mtjspice.data.figures import Figure
 from mtjspice.data.layout import Judged, LayoutStory, Yield
-from mtjspice.report.layout_words import uncertainty, verdict
+from mtjspice.report.layout_words import uncertainty
 from mtjspice.spec.toml import format_spec
 
 
@@ -36,7 +36,7 @@ def report(story: LayoutStory) -> dict[str, Any]:
     """The machine-readable report."""
     return {
         "layout": story.layout.name,
-        "verdict": verdict(story),
+        "verdict": story.verdict,
         "quick": story.quick,
         "figures": [
             figure.as_dict()

@@ -120,13 +120,6 @@ def broken(story: LayoutStory) -> tuple[list[Judged], list[Figure]]:
     )
 
 
-def verdict(story: LayoutStory) -> str:
-    """Pass, fail, or not judged where nothing was asked."""
-    if not story.passed:
-        return "fail"
-    return "pass" if any(line.limit is not None for line in story.judged) else "not judged"
-
-
 def why(story: LayoutStory) -> str:
     """The sentence behind the verdict."""
     limits, figures = broken(story)

@@ -175,7 +175,7 @@ def _figure_row(figure: Figure) -> dict[str, Any]:
         "name": figure.name,
         "value": value,
         "limit": limit,
-        "holds": {None: "–", True: "holds", False: "BROKEN"}[figure.holds],
+        "holds": figure.word or "–",
         "broken": figure.holds is False,
         "how": figure.how,
     }

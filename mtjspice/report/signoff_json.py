@@ -15,7 +15,7 @@ def report(story: SignOffStory, lines: Sequence[ConditionLine]) -> dict[str, Any
     """The machine-readable report."""
     return {
         "study": story.title,
-        "verdict": "pass" if story.passed else "fail",
+        "verdict": story.verdict,
         "data": story.data,
         "warnings": list(story.warnings),
         "figures": [figure.as_dict() for figure in story.figures],

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from mtjspice.data.figures import Figure
+from mtjspice.data.figures import Figure, Verdict
 from mtjspice.data.files import write_text
 from mtjspice.data.network import Network
 from mtjspice.data.samples import Samples
@@ -29,7 +29,7 @@ class Story:
     networks: list[Network]
     comparison: Comparison
     figures: list[Figure]
-    passed: bool
+    verdict: Verdict
     warnings: list[str]
     versions: dict[str, str]
     times: dict[str, float]
@@ -50,7 +50,7 @@ def _report(story: Story) -> dict[str, Any]:
     c, names = story.comparison, [network.name for network in story.networks]
     return {
         "study": story.study.name,
-        "verdict": "pass" if story.passed else "fail",
+        "verdict": story.verdict,
         "warnings": story.warnings,
         "figures": [figure.as_dict() for figure in story.figures],
         "samples": {

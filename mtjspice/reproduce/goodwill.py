@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from mtjspice.data.figures import Figure, at_least, at_most
+from mtjspice.data.figures import Figure, at_least, at_most, verdict_of
 from mtjspice.report.goodwill import GoodwillStory, write_goodwill
 from mtjspice.run.study import Simulated, simulate_study
 from mtjspice.signoff.correlation import Correlations, rank_correlations
 from mtjspice.signoff.levels import ideal_outputs
 from mtjspice.signoff.predictors import FIDELITY, Predictor, predictors, read_devices
 from mtjspice.signoff.surrogate import effective_conductances, surrogate_outputs
-from mtjspice.signoff.verdict import LevelScore, passes, score
+from mtjspice.signoff.verdict import LevelScore, score
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.goodwill import Goodwill
 from mtjspice.spec.stimulus import Stimulus
@@ -157,7 +157,7 @@ def _told(
         correlations=correlations,
         best=best,
         figures=figures,
-        passed=passes(figures),
+        verdict=verdict_of(figures),
         versions=done.versions,
         times=done.times,
         simulations=done.simulations,

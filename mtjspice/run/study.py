@@ -12,14 +12,14 @@ import numpy as np
 
 from mtjspice.collect.simulator import Simulator
 from mtjspice.data import nist, versions
-from mtjspice.data.figures import Figure
+from mtjspice.data.figures import Figure, Verdict, verdict_of
 from mtjspice.data.network import Layer, Network, load_networks, save_networks
 from mtjspice.data.samples import Samples
 from mtjspice.data.wine import load_wine
 from mtjspice.errors import InputError
 from mtjspice.report.write import Story, write_report
 from mtjspice.signoff.levels import Chip, SpiceRun, ngspice_outputs, write_chips
-from mtjspice.signoff.verdict import Comparison, compare, judge, passes, warnings
+from mtjspice.signoff.verdict import Comparison, compare, judge, warnings
 from mtjspice.spec.study import (
     FullBatch,
     PopulationNetwork,
@@ -39,7 +39,7 @@ class Outcome:
     """What a study came to.
 
     Attributes:
-        passed: the verdict.
+        verdict: what the limits come to.
         figures: the stated numbers, with limits.
         warnings: what to know before trusting them.
         comparison: what they rest on.
@@ -47,7 +47,7 @@ class Outcome:
         times: wall seconds of each step.
     """
 
-    passed: bool
+    verdict: Verdict
     figures: list[Figure]
     warnings: list[str]
     comparison: Comparison
@@ -171,7 +171,7 @@ def run_study(
         networks=done.networks,
         comparison=comparison,
         figures=figures,
-        passed=passes(figures),
+        verdict=verdict_of(figures),
         warnings=[*warnings(study, comparison), *done.notes],
         versions=done.versions,
         times=done.times,
@@ -179,7 +179,7 @@ def run_study(
         keys=done.keys,
     )
     report = write_report(story, out)
-    return Outcome(story.passed, figures, story.warnings, comparison, report, done.times)
+    return Outcome(story.verdict, figures, story.warnings, comparison, report, done.times)
 
 
 def check_fit(study: Study, samples: Samples, networks: list[Network]) -> None:

@@ -162,4 +162,4 @@ def _failing_words(spec: SignOff) -> str:
 
 
 def _renamed(figure: Figure, suffix: str) -> Figure:
-    return Figure(**(figure.as_dict() | {"name": figure.name + suffix}))
+    return figure.named(figure.name + suffix)

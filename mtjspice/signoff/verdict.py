@@ -188,11 +188,6 @@ def warnings(study: Study, comparison: Comparison) -> list[str]:
     return found
 
 
-def passes(figures: Sequence[Figure]) -> bool:
-    """Whether no figure breaks its limit."""
-    return all(figure.holds is not False for figure in figures)
-
-
 def _current_error(study: Study, network: Network, run: SpiceRun, k: int, best: int) -> Floats:
     layer, read = network.layers[k], run.reads[k]
     at = best if len(read.volts) > 1 else 0

@@ -44,11 +44,6 @@ class Outcome:
     figures: list[Figure]
     warnings: list[str]
 
-    @property
-    def passed(self) -> bool:
-        """Nothing was promised."""
-        return True
-
 
 def run_training(
     study: TrainingStudy,

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mtjspice.data.figures import Verdict
 from mtjspice.layout.run import run_layout
 from mtjspice.spec import Layout, read_spec
 
@@ -20,13 +21,13 @@ def test_an_example_comes_to_its_verdict(file, broken, repository, tmp_path):
     layout = read_spec(repository / "examples" / file, Layout)
     story = run_layout(layout, tmp_path, quick=True)
     assert {line.quantity.name for line in story.judged if line.holds is False} == broken
-    assert story.passed == (not broken)
+    assert story.verdict == (Verdict.FAIL if broken else Verdict.PASS)
     assert all(figure.holds is not False for figure in story.figures)
 
 
 def test_the_large_gated_array_passes(repository, tmp_path):
     layout = read_spec(repository / "examples" / "gated64" / "layout.toml", Layout)
     story = run_layout(layout, tmp_path, quick=True)
-    assert story.passed
+    assert story.verdict is Verdict.PASS
     assert story.scaling.largest is not None
     assert story.scaling.largest.rows >= 64

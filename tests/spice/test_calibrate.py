@@ -17,6 +17,7 @@ from mtjspice import cli
 from mtjspice.calibrate.plan import HARD, make_plan
 from mtjspice.calibrate.run import Calibrated, run_calibration
 from mtjspice.collect import Simulator
+from mtjspice.data.figures import Verdict
 from mtjspice.errors import InputError, SimulationError, SimulatorError
 from mtjspice.spec import (
     Converter,
@@ -160,7 +161,7 @@ def written(spec: Calibration, folder: Path, **changes) -> Path:
 @EACH
 def test_a_small_calibration_gives_a_card_that_follows_ngspice(finished, kind):
     out, outcome = finished(kind)
-    assert outcome.passed
+    assert outcome.verdict is Verdict.PASS
     assert outcome.failures == []
     assert outcome.path == out / f"{SPECS[kind].name}.card.json"
     assert load_card(outcome.path) == outcome.card
@@ -275,7 +276,7 @@ def test_a_second_run_finds_every_simulation_and_writes_the_same(copied, finishe
     out = copied(kind)
     outcome = run_calibration(SPECS[kind], out, jobs=1)
     assert report(out)["times"]["simulations"] == {"run": 0, "found": len(make_plan(SPECS[kind]))}
-    assert outcome.passed
+    assert outcome.verdict is Verdict.PASS
     first, _ = finished(kind)
     assert card_bytes(out) == card_bytes(first)
     assert without_times(out) == without_times(first)
@@ -315,7 +316,7 @@ def test_a_card_without_the_simulations_that_failed_names_them(copied, failing):
     out, spec = copied("passive"), SPECS["passive"]
     (name,) = failing(spec, lambda name: name == "new tiles 1")
     outcome = run_calibration(spec, out, jobs=1)
-    assert outcome.passed
+    assert outcome.verdict is Verdict.PASS
     card = load_card(outcome.path)
     assert card.failed == (name,)
     assert outcome.failures == [f"{name}: made to fail (kept)"]
@@ -368,7 +369,7 @@ def test_limits_on_a_group_that_failed_whole_do_not_pass(copied, failing):
     spec = SPECS["passive"].replace(limits={"new_tiles_rms": CLOSE, "completed": 0.5})
     failing(spec, lambda name: name.startswith("new tiles"))
     outcome = run_calibration(spec, out, jobs=1)
-    assert not outcome.passed
+    assert outcome.verdict is Verdict.FAIL
     broken = ("new tiles, full: RMS error",)
     assert load_card(outcome.path).broken == broken
     said = report(out)
@@ -415,7 +416,7 @@ def test_sweeps_that_failed(copied, failing, lost):
         return
     outcome = run_calibration(spec, out, jobs=1)
     assert outcome.card.failed == lost
-    assert outcome.passed
+    assert outcome.verdict is Verdict.PASS
 
 
 @EACH

@@ -6,6 +6,7 @@ import re
 import pytest
 from unit.builders import STUDY
 
+from mtjspice.data.figures import Verdict
 from mtjspice.data.network import load_networks
 from mtjspice.reproduce.goodwill import TIME, reproduce_goodwill, shipped_spec
 from mtjspice.run.study import run_study
@@ -60,7 +61,7 @@ def test_all_files_are_there_and_whole(story, folder):
     assert len(manifest["simulations"]) == 6  # a layer, and all settings of the next, each
     report = json.loads((folder / "report.json").read_text())
     assert [n["name"] for n in report["networks"]] == ["network 1", "network 2", "network 3"]
-    assert report["verdict"] == ("pass" if story.passed else "fail")
+    assert report["verdict"] == story.verdict
     assert len(load_networks(folder / "networks.json")[0]) == 4  # the whole population
 
 
@@ -95,7 +96,7 @@ def test_the_whole_run_starts_from_the_quick_one_and_a_broken_limit_fails_it(sto
     assert len(whole.chips) == 4
     for one, other in zip(story.chips, whole.chips, strict=False):
         assert one.tiles == other.tiles
-    assert not whole.passed
+    assert whole.verdict is Verdict.FAIL
     assert "FAIL" in (folder / "report.html").read_text()
 
 

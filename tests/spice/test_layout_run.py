@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mtjspice import cli
-from mtjspice.data.figures import at_most
+from mtjspice.data.figures import Verdict, at_most
 from mtjspice.layout import timing
 from mtjspice.layout.access import fit_conditions
 from mtjspice.layout.circuit import (
@@ -197,7 +197,7 @@ def without_times(folder) -> dict:
 
 def test_a_passive_layout_comes_to_a_verdict(passive):
     story, folder = passive
-    assert story.passed
+    assert story.verdict is Verdict.PASS
     names = {line.quantity.name for line in story.judged}
     assert names >= {"ir_drop", "sneak", "margin", "array_yield", "line_failure", "settling"}
     assert names >= {"energy", "read_disturb", "write_voltage", "half_select"}

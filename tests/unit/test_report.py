@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from unit.builders import network
 
+from mtjspice.data.figures import Verdict, verdict_of
 from mtjspice.data.samples import Samples
 from mtjspice.report import plots
 from mtjspice.report.write import Story, write_report
 from mtjspice.signoff.levels import LayerRead, SpiceRun, ideal_current, ideal_outputs
-from mtjspice.signoff.verdict import compare, judge, passes
+from mtjspice.signoff.verdict import compare, judge
 from mtjspice.spec import Crossbar, Limits, Line, Readout, Study, parse_spec
 
 NAME = 'study <script>alert("x")</script> & µ'
@@ -51,7 +52,7 @@ def story() -> Story:
         networks=[NET],
         comparison=comparison,
         figures=figures,
-        passed=passes(figures),
+        verdict=verdict_of(figures),
         warnings=["mind the <gap>"],
         versions={"python": "3", "simulator": "ngspice 46 (KLU)"},
         times={"training": 1.0},
@@ -108,7 +109,7 @@ def test_names_are_shown_as_they_are_written(page):
 
 
 def test_the_page_tells_the_verdict_and_the_spec(page, story):
-    assert ("PASS" if story.passed else "FAIL") in page
+    assert story.verdict.upper() in page
     assert "g_norm = [" in page
     assert "ngspice 46 (KLU)" in page
 
@@ -116,7 +117,7 @@ def test_the_page_tells_the_verdict_and_the_spec(page, story):
 def test_the_report_for_machines_has_every_figure(folder, story):
     report = json.loads((folder / "report.json").read_text())
     assert report["figures"] == [figure.as_dict() for figure in story.figures]
-    assert report["verdict"] == ("pass" if story.passed else "fail")
+    assert report["verdict"] == story.verdict
     assert report["study"] == NAME
     assert len(report["flips"]) == len(story.comparison.flips) > 0
     assert report["samples"] == {"source": "made up", "train": 8, "test": 4}
@@ -162,7 +163,7 @@ def test_the_same_picture_is_the_same_bytes(story, draw):
 
 
 def test_a_failed_study_says_so(story, tmp_path):
-    write_report(dataclasses.replace(story, passed=False), tmp_path)
+    write_report(dataclasses.replace(story, verdict=Verdict.FAIL), tmp_path)
     assert "FAIL" in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert json.loads((tmp_path / "report.json").read_text())["verdict"] == "fail"
 

@@ -9,7 +9,7 @@ import re
 import numpy as np
 import pytest
 
-from mtjspice.data.figures import Figure
+from mtjspice.data.figures import Figure, Verdict, together
 from mtjspice.data.layout import (
     QUANTITIES,
     Condition,
@@ -269,7 +269,7 @@ def make_story(
     return LayoutStory(
         layout=layout,
         quick=False,
-        passed=all(line.holds is not False for line in judged),
+        verdict=together(line.verdict for line in judged if line.verdict is not None),
         nominal=NOMINAL,
         conditions=every,
         judged=judged,
@@ -429,7 +429,7 @@ def test_a_failing_story_names_its_broken_limits(failing):
 
 def test_a_broken_promise_of_another_figure_is_named(story, tmp_path):
     off = Figure("currents, nodal against ngspice", 0.02, "FS", "<= 0.001", False, "patterns")
-    page = written(dataclasses.replace(story, passed=False, figures=(off,)), tmp_path)
+    page = written(dataclasses.replace(story, verdict=Verdict.FAIL, figures=(off,)), tmp_path)
     assert "FAIL" in page
     assert "nodal against ngspice: 0.02 FS (&lt;= 0.001)" in headline(page)
 
@@ -449,7 +449,7 @@ def test_estimates_say_how_sure_they_are(page):
 
 
 def test_without_limits_nothing_is_judged(bare):
-    assert "NOT JUDGED" in bare
+    assert "INCONCLUSIVE" in bare
     assert headline(bare) == "No limits are set, so that nothing is judged."
     assert '<table class="compact front' not in bare
     assert "Not judged: 6 quantities" in bare

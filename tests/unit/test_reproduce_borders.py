@@ -14,6 +14,7 @@ from scipy import stats
 
 from mtjspice import cli
 from mtjspice.data import mnist
+from mtjspice.data.figures import Verdict
 from mtjspice.data.mnist import FILES, find_mnist
 from mtjspice.device.dies import draw_die
 from mtjspice.errors import CapacityError, InputError
@@ -230,12 +231,12 @@ def test_limits_are_held_against_the_means():
         f"{OWN}, mean error above the baseline": False,
         f"{AWARE}, 0.3 % shorts, mean error above the baseline": False,
     }
-    assert not story(made_up()).passed
+    assert story(made_up()).verdict is Verdict.FAIL
     found = made_up()
     found.dies[AWARE] = Judged(np.full((2, 3), 0.06))
     found.dies[OWN] = Judged(np.full((3, 1), 0.049))
     found.high = Judged(np.array([[0.08], [0.085]]))
-    assert story(found).passed
+    assert story(found).verdict is Verdict.PASS
 
 
 def test_intervals_are_those_of_student():

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from unit.builders import network
 
+from mtjspice.data.figures import Verdict, verdict_of
 from mtjspice.data.samples import Samples
 from mtjspice.signoff.levels import LayerRead, SpiceRun, full_scale_current, ideal_current
-from mtjspice.signoff.verdict import compare, judge, passes, score, warnings
+from mtjspice.signoff.verdict import compare, judge, score, warnings
 from mtjspice.spec import Crossbar, Limits, Readout, Study, TransimpedanceAmplifier
 
 # One layer that passes its inputs on: the class is the larger input.
@@ -46,7 +47,7 @@ def test_a_run_like_the_ideal_one_has_no_flips_and_passes():
     comparison = compare(STUDY, [NET], SAMPLES, [with_flips()])
     assert comparison.flips == ()
     assert comparison.ngspice.confusion.tolist() == [[2, 0], [0, 2]]
-    assert passes(judge(STUDY, comparison))
+    assert verdict_of(judge(STUDY, comparison)) is Verdict.PASS
 
 
 def test_a_flip_names_network_sample_and_the_classes():
@@ -57,17 +58,17 @@ def test_a_flip_names_network_sample_and_the_classes():
 def test_a_limit_is_kept_at_its_value_and_broken_beyond():
     at_limit = judge(STUDY, compare(STUDY, [NET], SAMPLES, [with_flips(1)]))
     assert value(at_limit, "accuracy, all samples, ngspice").value == 0.75
-    assert passes(at_limit)
+    assert verdict_of(at_limit) is Verdict.PASS
     beyond = judge(STUDY, compare(STUDY, [NET], SAMPLES, [with_flips(1, 3)]))
     assert [f.holds for f in beyond if f.limit] == [False] * 3
-    assert not passes(beyond)
+    assert verdict_of(beyond) is Verdict.FAIL
 
 
 def test_a_limit_that_is_left_out_is_not_checked():
     study = STUDY.replace(limits=Limits())
     figures = judge(study, compare(study, [NET], SAMPLES, [with_flips(0, 1, 2, 3)]))
     assert {figure.holds for figure in figures} == {None}
-    assert passes(figures)
+    assert verdict_of(figures) is Verdict.INCONCLUSIVE
 
 
 def test_train_and_test_samples_are_scored_apart():

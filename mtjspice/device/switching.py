@@ -35,7 +35,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from mtjspice.device.temperature import KELVIN
+from mtjspice.device.temperature import KELVIN, ROOM
 from mtjspice.spec.writing import FreeLayer
 
 Floats = npt.NDArray[np.float64]
@@ -56,28 +56,44 @@ MOST_EXPONENT = 700.0
 """Of a number that a float holds."""
 
 
-def thermal_stability(layer: FreeLayer, diameter: npt.ArrayLike, celsius: float) -> Floats:
-    """Δ = μ0 M_s H_k Vol/(2 k_B T) of round free layers with diameters in m; as given in DESIGN 6.
+def saturation_at(layer: FreeLayer, celsius: float) -> float:
+    """M_s(T) = M_s(27 °C) ((1 − T/T_C)/(1 − 300.15 K/T_C))^β, A/m (J. Kim et al. 2015)."""
+    curie = layer.curie + KELVIN
+    left, room = (1 - (degrees + KELVIN) / curie for degrees in (celsius, ROOM))
+    return layer.saturation * float((left / room) ** layer.magnetisation_exponent)
 
-    It is the energy from the easy axis to the hard plane, in units of k_B T.
+
+def anisotropy_field_at(layer: FreeLayer, celsius: float) -> float:
+    """H_k(T) = H_k(27 °C) (M_s(T)/M_s(27 °C))^p, A/m; the head of this module says what p is."""
+    magnetised = saturation_at(layer, celsius) / layer.saturation
+    return layer.anisotropy_field * float(magnetised**layer.anisotropy_exponent)
+
+
+def thermal_stability(layer: FreeLayer, diameter: npt.ArrayLike, celsius: float) -> Floats:
+    """Δ = μ0 M_s H_k Vol/(2 k_B T) of round free layers with diameters in m, at a temperature.
+
+    It is the energy from the easy axis to the hard plane, in units of k_B T; M_s and H_k are those
+    of the temperature.
     """
     volume = math.pi / 4 * np.asarray(diameter, dtype=np.float64) ** 2 * layer.thickness
-    energy = MU_0 * layer.saturation * layer.anisotropy_field * volume / 2
+    magnetic = saturation_at(layer, celsius) * anisotropy_field_at(layer, celsius)
+    energy = MU_0 * magnetic * volume / 2
     return np.asarray(energy / (BOLTZMANN * (celsius + KELVIN)))
 
 
 def critical_current(layer: FreeLayer, stability: npt.ArrayLike, celsius: float) -> Floats:
     """I_c0 = (4e/ħ)(α/η) Δ k_B T, A: the torque of this current cancels the damping.
 
-    J. Z. Sun, Phys. Rev. B 62, 570 (2000), for a perpendicular easy axis.
+    J. Z. Sun, Phys. Rev. B 62, 570 (2000), for a perpendicular easy axis. Δ k_B T is the barrier:
+    I_c0 goes with the temperature as M_s H_k does.
     """
     thermal = np.asarray(stability, dtype=np.float64) * BOLTZMANN * (celsius + KELVIN)
     return np.asarray(4 * CHARGE / PLANCK * layer.damping / layer.efficiency * thermal)
 
 
-def time_constant(layer: FreeLayer) -> float:
-    """τ_D = (1 + α²)/(α γ μ0 H_k), s (Butler et al. 2012)."""
-    field = MU_0 * layer.anisotropy_field
+def time_constant(layer: FreeLayer, celsius: float) -> float:
+    """τ_D = (1 + α²)/(α γ μ0 H_k), s, with H_k at the temperature (Butler et al. 2012)."""
+    field = MU_0 * anisotropy_field_at(layer, celsius)
     return (1 + layer.damping**2) / (layer.damping * GYROMAGNETIC * field)
 
 
@@ -103,11 +119,15 @@ def activated_probability(
     ratio: npt.ArrayLike, stability: npt.ArrayLike, duration: npt.ArrayLike
 ) -> Floats:
     """Brown's share of pulses that switch by activation; arguments as `write_error_rate`."""
+    return np.asarray(-np.expm1(-_activation(ratio, stability, duration)))
+
+
+def _activation(ratio: npt.ArrayLike, stability: npt.ArrayLike, duration: npt.ArrayLike) -> Floats:
+    """Brown's rate times the length of the pulse; arguments as `write_error_rate`."""
     i, delta, s = (np.asarray(x, dtype=np.float64) for x in (ratio, stability, duration))
     i = np.minimum(i, np.maximum(1 - 1 / np.sqrt(delta), 0.0))
     barrier = (1 - i) ** 2
-    rate = np.sqrt(delta / math.pi) * barrier * (1 + i) * np.exp(-delta * barrier)
-    return np.asarray(-np.expm1(-rate * s))
+    return np.asarray(np.sqrt(delta / math.pi) * barrier * (1 + i) * np.exp(-delta * barrier) * s)
 
 
 def switching_probability(
@@ -116,3 +136,11 @@ def switching_probability(
     """Share of pulses that switch, 0 to 1; arguments as `write_error_rate`."""
     ballistic = 1 - write_error_rate(ratio, stability, duration)
     return np.maximum(ballistic, activated_probability(ratio, stability, duration))
+
+
+def staying_probability(
+    ratio: npt.ArrayLike, stability: npt.ArrayLike, duration: npt.ArrayLike
+) -> Floats:
+    """1 − `switching_probability`, also where that is too near to 1 for a float."""
+    activated = np.exp(-_activation(ratio, stability, duration))
+    return np.minimum(write_error_rate(ratio, stability, duration), activated)

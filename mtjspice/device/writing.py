@@ -6,11 +6,11 @@ import numpy.typing as npt
 from mtjspice.device.conductance import current
 from mtjspice.device.switching import (
     critical_current,
-    switching_probability,
+    staying_probability,
     thermal_stability,
     time_constant,
 )
-from mtjspice.device.variation import Junctions, diameters, draw_junctions
+from mtjspice.device.variation import Junctions, diameters, draw_free_layers, draw_junctions
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
 from mtjspice.spec.line import Line
@@ -88,10 +88,11 @@ def error_rates(
     amperes = current(volts, before, drawn.r_p, drawn.tmr0, mtj)
     layer = writing.free_layer
     degrees = celsius if writing.temperature is None else writing.temperature
-    stability = thermal_stability(layer, diameters(mtj, die, crossbar.shape), degrees)
-    ratio = amperes / critical_current(layer, stability, degrees)
-    duration = writing.length / time_constant(layer)
-    return 1 - switching_probability(ratio, stability, duration)
+    nominal = thermal_stability(layer, diameters(mtj, die, crossbar.shape), degrees)
+    stability, critical = draw_free_layers(layer, die, tile)
+    ratio = amperes / (critical_current(layer, nominal, degrees) * critical)
+    duration = writing.length / time_constant(layer, degrees)
+    return staying_probability(ratio, nominal * stability, duration)
 
 
 def write_tile(

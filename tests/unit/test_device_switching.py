@@ -62,7 +62,7 @@ def test_stability_critical_current_and_time_constant_are_those_worked_out_by_ha
     # 4e/hbar = 6.07706e15 A/J, alpha/eta = 0.05, energy as above.
     assert critical_current(layer, delta, 26.85) == pytest.approx(47.982e-6, rel=1e-4)
     # (1 + 4e-4)/(0.02 * 1.760860e11 * 0.251327) s.
-    assert time_constant(layer) == pytest.approx(1.13029e-9, rel=1e-4)
+    assert time_constant(layer, 26.85) == pytest.approx(1.13029e-9, rel=1e-4)
 
 
 def test_stability_goes_with_the_area_and_one_over_the_temperature():

@@ -74,7 +74,7 @@ def test_the_error_rate_is_that_of_the_current_through_the_old_state():
     found = error_rates(crossbar, writing, Die(), wanted, 27.0)[0]
     for k, (pulse, before) in enumerate(((0.7, 1), (0.6, 0))):
         ratio = current(pulse, before, MTJ.r_p, MTJ.tmr0, MTJ) / critical_current(layer, delta, 27)
-        expected = write_error_rate(ratio, delta, 4e-9 / time_constant(layer))
+        expected = write_error_rate(ratio, delta, 4e-9 / time_constant(layer, 27.0))
         assert found[k] == pytest.approx(expected, rel=1e-9)
         assert 0.001 < found[k] < 0.5
 

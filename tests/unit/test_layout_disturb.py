@@ -19,11 +19,10 @@ from mtjspice.layout.disturb import (
     Write,
     disturb_findings,
     far_cells,
-    several,
-    switched,
     write_findings,
     write_plan,
 )
+from mtjspice.layout.switching import several, switched
 from mtjspice.spec import (
     Crossbar,
     Diameters,
@@ -98,7 +97,7 @@ def pulse_switches(amperes: float, seconds: float, diameter: float = 50e-9, cels
     layer = FreeLayer()
     stability = thermal_stability(layer, diameter, celsius)
     ratio = amperes / critical_current(layer, stability, celsius)
-    return float(switching_probability(ratio, stability, seconds / time_constant(layer)))
+    return float(switching_probability(ratio, stability, seconds / time_constant(layer, celsius)))
 
 
 # How often it happens in a life

@@ -25,9 +25,10 @@ from mtjspice.data.layout import Floats
 from mtjspice.spec.die import Die
 from mtjspice.spec.writing import FreeLayer
 
-POINTS = 15
-"""2^15 points: where a value grows by up to e^5 a standard deviation of four spreads, its mean is
-right within 1 % and the worst cell's within 7 %; with one or two spreads both within 1 %."""
+POINTS = {0: 15, 1: 12, 2: 11}
+"""Points of a die, as powers of two, by how many things are common to the cells of a die: where a
+value grows by up to e^5 a standard deviation of four spreads, its mean is right within 1 % and the
+worst cell's within 7 %; with one or two spreads both within 1 %."""
 WIDER = 2.0
 """The points' standard deviation in that of the cells."""
 OF_DIES = {1: 25, 2: 13}
@@ -77,9 +78,10 @@ def spread_of(value: Callable[[Factors], Floats], die: Die, layer: FreeLayer, ce
     """
     own = np.array([die.sigma_ln_rp, die.sigma_ln_tmr, layer.sigma_ln_delta, layer.sigma_ln_ic0])
     common = np.array([die.sigma_ln_rp_die, die.sigma_ln_tmr_die, 0.0, 0.0])
-    points, weights = _points(tuple(own > 0))
-    every, all_weights = _points(tuple(np.hypot(own, common) > 0))
-    mean = float(all_weights @ value(_factors(every * np.hypot(own, common))))
+    both = np.hypot(own, common)
+    points, weights = _points(tuple(both > 0), POINTS[0])
+    mean = float(weights @ value(_factors(points * both)))
+    points, weights = _points(tuple(own > 0), POINTS[int((common > 0).sum())])
     shares, shifts = _dies(common)
     found = [_Sorted.of(value(_factors(points * own + shift)), weights) for shift in shifts]
     return Spread(mean, _median_of_largest(found, shares, cells))
@@ -90,14 +92,14 @@ def _factors(logarithms: Floats) -> Factors:
 
 
 @cache
-def _points(differs: tuple[bool, ...]) -> tuple[Floats, Floats]:
+def _points(differs: tuple[bool, ...], power: int) -> tuple[Floats, Floats]:
     """Standard normal numbers [cell, kind], zero of the kinds that do not differ, and weights."""
     kinds = sum(differs)
-    z = np.zeros((2**POINTS if kinds else 1, len(differs)))
+    z = np.zeros((2**power if kinds else 1, len(differs)))
     if not kinds:
         return z, np.ones(1)
     # In the middle of their cells: Sobol's first point is a corner, which is at infinity.
-    even = stats.qmc.Sobol(kinds, scramble=False).random_base2(POINTS) + 0.5 ** (POINTS + 1)
+    even = stats.qmc.Sobol(kinds, scramble=False).random_base2(power) + 0.5 ** (power + 1)
     wide = WIDER * special.ndtri(even)
     weights = np.exp(((wide / WIDER) ** 2 - wide**2).sum(1) / 2)
     z[:, list(differs)] = wide

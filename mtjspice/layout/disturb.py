@@ -192,7 +192,7 @@ def write_findings(
 ) -> list[Finding]:
     """What reaches the cells that are written, and what the pulse does to others."""
     length, level = writing_of(layout).length, "ngspice, closed form"
-    cells = [_written(layout, w, r) for w, r in zip(plan, results, strict=True)]
+    cells = [written_cell(layout, w, r) for w, r in zip(plan, results, strict=True)]
     least = [_lowest_voltage(layout, cell) for cell in cells]
     fails = [over_cells(layout, cell, length, lambda p: p.fails) for cell in cells]
     k = int(np.argmin(least))
@@ -224,7 +224,7 @@ def _words(write: Write) -> str:
     return f"to {'P' if write.to == 0 else 'AP'} at row {write.place[0]}, column {write.place[1]}"
 
 
-def _written(layout: Layout, write: Write, result: xr.Dataset) -> Cell:
+def written_cell(layout: Layout, write: Write, result: xr.Dataset) -> Cell:
     """The junction that is written, in its old state; voltage and current are positive."""
     place, (row, column), state = write.place, write.place, 1 - write.to
     pulse = float(np.abs(write.experiment.stimulus.volts).max())

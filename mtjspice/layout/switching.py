@@ -5,7 +5,8 @@ resistance, Δ and I_c0 (`mtjspice.layout.population`): for every probability th
 cells and the worst of so many as the array has, all of them at that place. A cell of another
 resistance takes another share of the voltage. In series with it are, in a passive array, the wires
 and ends of its own lines, and what the other cells' currents leave on them stays as it is; in a
-gated one all that is missing over the nominal junction, transistor included, taken as a resistor.
+gated one all that is missing over the nominal junction, transistor included, taken as a resistor
+(for writes of `gated25` with resistances 20 % off, ngspice's current is met within 0.2 %).
 """
 
 from collections.abc import Callable

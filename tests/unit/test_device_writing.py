@@ -16,7 +16,17 @@ from mtjspice.device.writing import (
     read_back,
     write_tile,
 )
-from mtjspice.spec import Crossbar, Defect, Diameters, Die, Line, Mtj, ProgrammedTile, Writing
+from mtjspice.spec import (
+    Crossbar,
+    Defect,
+    Diameters,
+    Die,
+    FreeLayer,
+    Line,
+    Mtj,
+    ProgrammedTile,
+    Writing,
+)
 
 MTJ = Mtj()
 WIRED = Crossbar(
@@ -117,6 +127,20 @@ def test_errors_are_as_frequent_as_their_rate():
         at = wanted.states == state
         wrong, rate = (written.states != wanted.states)[at].mean(), rates[at].mean()
         assert abs(wrong - rate) < 4 * np.sqrt(rate * (1 - rate) / at.sum())
+
+
+def test_spread_of_the_free_layers_enters_every_error_rate():
+    """Against the closed form with each junction's own Δ and I_c0, written out."""
+    layer = FreeLayer(sigma_ln_delta=0.05, sigma_ln_ic0=0.04)
+    writing, die, wanted = Writing(free_layer=layer), Die(seed=7), tile(state=0)
+    z = np.random.default_rng([7, 4, 0]).standard_normal((2, 60, 80))
+    # 27 °C: Δ 77.40366, I_c0 38.98588 µA, τ_D 2.259846 ns.
+    delta, ic0 = 77.40366 * np.exp(0.05 * z[0]), 38.98588e-6 * np.exp(0.04 * z[1])
+    i, s = current(0.72, 1, MTJ.r_p, MTJ.tmr0, MTJ) / ic0, 5e-9 / 2.259846e-9
+    expected = -np.expm1(-(np.pi**2) / 4 * delta * (i - 1) / (i * np.exp(2 * (i - 1) * s) - 1))
+    found = error_rates(LARGE, writing, die, wanted, 27.0)
+    assert found == pytest.approx(expected, rel=1e-4)
+    assert found.mean() > 1.05 * error_rates(LARGE, Writing(), die, wanted, 27.0).mean()
 
 
 def test_half_of_the_junctions_have_to_switch_from_random_states():

@@ -165,3 +165,15 @@ def test_a_cell_of_another_resistance_draws_what_the_solver_says(factor):
     assert through[0] == near(exact, rel=2e-4)
     assert over[0] == near(float(answers[1].cell_volts[(0, 0, *place)]), rel=2e-4)
     assert factor == 1 or abs(nominal / exact - 1) > 0.05
+
+
+@pytest.mark.parametrize("state", [0, 1])
+def test_cells_far_from_the_nominal_one_get_their_share_too(state):
+    factors = np.array([0.02, 0.1, 0.5, 2.0, 20.0])
+    ones = np.ones(5)
+    nominal = shared(0.9, state, np.array([BIASED.r_p]), BIASED.tmr0 * np.ones(1), SERIES)
+    cell = Cell((0, 0), state, float(nominal[0][0]), float(nominal[1][0]), SERIES)
+    expected = shared(0.9, state, BIASED.r_p * factors, BIASED.tmr0 * ones, SERIES)
+    found = reached(one_cell(), cell, Factors(factors, ones, ones, ones))
+    assert found[0] == near(expected[0], rel=1e-6)
+    assert found[1] == near(expected[1], rel=1e-6)

@@ -27,6 +27,7 @@ error rate as said here over the true one, for Δ from 40 to 120:
 
     i            pulse, τ_D    quotient
     0.9 to 1.2   1 to 3        0.83 to 0.97: 3 to 17 % too low
+    0.9          5 to 10       0.73 to 0.97
     1.1          20            17 to 58
     1.5          1 to 20       0.9 to 7.5
     2            1 to 10       0.94 to 1.9; 1.7 to 2.4 at 15 to 20

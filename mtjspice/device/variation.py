@@ -10,7 +10,6 @@ from mtjspice.device.temperature import ROOM, tmr_at
 from mtjspice.spec.die import Die
 from mtjspice.spec.mtj import Mtj
 from mtjspice.spec.tile import ProgrammedTile
-from mtjspice.spec.writing import FreeLayer
 
 
 @dataclass(frozen=True)
@@ -35,20 +34,6 @@ class Junctions:
 def draw_normal(seed: int, tile: int, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
     """Standard normal numbers for what differs from transistor to transistor of a tile."""
     return np.random.default_rng([seed, 2, tile]).standard_normal(shape)
-
-
-def draw_free_layers(
-    layer: FreeLayer, die: Die, tile: ProgrammedTile
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Factors on Δ and on I_c0 of each junction of a tile, float64 [row, column] both.
-
-    Both are log-normal and independent, of each other and of `draw_junctions`; the draw depends on
-    the die's seed and the tile only. Without spread they are 1.
-    """
-    chance = np.random.default_rng([die.seed, 4, tile.index])
-    z = chance.standard_normal((2, *tile.states.shape))
-    stability = np.round(np.exp(layer.sigma_ln_delta * z[0]), 12)
-    return stability, np.round(np.exp(layer.sigma_ln_ic0 * z[1]), 12)
 
 
 def diameters(mtj: Mtj, die: Die, shape: tuple[int, int]) -> npt.NDArray[np.float64]:

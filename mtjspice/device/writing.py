@@ -10,13 +10,13 @@ from mtjspice.device.switching import (
     thermal_stability,
     time_constant,
 )
-from mtjspice.device.variation import Junctions, diameters, draw_free_layers, draw_junctions
+from mtjspice.device.variation import Junctions, diameters, draw_junctions
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
 from mtjspice.spec.line import Line
 from mtjspice.spec.mtj import Mtj
 from mtjspice.spec.tile import ProgrammedTile
-from mtjspice.spec.writing import Writing
+from mtjspice.spec.writing import FreeLayer, Writing
 
 Floats = npt.NDArray[np.float64]
 HALVINGS = 60
@@ -67,6 +67,18 @@ def delivered_voltage(
         beyond = middle + ohms * current(middle, state, r_p, tmr0, mtj) > whole
         low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
     return (low + high) / 2
+
+
+def draw_free_layers(layer: FreeLayer, die: Die, tile: ProgrammedTile) -> tuple[Floats, Floats]:
+    """Factors on Δ and on I_c0 of each junction of a tile, float64 [row, column] both.
+
+    Both are log-normal and independent, of each other and of the resistances; the draw depends on
+    the die's seed and the tile only. Without spread they are 1.
+    """
+    chance = np.random.default_rng([die.seed, 4, tile.index])
+    z = chance.standard_normal((2, *tile.states.shape))
+    stability = np.round(np.exp(layer.sigma_ln_delta * z[0]), 12)
+    return stability, np.round(np.exp(layer.sigma_ln_ic0 * z[1]), 12)
 
 
 def error_rates(

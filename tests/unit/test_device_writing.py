@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from unit.builders import drawn_at
 
 from mtjspice.device.conductance import current
 from mtjspice.device.switching import (
@@ -11,6 +12,7 @@ from mtjspice.device.switching import (
 from mtjspice.device.variation import Junctions, draw_junctions
 from mtjspice.device.writing import (
     delivered_voltage,
+    draw_free_layers,
     error_rates,
     path_resistance,
     read_back,
@@ -189,3 +191,38 @@ def test_a_reading_tells_the_states_apart_at_the_geometric_mean_of_their_resista
             stated, np.full((1, 4), tmr0), np.full((1, 4), state, np.uint8), nothing, nothing
         )
         assert read_back(mtj, Die(), drawn)[0].tolist() == [0, 0, 1, 1]
+
+
+FREE_LAYER = FreeLayer(sigma_ln_delta=0.1, sigma_ln_ic0=0.05)
+
+
+def free_layers(seed=5, index=0, shape=(250, 400), layer=FREE_LAYER):
+    _, tile, die = drawn_at(seed=seed, index=index, shape=shape)
+    return draw_free_layers(layer, die, tile)
+
+
+def test_free_layers_spread_log_normally_and_independently():
+    logs = [np.log(one).ravel() for one in free_layers()]
+    n = logs[0].size
+    for z, sigma in zip(logs, (0.1, 0.05), strict=True):
+        assert abs(z.mean()) < 4 * sigma / np.sqrt(n)
+        assert abs((z / sigma).var() - 1) < 4 * np.sqrt(2 / n)
+    mtj, tile, die = drawn_at(seed=5, shape=(250, 400), sigma_ln_rp=0.1, sigma_ln_tmr=0.2)
+    junctions = draw_junctions(mtj, tile, die)
+    kinds = [*logs, np.log(junctions.r_p).ravel(), np.log(junctions.tmr0).ravel()]
+    apart = np.corrcoef(kinds) - np.eye(4)
+    assert np.abs(apart).max() < 4 / np.sqrt(n)
+
+
+def test_free_layers_follow_the_seed_and_the_tile():
+    same, other_die, other_tile = free_layers(), free_layers(seed=6), free_layers(index=1)
+    for k in (0, 1):
+        assert (same[k] == free_layers()[k]).all()
+        assert (same[k] != other_die[k]).mean() > 0.99
+        assert (same[k] != other_tile[k]).mean() > 0.99
+
+
+def test_free_layers_without_spread_are_nominal():
+    stability, critical = free_layers(layer=FreeLayer())
+    assert (stability == 1).all()
+    assert (critical == 1).all()

@@ -15,8 +15,7 @@ from mtjspice.spec.base import Spec
 from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.die import Die
 from mtjspice.spec.experiment import Experiment
-from mtjspice.spec.layout import Corners, Layout, LayoutLimits
-from mtjspice.spec.line import Line
+from mtjspice.spec.layout import Corners, Layout
 from mtjspice.spec.periphery import SenseAmplifier, TransimpedanceAmplifier
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.tile import ProgrammedTile
@@ -24,6 +23,7 @@ from mtjspice.surrogate import nodal
 from mtjspice.surrogate.access import AccessModel
 from mtjspice.surrogate.array import Array, array_of
 from mtjspice.surrogate.cells import Cells
+from mtjspice.surrogate.rows import needed_rows
 
 TOLERANCE = 1e-7
 """Of output currents, relative to the largest: far below what ngspice and the access model differ
@@ -194,24 +194,9 @@ class Reads:
         Raises:
             InputError: if a line has no path to anything that holds it.
         """
-        whole = layout.crossbar
-        kept, crossbar = tuple(range(whole.rows)), whole
-        rows_off = not isinstance(whole.cell, PassiveCell) and whole.cell.gates == "row"
-        if rows_off and whole.column.ends == "one":
-            # Rows whose gates are off are but wire on the way to the read-out.
-            below = whole.column.r * (whole.rows - 1 - driven[-1])
-            column = Line(
-                resistance=whole.column.r, via=whole.column.via, end=whole.column.end + below
-            )
-            kept, crossbar = driven, whole.replace(rows=len(driven), column=column)
-        states = np.zeros(crossbar.shape, dtype=np.uint8)
-        small = layout.replace(
-            crossbar=crossbar, read=layout.read.replace(rows=len(driven)), limits=LayoutLimits()
-        )
-        where = tuple(kept.index(row) for row in driven)
-        return cls(
-            layout, driven, kept, array_of([read_experiment(small, states, where)], access), scales
-        )
+        read = read_experiment(layout, np.zeros(layout.crossbar.shape, np.uint8), driven)
+        kept = needed_rows(read)
+        return cls(layout, driven, tuple(kept), array_of([read], access, kept=kept), scales)
 
     def array(
         self,

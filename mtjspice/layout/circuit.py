@@ -23,6 +23,7 @@ from mtjspice.surrogate import nodal
 from mtjspice.surrogate.access import AccessModel
 from mtjspice.surrogate.array import Array, array_of
 from mtjspice.surrogate.cells import Cells
+from mtjspice.surrogate.leakage import Leakage
 from mtjspice.surrogate.rows import needed_rows
 
 TOLERANCE = 1e-7
@@ -188,15 +189,24 @@ class Reads:
         access: AccessModel | None,
         driven: tuple[int, ...],
         scales: tuple[float, ...] = (1.0,),
+        leakage: Leakage | None = None,
     ) -> "Reads":
         """The block of a layout that is under its condition already.
+
+        Args:
+            layout: under its condition.
+            access: of gated cells.
+            driven: rows of the block.
+            scales: as `Reads`.
+            leakage: of cells whose gates are off.
 
         Raises:
             InputError: if a line has no path to anything that holds it.
         """
         read = read_experiment(layout, np.zeros(layout.crossbar.shape, np.uint8), driven)
         kept = needed_rows(read)
-        return cls(layout, driven, tuple(kept), array_of([read], access, kept=kept), scales)
+        base = array_of([read], access, leakage=leakage, kept=kept)
+        return cls(layout, driven, tuple(kept), base, scales)
 
     def array(
         self,
@@ -234,7 +244,10 @@ class Reads:
                 for f in fields(extras)
             }
             extras = replace(extras, **wide)
-        return replace(self.base, cells=cells, extras=extras)
+        leaks = self.base.leaks
+        if leaks is not None and shifts is not None:
+            leaks = leaks.with_shifts(shifts)
+        return replace(self.base, cells=cells, extras=extras, leaks=leaks)
 
     def whole(self, of_kept: Tensor) -> Tensor:
         """[..., row, column] with zeros for the rows that are left out."""

@@ -34,13 +34,12 @@ from mtjspice.spec.layout import Layout
 from mtjspice.surrogate import nodal
 from mtjspice.surrogate.array import array_of
 from mtjspice.surrogate.draws import Memory
-from mtjspice.surrogate.rows import needed_rows
+from mtjspice.surrogate.rows import has_broken_lines, needed_rows
 
 AT_A_TIME = 200
 """Most samples that are solved together."""
 MEMORY = 2**21
 """Cells of the samples whose draws are kept at a time."""
-LINE_DEFECTS = frozenset({"dead_row", "dead_column", "bridged_rows", "bridged_columns"})
 
 
 @dataclass(frozen=True)
@@ -124,10 +123,10 @@ def _solved(fitted: Fitted, experiments: Sequence[Experiment]) -> Floats:
     Reads of the same rows are solved together; rows that carry no current are left out.
     """
     groups: dict[object, list[int]] = {}
-    rows = [needed_rows(e) for e in experiments]
+    leakage = fitted.leakage
+    rows = [needed_rows(e, leaking=leakage is not None) for e in experiments]
     for k, e in enumerate(experiments):
-        broken = any(d.kind in LINE_DEFECTS for d in e.die.defects)
-        groups.setdefault((e.driven_rows, rows[k], broken), []).append(k)
+        groups.setdefault((e.driven_rows, rows[k], has_broken_lines(e)), []).append(k)
     memory: Memory = {}
     found = np.zeros((len(experiments), experiments[0].crossbar.columns))
     for of_group in groups.values():
@@ -136,7 +135,9 @@ def _solved(fitted: Fitted, experiments: Sequence[Experiment]) -> Floats:
         for first in range(0, len(of_group), each):
             some = of_group[first : first + each]
             reads = [experiments[k] for k in some]
-            array = array_of(reads, fitted.access, kept=rows[some[0]], memory=memory)
+            array = array_of(
+                reads, fitted.access, leakage=leakage, kept=rows[some[0]], memory=memory
+            )
             volts = torch.from_numpy(reads[0].stimulus.volts.copy())
             with torch.no_grad():
                 solution = nodal.solve(array, volts, tolerance=TOLERANCE)

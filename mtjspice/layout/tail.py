@@ -44,7 +44,7 @@ def read_margin(
         threshold: V.
     """
     side, block, line = at
-    reads = Reads.of(layout, fitted.access, blocks(layout)[block])
+    reads = Reads.of(layout, fitted.access, blocks(layout)[block], leakage=fitted.leakage)
     states = torch.from_numpy(worst[SIDES.index(side)].states[block, line].astype(np.float64))
     counts, die, access = sources(layout, fitted.access), layout.die, fitted.access
     sign = 1.0 if side == "low" else -1.0

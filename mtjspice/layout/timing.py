@@ -123,7 +123,7 @@ class Step:
 
 def step_of(layout: Layout, fitted: Fitted, states: States) -> Step:
     """What the nodal solver says a read goes between; the layout is under its condition."""
-    reads = Reads.of(layout, fitted.access, blocks(layout)[0], scales=(0.0, 1.0))
+    reads = Reads.of(layout, fitted.access, blocks(layout)[0], (0.0, 1.0), fitted.leakage)
     current = reads.currents(torch.from_numpy(states[None].astype(np.float64)))[0].numpy()
     within = layout.timing.settle_within
     allowed = layout.timing.settle_to * np.abs(current[1] - current[0])
@@ -137,7 +137,7 @@ def rc_response(
 ) -> Response:
     """The array as a linear network of resistors and capacitors, as it conducts in a read."""
     driven = blocks(layout)[0]
-    reads = Reads.of(layout, fitted.access, driven)
+    reads = Reads.of(layout, fitted.access, driven, leakage=fitted.leakage)
     with torch.no_grad():
         answer = reads.answer(reads.array(torch.from_numpy(states[None].astype(np.float64))))
     # Secant conductances at the read, without the vias, which are the network's: driven cells at
@@ -281,7 +281,7 @@ def strips(
     seen = max(abs(margin), LEAST_MARGIN)
     made = {}
     for side, states in columns.items():
-        reads = Reads.of(narrow, fitted.access, blocks(narrow)[0])
+        reads = Reads.of(narrow, fitted.access, blocks(narrow)[0], leakage=fitted.leakage)
         current = reads.currents(torch.from_numpy(states[None, :, None].astype(np.float64)))
         volts = float(sense_volts(narrow, current)[0, 0, 0])
         threshold = volts + seen if side == "low" else volts - seen

@@ -20,9 +20,10 @@ from mtjspice.surrogate.access import AccessModel
 from mtjspice.surrogate.cells import Cells
 from mtjspice.surrogate.draws import Memory, drawn_junctions
 from mtjspice.surrogate.extras import Ends, Extras, Irregular, Place, make_extras
+from mtjspice.surrogate.leakage import TOGETHER, Leakage, Leaked, Leaks, places
 from mtjspice.surrogate.lines import Lines
 from mtjspice.surrogate.paths import unreached
-from mtjspice.surrogate.rows import remaining
+from mtjspice.surrogate.rows import has_broken_lines, remaining
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Array:
         rest_columns: [column], potential behind each column's terminal, V above the reference.
         driven: rows that input vectors drive, in the order of their entries.
         sensed: columns that are read.
+        leaks: cells that are off and leak; None where they are taken to carry nothing.
+        leaked: what they leak, where that is known already.
     """
 
     cells: Cells
@@ -50,6 +53,8 @@ class Array:
     rest_columns: Tensor
     driven: tuple[int, ...]
     sensed: tuple[int, ...]
+    leaks: Leaks | None = None
+    leaked: Leaked | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -108,6 +113,7 @@ def array_of(
     experiments: Sequence[Experiment],
     access: AccessModel | None = None,
     *,
+    leakage: Leakage | None = None,
     kept: range | None = None,
     memory: Memory | None = None,
     dtype: torch.dtype = torch.float64,
@@ -118,6 +124,8 @@ def array_of(
     Args:
         experiments: one a tile; their input vectors do not matter here.
         access: the access device of gated cells, from a calibration card.
+        leakage: of cells whose gates are off, in arrays whose gate lines run along rows; they
+            carry nothing if it is left out.
         kept: rows of the arrays, `needed_rows` of every experiment among them; all if left out.
         memory: what dies have drawn, where many reads of the same dies follow each other: what is
             missing is added.
@@ -144,7 +152,7 @@ def array_of(
         _check_transistors(first, access)
     kept = range(crossbar.rows) if kept is None else kept
     memory = {} if memory is None else memory
-    drawn = [drawn_junctions(e, access, memory, kept) for e in experiments]
+    drawn = [drawn_junctions(e, (access, leakage), memory, kept) for e in experiments]
     rows = _lines(crossbar.row, first, read=False)
     rows = replace(rows, series=rows.series[kept.start : kept.stop])
     columns = remaining(_lines(crossbar.column, first, read=True), crossbar.rows, kept)
@@ -152,6 +160,7 @@ def array_of(
     irregular, off = zip(*found, strict=True)
     bridge = torch.tensor(first.die.bridge_resistance, dtype=torch.float64)
     rest_rows, rest_columns = _at_rest(first)
+    extras = make_extras(irregular, rows, columns, bridge, (len(kept), crossbar.columns))
     array = Array(
         cells=Cells.stacked(
             [_law(e, one, dark) for e, (one, _), dark in zip(experiments, drawn, off, strict=True)],
@@ -162,13 +171,44 @@ def array_of(
         rows=rows,
         columns=columns,
         via=torch.tensor(crossbar.row.via + crossbar.column.via, dtype=torch.float64),
-        extras=make_extras(irregular, rows, columns, bridge, (len(kept), crossbar.columns)),
+        extras=extras,
         rest_rows=rest_rows[kept.start : kept.stop],
         rest_columns=rest_columns,
         driven=tuple(kept.index(row) for row in first.driven_rows),
         sensed=first.sensed_columns,
+        leaks=None if leakage is None else _leaks(experiments, leakage, memory, kept),
     )
     return array.to(dtype, device)
+
+
+def _leaks(
+    experiments: Sequence[Experiment], law: Leakage, memory: Memory, kept: range
+) -> Leaks | None:
+    """Cells that are off, of arrays whose rows are kept; None if there are none.
+
+    Where a line is broken each row is a place of its own.
+    """
+    first = experiments[0]
+    off, rows = torch.from_numpy(_switched_off(first)).all(1), first.crossbar.rows
+    if not bool(off.any()):
+        return None
+    of_places = places(off, 1 if any(map(has_broken_lines, experiments)) else TOGETHER)
+    strength = torch.stack([memory[e.die, e.tile.index].strength for e in experiments])
+    loose = torch.zeros(len(experiments), rows, dtype=torch.float64)
+    for k, e in enumerate(experiments):
+        loose[k, [row for line, row in _loose(e, range(rows)) if line == "row"]] = 1.0
+    columns = _lines(first.crossbar.column, first, read=True)
+    row = torch.arange(rows - 1, -1, -1, dtype=torch.float64)  # positions are counted from below
+    at = of_places @ row / of_places.sum(1)
+    return Leaks(
+        law=law,
+        strength=of_places @ strength,
+        rows=of_places,
+        among=columns.between(rows, at, at),
+        across=columns.between(rows, at, row[kept.start : kept.stop]),
+        series=columns.series,
+        loose=loose @ of_places.mT > 0,
+    )
 
 
 def _law(e: Experiment, drawn: Junctions, off: npt.NDArray[np.bool_]) -> Coefficients:
@@ -351,4 +391,6 @@ def at_rest(array: Array) -> Array:
         via=torch.zeros_like(array.via),
         rest_rows=torch.zeros_like(array.rest_rows),
         rest_columns=torch.zeros_like(array.rest_columns),
+        leaks=None,
+        leaked=None,
     )

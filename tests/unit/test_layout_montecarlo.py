@@ -34,6 +34,7 @@ from mtjspice.spec.layout import DefectLimits, Layout, MonteCarlo, Reading, Sens
 from mtjspice.surrogate import nodal
 from mtjspice.surrogate.access import AccessModel
 from mtjspice.surrogate.array import array_of
+from mtjspice.surrogate.leakage import Leakage
 from mtjspice.surrogate.rows import needed_rows
 
 FITTED = Fitted(None, 1e-5)
@@ -264,6 +265,11 @@ def test_arrays_are_solved_alike_alone_and_in_a_batch(name, monkeypatch):
 
 
 OF_ROWS = GatedCell(gates="row")
+LEAKAGE = Leakage(
+    thermal=0.03, rest=0.0, scale=0.1, product=(3e-8, 4e-9), plain=(0.0, 1e-9), shares=(1.0,),
+    slopes=(0.04,),
+)  # fmt: skip
+"""Of a hot transistor, ten times as much as most leak."""
 PLACED = {
     "none": (),
     "shorts": (("short", 2, 1), ("short", 0, 1), ("open", 2, 0), ("stuck_p", 3, 2)),
@@ -285,10 +291,24 @@ PLACED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("unselected", ["grounded", "floating", "half"])
-@pytest.mark.parametrize("ends", ["one", "both"])
-@pytest.mark.parametrize("driven", [(2,), (2, 3), (0,), (5,), (0, 1, 2, 3, 4, 5)])
-def test_rows_whose_gates_are_off_are_left_out_without_changing_a_current(unselected, ends, driven):
+@pytest.mark.parametrize(
+    ("leakage", "unselected", "ends", "driven"),
+    [
+        (None, "grounded", "one", (2,)),
+        (None, "floating", "both", (2,)),
+        (None, "half", "one", (2, 3)),
+        (None, "floating", "one", (0,)),
+        (None, "grounded", "both", (4, 5)),
+        (None, "grounded", "one", (0, 1, 2, 3, 4, 5)),
+        (LEAKAGE, "grounded", "one", (2,)),
+        (LEAKAGE, "grounded", "both", (2,)),
+        (LEAKAGE, "floating", "one", (2, 3)),
+        (LEAKAGE, "half", "one", (5,)),
+    ],
+)
+def test_rows_whose_gates_are_off_are_left_out_without_changing_a_current(
+    leakage, unselected, ends, driven
+):
     wire = Line(resistance=7, end=30, ends=ends, via=2)
     one = layout(6, 4, cell=OF_ROWS, read=len(driven), wire=wire, unselected=unselected)
     states = np.random.default_rng(3).integers(0, 2, (6, 4))
@@ -297,10 +317,11 @@ def test_rows_whose_gates_are_off_are_left_out_without_changing_a_current(unsele
         kinds = [Defect(kind=kind, row=row, column=column) for kind, row, column in places]
         die = SPREAD.replace(mismatch=1.0, seed=seed, defects=tuple(kinds))
         experiments.append(read_experiment(one, states, driven, die=die))
-    found = nodal_currents(Fitted(ACCESS, 1e-5), experiments)
+    found = nodal_currents(Fitted(ACCESS, 1e-5, leakage), experiments)
     for e, current, name in zip(experiments, found, PLACED, strict=True):
         volts = torch.from_numpy(e.stimulus.volts.copy())
-        whole = nodal.read(array_of([e], ACCESS), volts, tolerance=1e-10)[0, 0].numpy()
+        array = array_of([e], ACCESS, leakage=leakage)
+        whole = nodal.read(array, volts, tolerance=1e-9)[0, 0].numpy()
         assert np.abs(current - whole).max() < 3e-7 * full_scale(one), name
 
 

@@ -35,8 +35,8 @@ from mtjspice.layout.stages import (
     disturb_stage,
     read_stage,
     sense_stage,
-    time_stage,
 )
+from mtjspice.layout.time_stage import time_stage
 from mtjspice.netlist.cards import read_card
 from mtjspice.netlist.deck import build_deck
 from mtjspice.report.layout import write_comparison, write_layout
@@ -137,7 +137,7 @@ def run_layout(
         times=times,
         simulations={"run": simulator.ran, "found": simulator.found},
         keys=tuple(simulator.keys),
-        notes=notes(layout, bench),
+        notes=(*notes(layout, bench), *timed.notes),
     )
     write_layout(story, out, outputs.close())
     return story

@@ -1,6 +1,6 @@
 """A layout under a condition as circuits: experiments for ngspice, arrays for the nodal solver."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -11,6 +11,8 @@ from mtjspice.data.layout import Condition, Floats, States
 from mtjspice.device.conductance import conductance
 from mtjspice.device.temperature import tmr_at
 from mtjspice.device.variation import diameters
+from mtjspice.netlist.cards import LATCH_TRANSISTORS, read_card
+from mtjspice.netlist.cells import kind_of
 from mtjspice.spec.base import Spec
 from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.die import Die
@@ -61,6 +63,30 @@ def conditions_of(layout: Layout) -> tuple[Condition, ...]:
         ),
     ]
     return tuple(dict.fromkeys(every))
+
+
+def same_processes(layout: Layout, processes: Iterable[str]) -> dict[str, str]:
+    """Processes that differ from an earlier one in no transistor that is in use, with that one.
+
+    Raises:
+        InputError: if a card lacks one of them.
+    """
+    cell, periphery = layout.crossbar.cell, layout.periphery
+    used = {layout.technology.card: kind_of(cell).transistors(cell)}
+    if isinstance(periphery, SenseAmplifier):
+        used[periphery.card] = (*used.get(periphery.card, ()), *LATCH_TRANSISTORS)
+    seen: dict[tuple[str, ...], str] = {}
+    same = {}
+    for process in dict.fromkeys(processes):
+        models = []
+        for name, transistors in used.items():
+            if transistors:
+                card = read_card(layout.technology.replace(card=name, corner=process))
+                models += [card.lines[card.named(one)] for one in transistors]
+        first = seen.setdefault(tuple(models), process)
+        if first != process:
+            same[process] = first
+    return same
 
 
 def under(layout: Layout, condition: Condition) -> Layout:

@@ -25,6 +25,7 @@ from mtjspice.layout.circuit import (
     has_transistors,
     nominal_condition,
     read_experiment,
+    same_processes,
 )
 from mtjspice.layout.fast import Hardest
 from mtjspice.layout.patterns import named_patterns
@@ -38,6 +39,7 @@ from mtjspice.layout.stages import (
 )
 from mtjspice.layout.time_stage import time_stage
 from mtjspice.netlist.cards import read_card
+from mtjspice.netlist.cells import kind_of
 from mtjspice.netlist.deck import build_deck
 from mtjspice.report.layout import write_comparison, write_layout
 from mtjspice.spec.layout import Layout, samples_for
@@ -82,6 +84,8 @@ def run_layout(
     tell = progress or (lambda what, done, total: None)
     conditions = conditions_of(layout)
     check(layout, conditions)
+    same = same_processes(layout, (c.process for c in conditions))
+    conditions = tuple(c for c in conditions if c.process not in same)
     judged_layout = quickened(layout) if quick else layout
     conditions = quick_conditions(conditions) if quick else conditions
     check_path(layout, jobs)
@@ -137,7 +141,7 @@ def run_layout(
         times=times,
         simulations={"run": simulator.ran, "found": simulator.found},
         keys=tuple(simulator.keys),
-        notes=(*notes(layout, bench), *timed.notes),
+        notes=(*notes(layout, bench, same), *timed.notes),
     )
     write_layout(story, out, outputs.close())
     return story
@@ -246,6 +250,11 @@ def check(layout: Layout, conditions: Sequence[Condition]) -> None:
                         value=process,
                         allowed=error.allowed,
                     ) from None
+    cell = layout.crossbar.cell
+    if transistors := kind_of(cell).transistors(cell):
+        for process in dict.fromkeys(c.process for c in conditions):
+            library = read_card(layout.technology.replace(corner=process))
+            library.check_mismatch(layout.die.mismatch, transistors)
     states = named_patterns(layout.crossbar.shape)["all P"]
     for driven in blocks(layout):
         read = read_experiment(layout, states, driven)
@@ -346,9 +355,20 @@ def _counted(simulator: Simulator) -> tuple[Figure, ...]:
     return (Figure("simulations in ngspice", len(simulator.keys), "", "", None, how),)
 
 
-def notes(layout: Layout, bench: Bench) -> tuple[str, ...]:
-    """What a reader should know of how the report was made."""
+def notes(layout: Layout, bench: Bench, same: Mapping[str, str]) -> tuple[str, ...]:
+    """What a reader should know of how the report was made.
+
+    Args:
+        layout: as it was given.
+        bench: on which it was analysed.
+        same: processes that were left out, with those that they are the same as.
+    """
     said = [f"{found}." for found in unusual(layout)]
+    said += [
+        f"{left_out} is the same as {one}: the transistors that are in use have the same models in "
+        "both. It is simulated once."
+        for left_out, one in same.items()
+    ]
     if bench.quick:
         said.append(
             f"Quick, not for sign-off: {len(bench.conditions)} of "

@@ -11,20 +11,23 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from mtjspice.data.layout import Condition, States
+from mtjspice.data.layout import Condition, Floats, States
 from mtjspice.layout.access import Fitted
-from mtjspice.layout.circuit import nominal_condition
+from mtjspice.layout.circuit import blocks, nominal_condition
 from mtjspice.layout.disturb import Write, disturb_findings, write_findings
+from mtjspice.layout.montecarlo import row_groups
 from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.rare import most_likely
 from mtjspice.layout.read import read_findings, sneak_findings
 from mtjspice.layout.sense import (
+    SIDES,
     Margins,
     Worst,
+    drawn_data,
     margin_findings,
     margins,
 )
-from mtjspice.layout.tail import read_margin, sources
+from mtjspice.layout.tail import margin_of, read_margin, sources
 from mtjspice.layout.timing import rc_response, rc_settling, slower_pattern
 from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.layout import Layout
@@ -91,6 +94,7 @@ def _sensed(
     found = margins(layout, fitted, sides, None if tracking else own)
     values = {f.quantity: f.value for f in margin_findings(layout, condition, found, sides)}
     values["line_failure"] = first_order_failure(layout, fitted, sides, found)
+    values["array_yield"] = first_order_yield(layout, fitted, found.threshold)
     return values
 
 
@@ -104,6 +108,35 @@ def first_order_failure(
         for at in found.worst_of_sides
     ]
     return float(max(stats.norm.sf(point.distance) for point in points))
+
+
+def first_order_yield(layout: Layout, fitted: Fitted, threshold: float) -> float:
+    """The yield if margins were linear in what is random; defects are left out.
+
+    A line is bad if one of its reads is: of each group of rows, low and high, with random data.
+    What they fail with is that of the first, the middle and the last line and block of rows, and
+    even in between. Reads are taken to be independent, which those of one die are not quite.
+    """
+    size = sum(sources(layout, fitted.access).values())
+    chance = np.random.default_rng([layout.seed, 11])
+    columns, groups = layout.crossbar.columns, len(row_groups(layout))
+    lines = dict.fromkeys((0, columns // 2, columns - 1))
+    kept = []  # that a read of either side is right: [block, line]
+    for side, more in zip(SIDES, (0, layout.sense.step), strict=True):
+        for block, driven in enumerate(blocks(layout)):
+            states = drawn_data(layout, driven, layout.boundary + more, chance)
+            for line in lines:
+                margin = margin_of(layout, fitted, states, (side, block, line), threshold)
+                kept.append(stats.norm.logcdf(most_likely(margin, size).distance))
+    of_places = np.array(kept).reshape(2, len(blocks(layout)), len(lines)).sum(0)
+    bad = -np.expm1(groups * _even(_even(of_places)))
+    return float(stats.binom.cdf(layout.defects.bad_lines, columns, bad))
+
+
+def _even(values: Floats) -> Floats:
+    """Mean along the last axis, of values at one to three places that are evenly spaced."""
+    weights = {1: [1.0], 2: [0.5, 0.5], 3: [0.25, 0.5, 0.25]}[values.shape[-1]]
+    return np.asarray(values @ np.array(weights))
 
 
 def settling(layout: Layout, fitted: Fitted, capacitance: float) -> float:

@@ -77,7 +77,7 @@ def _sixteen(samples: int, counted: int, simulator: Simulator) -> Figure:
     few = samples - _counted(16, 4, samples, 2)
     how = (
         f"{found.good} of {samples} good: {samples - found.good} bad where numpy counts {few} of "
-        f"as many; interval {found.low:.5f} to {found.high:.5f}; numpy {share:.5f} of {counted} arrays"
+        f"as many; interval {found.low:.5f} to {found.high:.5f}; numpy {share:.5f} of {counted}"
     )
     return Figure(
         "yield of 16 x 4 without wires: estimate by numpy's count of all rows",

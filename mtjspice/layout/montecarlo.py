@@ -16,7 +16,8 @@ import torch
 from scipy import stats
 
 from mtjspice.collect.simulator import Progress, Simulator
-from mtjspice.data.layout import Condition, Finding, Floats, States, Yield
+from mtjspice.data.figures import Interval
+from mtjspice.data.layout import Condition, Finding, Floats, Sampled, States, Yield
 from mtjspice.device.dies import draw_die
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import (
@@ -218,7 +219,9 @@ def estimate_yield(
     worst = _drawn(layout, int(k))
     experiment = (worst.lows if side == 0 else worst.highs)[group]
     where = f"{good.sum()} of {good.size} arrays good; the worst in column {line}"
-    return found, Finding("array_yield", low, condition, "nodal", where, experiment)
+    bounds = Interval(low, high, plan.confidence)
+    told = Sampled(float(good.mean()), bounds, good.size, "monte_carlo.samples")
+    return found, Finding("array_yield", low, condition, "nodal", where, experiment, told)
 
 
 def sample_currents(fitted: Fitted, samples: Sequence[Sample], spread: Spread = in_turn) -> Floats:

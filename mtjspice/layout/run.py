@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from mtjspice.collect.pool import WorkerPool
 from mtjspice.collect.simulator import Simulator
-from mtjspice.data.figures import Figure, Verdict, together, verdict_of
+from mtjspice.data.figures import Figure, Verdict, together
 from mtjspice.data.layout import QUANTITIES, Condition, Finding, Judged, LayoutStory
 from mtjspice.data.outputs import Outputs
 from mtjspice.errors import InputError
@@ -308,26 +308,39 @@ def quick_conditions(conditions: Sequence[Condition]) -> tuple[Condition, ...]:
 
 
 def judge(layout: Layout, nominal: Condition, findings: Sequence[Finding]) -> tuple[Judged, ...]:
-    """Every quantity that was found, at its worst, against its limit."""
+    """Every quantity that was found, at its worst, against its limit.
+
+    A limit holds if it holds under every condition, and is broken if it is under one. The worst of
+    a quantity with an interval is where it is broken, or not decided, if there is such a condition.
+    """
     lines = []
     for name, quantity in QUANTITIES.items():
         of_one = [found for found in findings if found.quantity == name]
         if not of_one:
             continue
+        limit = layout.limits.given.get(name)
+        holding = None if limit is None else {found.keeps(limit) for found in of_one}
+        holds = None if holding is None else next(h for h in (False, None, True) if h in holding)
+        if limit is not None:
+            of_one = [found for found in of_one if found.keeps(limit) is holds]
         worst = of_one[0]
         for found in of_one[1:]:
             worst = found if quantity.worse(found.value, worst.value) else worst
-        at_nominal = next((f for f in of_one if f.condition == nominal), None)
-        limit = layout.limits.given.get(name)
-        holds = None if limit is None else quantity.holds(worst.value, limit)
-        lines.append(Judged(quantity, worst, at_nominal, limit, holds, ""))
+        at_nominal = next(
+            (f for f in findings if f.quantity == name and f.condition == nominal), None
+        )
+        needed = ""
+        if limit is not None and holds is None and worst.sampled is not None:
+            needed = worst.sampled.needed(limit)
+        lines.append(Judged(quantity, worst, at_nominal, limit, holds, "", needed))
     return tuple(lines)
 
 
 def verdict_of_layout(judged: Sequence[Judged], figures: Sequence[Figure]) -> Verdict:
     """What the limits come to; they rest on levels that agree, so that these must do so, too."""
     asked = [line.verdict for line in judged if line.verdict is not None]
-    return together([*asked, verdict_of(figures)]) if asked else together(asked)
+    levels = [figure.verdict for figure in figures if figure.verdict is not None]
+    return together([*asked, *levels] if asked else asked)
 
 
 def write_netlists(judged: Sequence[Judged], outputs: Outputs) -> tuple[Judged, ...]:

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mtjspice.data.layout import Condition, Finding, States, Tail
+from mtjspice.data.figures import Interval
+from mtjspice.data.layout import Condition, Finding, Sampled, States, Tail
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import Reads, blocks, rows_in_words, sense_volts
 from mtjspice.layout.rare import RareEvent, certain, estimate
@@ -133,4 +134,11 @@ def estimate_tail(
         f"{rows_in_words(layout, at[1])}{away}; junctions of the netlist are nominal"
     )
     experiment = worst_experiment(layout, worst, *at)
-    return tail, Finding("line_failure", event.high, condition, "nodal", where, experiment)
+    told = Sampled(
+        event.probability,
+        Interval(event.low, event.high, plan.confidence),
+        plan.tail,
+        "monte_carlo.tail",
+        by_factors=True,
+    )
+    return tail, Finding("line_failure", event.high, condition, "nodal", where, experiment, told)

@@ -14,7 +14,7 @@ say what a program has to know of it::
     * pelgrom avt_n=7.5m avt_p=9m
 
 (lengths in m, Pelgrom coefficients in V·µm). A library without them, such as a foundry's, is taken
-with its models' own ranges and without mismatch.
+with its models' own ranges; mismatch is then refused.
 """
 
 import math

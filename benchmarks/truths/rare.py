@@ -34,6 +34,8 @@ LEAST_COVERAGE = 0.93
 COUNTED = {1e-3: 300_000, 1e-4: 1_000_000}
 """Samples that are counted, by about how often they fail."""
 QUICK_COUNTED = {1e-3: 30_000}
+CLIPPED = 0.008
+"""V above the threshold at which an amplifier clips."""
 PILOT = 100_000
 AT_A_TIME = 5000
 
@@ -95,19 +97,28 @@ def _circuits() -> list[Circuit]:
         read=Reading(voltage=0.2, rows=1),
         sense=Sensing(offset=1.5e-3),
     )
-    # An amplifier that clips a little above the threshold: a plateau that gradients end at.
-    clipped = passive.replace(name="clipped", periphery=Amplifier(gain=2e3, clip_low=-0.11))
     with Simulator() as simulator:
-        return [_circuit(one, simulator) for one in (passive, gated, clipped)]
+        return [
+            _circuit(passive, simulator),
+            _circuit(passive, simulator, clipped=CLIPPED),
+            _circuit(gated, simulator),
+        ]
 
 
-def _circuit(layout: Layout, simulator: Simulator) -> Circuit:
-    """The read with the smallest margin, its threshold in the middle."""
+def _circuit(layout: Layout, simulator: Simulator, clipped: float | None = None) -> Circuit:
+    """The high read with the smallest margin, its threshold in the middle.
+
+    An amplifier that clips so many volts above the threshold gives nearly all reads the same
+    margin: a plateau without slopes.
+    """
     condition = nominal_condition(layout)
     fitted = fit_conditions(layout, [condition], simulator)[condition]
     sides = worst_reads(layout, fitted)
     found = margins(layout, fitted, sides, None)
-    margin = read_margin(layout, fitted, sides, found.worst, found.threshold)
+    if clipped is not None:
+        amplifier = layout.periphery.replace(clip_low=-found.threshold - clipped)
+        layout = layout.replace(name=f"{layout.name}, clipped", periphery=amplifier)
+    margin = read_margin(layout, fitted, sides, found.worst_of_sides[1], found.threshold)
     rows, columns = layout.crossbar.shape
     name = f"{layout.name} {rows} x {columns}"
     return Circuit(name, margin, sum(sources(layout, fitted.access).values()))

@@ -38,9 +38,9 @@ from mtjspice.surrogate.draws import Memory
 from mtjspice.surrogate.rows import has_broken_lines, needed_rows
 
 AT_A_TIME = 200
-"""Most samples that are solved together."""
-MEMORY = 2**21
-"""Cells of the samples whose draws are kept at a time."""
+"""Most reads that are solved together."""
+EACH = 40
+"""Samples of one call: every worker gets some, and keeps what they have drawn."""
 
 
 @dataclass(frozen=True)
@@ -93,35 +93,11 @@ def _read(layout: Layout, states: States, driven: tuple[int, ...], die: Die) -> 
     return read_experiment(layout, states, driven, die=die)
 
 
-def nodal_currents(
-    fitted: Fitted, experiments: Sequence[Experiment], spread: Spread = in_turn
-) -> Floats:
-    """Output currents of reads that differ in tile, die and driven rows, A, [read, column]."""
-    chunks = _chunks(experiments)
-    calls = [(fitted, [experiments[k] for k in chunk]) for chunk in chunks]
-    found: dict[int, Floats] = {}
-    for chunk, current in zip(chunks, spread(_solved, calls), strict=True):
-        found |= dict(zip(chunk, current, strict=True))
-    return np.stack([found[k] for k in range(len(experiments))])
+def nodal_currents(fitted: Fitted, experiments: Sequence[Experiment]) -> Floats:
+    """Output currents of reads that differ in tile, die and driven rows, A, [read, column].
 
-
-def _chunks(experiments: Sequence[Experiment]) -> list[list[int]]:
-    """Numbers of reads that are solved in one call: all reads of some dies."""
-    of_die: dict[int, list[int]] = {}
-    for k, experiment in enumerate(experiments):
-        of_die.setdefault(id(experiment.die), []).append(k)
-    rows, columns = experiments[0].crossbar.shape
-    dies, each = list(of_die.values()), max(1, min(AT_A_TIME, MEMORY // (rows * columns)))
-    return [
-        [k for of_one in dies[first : first + each] for k in of_one]
-        for first in range(0, len(dies), each)
-    ]
-
-
-def _solved(fitted: Fitted, experiments: Sequence[Experiment]) -> Floats:
-    """The same, in this process. What dies have drawn is kept from read to read.
-
-    Reads of the same rows are solved together; rows that carry no current are left out.
+    Reads of the same rows are solved together; rows that carry no current are left out. What dies
+    have drawn is kept from read to read.
     """
     groups: dict[object, list[int]] = {}
     leakage = fitted.leakage
@@ -185,11 +161,11 @@ def estimate_yield(
         SimulationError: if ngspice fails at a sample of the audit.
     """
     plan = layout.monte_carlo
-    currents, offsets = [], []
-    for first in range(0, plan.samples, AT_A_TIME):
-        some = [_drawn(layout, k) for k in range(first, min(first + AT_A_TIME, plan.samples))]
-        currents.append(sample_currents(fitted, some, spread))
-        offsets.append(np.stack([one.offsets for one in some]))
+    calls = [
+        (layout, fitted, first, min(first + EACH, plan.samples))
+        for first in range(0, plan.samples, EACH)
+    ]
+    currents, offsets = zip(*spread(_drawn_and_read, calls), strict=True)
     margins = group_margins(
         layout, threshold, np.concatenate(currents, axis=1), np.concatenate(offsets)
     )
@@ -224,10 +200,16 @@ def estimate_yield(
     return found, Finding("array_yield", low, condition, "nodal", where, experiment, told)
 
 
-def sample_currents(fitted: Fitted, samples: Sequence[Sample], spread: Spread = in_turn) -> Floats:
+def _drawn_and_read(layout: Layout, fitted: Fitted, first: int, end: int) -> tuple[Floats, Floats]:
+    """Currents of some samples, as `sample_currents`, and their offsets [sample, line], V."""
+    some = [_drawn(layout, k) for k in range(first, end)]
+    return sample_currents(fitted, some), np.stack([one.offsets for one in some])
+
+
+def sample_currents(fitted: Fitted, samples: Sequence[Sample]) -> Floats:
     """Output currents of all reads of samples, A, [side, sample, group, column]."""
     reads = [read for s in samples for read in (*s.lows, *s.highs)]
-    currents = nodal_currents(fitted, reads, spread)
+    currents = nodal_currents(fitted, reads)
     return np.moveaxis(currents.reshape(len(samples), 2, -1, currents.shape[-1]), 0, 1)
 
 

@@ -73,7 +73,7 @@ def measure(layout: Layout, fitted: Fitted, patterns: States) -> Measured:
     delivered = np.full(patterns.shape, np.inf)
     currents = []
     for driven in blocks(layout):
-        reads = Reads.of(layout, fitted.access, driven, SCALES)
+        reads = Reads.of(layout, fitted.access, driven, SCALES, fitted.leakage)
         with torch.no_grad():
             answer = reads.answer(reads.array(states))
             share = answer.cell_volts[:, 0, list(driven)] / layout.read.voltage
@@ -178,7 +178,7 @@ def _objective(
 ) -> tuple[Objective, list[int]]:
     """What is searched for, and the targets (flat cells or columns) that look worst."""
     scales = SCALES if name == "nonlinearity" else SCALES[:1]
-    reads = Reads.of(layout, fitted.access, driven, scales)
+    reads = Reads.of(layout, fitted.access, driven, scales, fitted.leakage)
     ideal_gain = common_gain(reads) if name == "tuned_error" else 1.0
     whole = full_scale(layout)
 

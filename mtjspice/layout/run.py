@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from mtjspice.collect.pool import WorkerPool
 from mtjspice.collect.simulator import Simulator
-from mtjspice.data.figures import Figure, Verdict, together, verdict_of
+from mtjspice.data.figures import Figure, Verdict, together
 from mtjspice.data.layout import QUANTITIES, Condition, Finding, Judged, LayoutStory
 from mtjspice.data.outputs import Outputs
 from mtjspice.errors import InputError
@@ -25,6 +25,7 @@ from mtjspice.layout.circuit import (
     has_transistors,
     nominal_condition,
     read_experiment,
+    same_processes,
 )
 from mtjspice.layout.fast import Hardest
 from mtjspice.layout.patterns import named_patterns
@@ -35,9 +36,10 @@ from mtjspice.layout.stages import (
     disturb_stage,
     read_stage,
     sense_stage,
-    time_stage,
 )
+from mtjspice.layout.time_stage import time_stage
 from mtjspice.netlist.cards import read_card
+from mtjspice.netlist.cells import kind_of
 from mtjspice.netlist.deck import build_deck
 from mtjspice.report.layout import write_comparison, write_layout
 from mtjspice.spec.layout import Layout, samples_for
@@ -82,6 +84,8 @@ def run_layout(
     tell = progress or (lambda what, done, total: None)
     conditions = conditions_of(layout)
     check(layout, conditions)
+    same = same_processes(layout, (c.process for c in conditions))
+    conditions = tuple(c for c in conditions if c.process not in same)
     judged_layout = quickened(layout) if quick else layout
     conditions = quick_conditions(conditions) if quick else conditions
     check_path(layout, jobs)
@@ -137,7 +141,7 @@ def run_layout(
         times=times,
         simulations={"run": simulator.ran, "found": simulator.found},
         keys=tuple(simulator.keys),
-        notes=notes(layout, bench),
+        notes=(*notes(layout, bench, same), *timed.notes),
     )
     write_layout(story, out, outputs.close())
     return story
@@ -246,6 +250,11 @@ def check(layout: Layout, conditions: Sequence[Condition]) -> None:
                         value=process,
                         allowed=error.allowed,
                     ) from None
+    cell = layout.crossbar.cell
+    if transistors := kind_of(cell).transistors(cell):
+        for process in dict.fromkeys(c.process for c in conditions):
+            library = read_card(layout.technology.replace(corner=process))
+            library.check_mismatch(layout.die.mismatch, transistors)
     states = named_patterns(layout.crossbar.shape)["all P"]
     for driven in blocks(layout):
         read = read_experiment(layout, states, driven)
@@ -299,26 +308,39 @@ def quick_conditions(conditions: Sequence[Condition]) -> tuple[Condition, ...]:
 
 
 def judge(layout: Layout, nominal: Condition, findings: Sequence[Finding]) -> tuple[Judged, ...]:
-    """Every quantity that was found, at its worst, against its limit."""
+    """Every quantity that was found, at its worst, against its limit.
+
+    A limit holds if it holds under every condition, and is broken if it is under one. The worst of
+    a quantity with an interval is where it is broken, or not decided, if there is such a condition.
+    """
     lines = []
     for name, quantity in QUANTITIES.items():
         of_one = [found for found in findings if found.quantity == name]
         if not of_one:
             continue
+        limit = layout.limits.given.get(name)
+        holding = None if limit is None else {found.keeps(limit) for found in of_one}
+        holds = None if holding is None else next(h for h in (False, None, True) if h in holding)
+        if limit is not None:
+            of_one = [found for found in of_one if found.keeps(limit) is holds]
         worst = of_one[0]
         for found in of_one[1:]:
             worst = found if quantity.worse(found.value, worst.value) else worst
-        at_nominal = next((f for f in of_one if f.condition == nominal), None)
-        limit = layout.limits.given.get(name)
-        holds = None if limit is None else quantity.holds(worst.value, limit)
-        lines.append(Judged(quantity, worst, at_nominal, limit, holds, ""))
+        at_nominal = next(
+            (f for f in findings if f.quantity == name and f.condition == nominal), None
+        )
+        needed = ""
+        if limit is not None and holds is None and worst.sampled is not None:
+            needed = worst.sampled.needed(limit)
+        lines.append(Judged(quantity, worst, at_nominal, limit, holds, "", needed))
     return tuple(lines)
 
 
 def verdict_of_layout(judged: Sequence[Judged], figures: Sequence[Figure]) -> Verdict:
     """What the limits come to; they rest on levels that agree, so that these must do so, too."""
     asked = [line.verdict for line in judged if line.verdict is not None]
-    return together([*asked, verdict_of(figures)]) if asked else together(asked)
+    levels = [figure.verdict for figure in figures if figure.verdict is not None]
+    return together([*asked, *levels] if asked else asked)
 
 
 def write_netlists(judged: Sequence[Judged], outputs: Outputs) -> tuple[Judged, ...]:
@@ -346,9 +368,20 @@ def _counted(simulator: Simulator) -> tuple[Figure, ...]:
     return (Figure("simulations in ngspice", len(simulator.keys), "", "", None, how),)
 
 
-def notes(layout: Layout, bench: Bench) -> tuple[str, ...]:
-    """What a reader should know of how the report was made."""
+def notes(layout: Layout, bench: Bench, same: Mapping[str, str]) -> tuple[str, ...]:
+    """What a reader should know of how the report was made.
+
+    Args:
+        layout: as it was given.
+        bench: on which it was analysed.
+        same: processes that were left out, with those that they are the same as.
+    """
     said = [f"{found}." for found in unusual(layout)]
+    said += [
+        f"{left_out} is the same as {one}: the transistors that are in use have the same models in "
+        "both. It is simulated once."
+        for left_out, one in same.items()
+    ]
     if bench.quick:
         said.append(
             f"Quick, not for sign-off: {len(bench.conditions)} of "

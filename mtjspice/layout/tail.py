@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mtjspice.data.layout import Condition, Finding, Tail
+from mtjspice.data.figures import Interval
+from mtjspice.data.layout import Condition, Finding, Sampled, States, Tail
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import Reads, blocks, rows_in_words, sense_volts
 from mtjspice.layout.rare import RareEvent, certain, estimate
@@ -44,8 +45,16 @@ def read_margin(
         threshold: V.
     """
     side, block, line = at
-    reads = Reads.of(layout, fitted.access, blocks(layout)[block])
-    states = torch.from_numpy(worst[SIDES.index(side)].states[block, line].astype(np.float64))
+    return margin_of(layout, fitted, worst[SIDES.index(side)].states[block, line], at, threshold)
+
+
+def margin_of(
+    layout: Layout, fitted: Fitted, pattern: States, at: tuple[str, int, int], threshold: float
+) -> Margin:
+    """The same for any pattern, uint8 [row, column], that is read."""
+    side, block, line = at
+    reads = Reads.of(layout, fitted.access, blocks(layout)[block], leakage=fitted.leakage)
+    states = torch.from_numpy(pattern.astype(np.float64))
     counts, die, access = sources(layout, fitted.access), layout.die, fitted.access
     sign = 1.0 if side == "low" else -1.0
 
@@ -125,4 +134,11 @@ def estimate_tail(
         f"{rows_in_words(layout, at[1])}{away}; junctions of the netlist are nominal"
     )
     experiment = worst_experiment(layout, worst, *at)
-    return tail, Finding("line_failure", event.high, condition, "nodal", where, experiment)
+    told = Sampled(
+        event.probability,
+        Interval(event.low, event.high, plan.confidence),
+        plan.tail,
+        "monte_carlo.tail",
+        by_factors=True,
+    )
+    return tail, Finding("line_failure", event.high, condition, "nodal", where, experiment, told)

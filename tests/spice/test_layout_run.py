@@ -23,7 +23,7 @@ from mtjspice.layout.disturb import write_plan
 from mtjspice.layout.montecarlo import estimate_yield
 from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.read import measure, pattern_experiments, worst_patterns
-from mtjspice.layout.run import passes, run_layout
+from mtjspice.layout.run import run_layout, verdict_of_layout
 from mtjspice.layout.sense import margins, worst_reads
 from mtjspice.spec import Layout, parse_spec
 from mtjspice.surrogate import nodal
@@ -255,8 +255,8 @@ def test_the_levels_agree(passive, gated):
 def test_levels_that_disagree_are_no_pass(passive):
     story, _ = passive
     apart = at_most("nodal − ngspice", 2e-3, 1e-3, "of full scale", "made up")
-    assert passes(story.judged, story.figures)
-    assert not passes(story.judged, (*story.figures, apart))
+    assert verdict_of_layout(story.judged, story.figures) == Verdict.PASS
+    assert verdict_of_layout(story.judged, (*story.figures, apart)) == Verdict.FAIL
 
 
 @pytest.mark.parametrize("text", [PASSIVE, GATED], ids=["passive", "gated"])
@@ -292,7 +292,7 @@ def test_settling_is_that_of_the_linear_network(pattern, simulator):
     states, own = named_patterns(layout.crossbar.shape)[pattern], next(iter(fitted.values()))
     analysis = layout.timing.analysis
     (result,) = simulator.run([timing.timed(layout, states, analysis)])
-    step = timing.step_of(layout, own, states)
+    step = timing.step_of(layout, result, analysis)
     settled = timing.course(layout, result, analysis, step).settled
     linear = timing.rc_settling(layout, timing.rc_response(layout, own, states))
     assert linear == pytest.approx(settled, rel=0.05)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtjspice.data.figures import Figure, Verdict, of_holding
+from mtjspice.device.variation import Devices
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.layout import Layout
 
@@ -91,7 +92,8 @@ QUANTITIES: Mapping[str, Quantity] = {
         Quantity("operations_per_joule", "operations per joule", "op/J", "high", "time"),
         Quantity("read_disturb", "disturb of a cell by a read", "share", "low", "disturb"),
         Quantity("life_disturb", "disturb over all reads of its life", "share", "low", "disturb"),
-        Quantity("write_voltage", "voltage over the worst written cell", "V", "high", "disturb"),
+        Quantity("write_voltage", "voltage over the worst written junction", "V", "high",
+                 "disturb"),
         Quantity("write_error", "write error of the worst cell", "share", "low", "disturb"),
         Quantity("half_select", "half-selected cell switched in its life", "share", "low",
                  "disturb"),
@@ -119,6 +121,27 @@ class Condition:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """Where the circuit of a finding shows it, and what it takes that the circuit does not have.
+
+    Attributes:
+        row: of the cell.
+        column: of the cell, or the output line.
+        side: ``low`` or ``high``, of a margin; the state that is written, ``P`` or ``AP``.
+        given: numbers by name, in SI units; `mtjspice.layout.decks` says which a quantity takes.
+        devices: of the cells, in the place of those that the die's seed gives.
+        latched: the read of one line with its latch, whose time or energy is a part of the value.
+    """
+
+    row: int | None = None
+    column: int | None = None
+    side: str = ""
+    given: Mapping[str, float] = field(default_factory=dict)
+    devices: Devices | None = None
+    latched: Experiment | None = None
+
+
+@dataclass(frozen=True)
 class Finding:
     """A quantity under a condition.
 
@@ -129,6 +152,7 @@ class Finding:
         level: nodal, ngspice, RC (a linear network of resistors and capacitors), or closed form.
         where: the worst case in words: cell, line, pattern.
         experiment: that shows the worst case again.
+        shown: where in it.
     """
 
     quantity: str
@@ -137,6 +161,7 @@ class Finding:
     level: str
     where: str
     experiment: Experiment
+    shown: Shown = field(default_factory=Shown)
 
 
 @dataclass(frozen=True)
@@ -214,7 +239,9 @@ class LineMargins:
         worst: the same in the condition with the smallest margin.
         condition: that one.
         threshold: V above the reference, under nominal conditions.
-        offset: standard deviation of the decision threshold, V.
+        offset: standard deviation of the decision threshold, V, as the layout gives it.
+        latch: the same of the latch in the netlists by the mismatch of its own transistors, in the
+            condition with the smallest margin; None without a latch or without mismatch.
     """
 
     nominal: Floats
@@ -222,6 +249,14 @@ class LineMargins:
     condition: Condition
     threshold: float
     offset: float
+    latch: float | None = None
+
+    @property
+    def latch_errs(self) -> float | None:
+        """Probability that this latch decides wrongly at the smallest margin."""
+        if self.latch is None:
+            return None
+        return 0.5 * math.erfc(float(self.worst.min()) / (self.latch * math.sqrt(2)))
 
 
 @dataclass(frozen=True)

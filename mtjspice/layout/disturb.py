@@ -13,7 +13,7 @@ import torch
 import xarray as xr
 from scipy import stats
 
-from mtjspice.data.layout import Condition, Finding, Floats, States
+from mtjspice.data.layout import Condition, Finding, Floats, Shown, States
 from mtjspice.device import conductance
 from mtjspice.device.switching import (
     critical_current,
@@ -82,6 +82,7 @@ def disturb_findings(layout: Layout, condition: Condition, fitted: Fitted) -> li
     patterns = np.stack([named["all AP"], named["all P"], named["all P"]])
     patterns[1, 0, 0] = patterns[2, -1, 0] = 1
     worst: tuple[float, str, Experiment] | None = None
+    shown = Shown()
     for driven in blocks(layout):
         reads = Reads.of(layout, fitted.access, driven)
         with torch.no_grad():
@@ -96,14 +97,15 @@ def disturb_findings(layout: Layout, condition: Condition, fitted: Fitted) -> li
             where = f"AP cell at row {row}, column {column}, R_P {100 * (1 - lowest):.0f} % low"
             experiment = read_experiment(layout, patterns[k], driven).replace(observe="cells")
             worst = float(chance[k, row, column]), where, experiment
+            shown = Shown(row, column)
     assert worst is not None
     chance_once, where, experiment = worst
     life = several(chance_once, layout.life.reads)
     level = "nodal, closed form"
     return [
-        Finding("read_disturb", chance_once, condition, level, where, experiment),
+        Finding("read_disturb", chance_once, condition, level, where, experiment, shown),
         Finding("life_disturb", life, condition, level,
-                f"{where}, {layout.life.reads:.0e} reads", experiment),
+                f"{where}, {layout.life.reads:.0e} reads", experiment, shown),
     ]  # fmt: skip
 
 
@@ -199,9 +201,10 @@ def write_findings(
     worst = int(np.argmax(fails))
     findings = [
         Finding("write_voltage", reached[least][0], condition, "ngspice", _words(plan[least]),
-                plan[least].experiment),
+                plan[least].experiment, Shown(*plan[least].place)),
         Finding("write_error", fails[worst], condition, "ngspice, closed form",
-                f"{_words(plan[worst])}, {1e6 * reached[worst][1]:.0f} µA", plan[worst].experiment),
+                f"{_words(plan[worst])}, {1e6 * reached[worst][1]:.0f} µA", plan[worst].experiment,
+                Shown(*plan[worst].place)),
     ]  # fmt: skip
     if passive:
         findings.append(_half_selected(layout, condition, plan, results))
@@ -263,5 +266,8 @@ def _half_selected(
                 f"write {_words(write)}, {layout.life.writes:.0e} writes"
             )
             worst = value, where, write.experiment
+            shown = Shown(row, column, "AP" if state == 1 else "P")
     assert worst is not None
-    return Finding("half_select", worst[0], condition, "ngspice, closed form", worst[1], worst[2])
+    return Finding(
+        "half_select", worst[0], condition, "ngspice, closed form", worst[1], worst[2], shown
+    )

@@ -16,11 +16,11 @@ import torch
 from scipy import stats
 
 from mtjspice.collect.simulator import Progress, Simulator
-from mtjspice.data.layout import Condition, Finding, Floats, States, Yield
+from mtjspice.data.layout import Condition, Finding, Floats, Shown, States, Yield
 from mtjspice.device.dies import draw_die
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import TOLERANCE, full_scale, read_experiment, sense_volts
-from mtjspice.layout.sense import drawn_data
+from mtjspice.layout.sense import SIDES, drawn_data, threshold_words
 from mtjspice.layout.spread import Spread, in_turn
 from mtjspice.spec.die import Die
 from mtjspice.spec.experiment import Experiment
@@ -185,7 +185,10 @@ def estimate_yield(
     worst = _drawn(layout, int(k))
     experiment = (worst.lows if side == 0 else worst.highs)[group]
     where = f"{good.sum()} of {good.size} arrays good; the worst in column {line}"
-    return found, Finding("array_yield", low, condition, "nodal", where, experiment)
+    where += threshold_words(layout)
+    given = {"threshold": threshold, "offset": float(worst.offsets[line])}
+    shown = Shown(column=int(line), side=SIDES[side], given=given)
+    return found, Finding("array_yield", low, condition, "nodal", where, experiment, shown)
 
 
 def sample_currents(fitted: Fitted, samples: Sequence[Sample], spread: Spread = in_turn) -> Floats:

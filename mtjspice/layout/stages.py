@@ -27,6 +27,7 @@ from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import sense_volts, under
 from mtjspice.layout.disturb import disturb_findings, write_findings, write_plan
 from mtjspice.layout.fast import cell_capacitance
+from mtjspice.layout.latch import latch_offset
 from mtjspice.layout.montecarlo import draw_samples, estimate_yield, nodal_currents
 from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.read import (
@@ -187,6 +188,7 @@ def sense_stage(bench: Bench) -> SensePart:
         condition=worst,
         threshold=of_condition[bench.nominal].threshold,
         offset=layout.sense.offset,
+        latch=latch_offset(under(layout, worst), of_condition[worst].threshold, bench.simulator),
     )
     drawn = tuple(dict.fromkeys((bench.nominal, worst))) if bench.quick else bench.conditions
     yields = []
@@ -252,7 +254,7 @@ def time_stage(bench: Bench, sense: SensePart) -> TimePart:
     """Settling, decision, recovery and energy under every condition, in ngspice."""
     slow = {c: timing.slower_pattern(*bench.at(c)) for c in bench.conditions}
     slowest = _transients(bench, slow)
-    data = _transients(bench, dict.fromkeys(bench.conditions, timing.DATA))
+    data = _energies(bench)
     layout, fitted = bench.at(bench.nominal)
     one = slowest[bench.nominal]
     states = named_patterns(layout.crossbar.shape)[one.pattern]
@@ -261,12 +263,12 @@ def time_stage(bench: Bench, sense: SensePart) -> TimePart:
     findings: list[Finding] = []
     energies: dict[Condition, dict[str, float]] = {}
     for condition in bench.conditions:
-        one, other = slowest[condition], data[condition]
+        one = slowest[condition]
         found, energies[condition] = timing.time_findings(
             under(bench.layout, condition),
             condition,
-            (one.experiment, one.course, one.pattern),
-            (other.experiment, other.course),
+            (one.experiment, one.course, one.pattern, one.step),
+            data[condition],
             latches.get(condition),
         )
         findings += found
@@ -316,6 +318,21 @@ def _transients(bench: Bench, patterns: Mapping[Condition, str]) -> dict[Conditi
             break
         analysis = timing.held_longer(analysis)
     return found
+
+
+def _energies(bench: Bench) -> dict[Condition, tuple[Experiment, Mapping[str, float]]]:
+    """The read that energy is stated for under each condition, and its energy by block.
+
+    Its gate lines open and close, as they do where rows are read one after the other.
+    """
+    states = named_patterns(bench.layout.crossbar.shape)[timing.DATA]
+    analysis = bench.layout.timing.analysis.replace(gates="pulsed")
+    planned = {c: timing.timed(bench.at(c)[0], states, analysis) for c in bench.conditions}
+    results = bench.simulator.run(list(planned.values()), partial(bench.tell, "energies"))
+    return {
+        condition: (experiment, timing.energy_of(bench.at(condition)[0], result, analysis))
+        for (condition, experiment), result in zip(planned.items(), results, strict=True)
+    }
 
 
 Latches = dict[Condition, tuple[Mapping[str, Experiment], timing.Decision]]

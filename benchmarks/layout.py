@@ -191,7 +191,7 @@ def settling_against_rc() -> list[Figure]:
                 analysis = described.timing.analysis
                 read = timing.timed(described, states, analysis)
                 (result,) = simulator.run([read])
-                step = timing.step_of(described, fitted, states)
+                step = timing.step_of(described, result, analysis)
                 ours = timing.course(described, result, analysis, step).settled
                 rc = timing.rc_settling(described, timing.rc_response(described, fitted, states))
                 worst[f"{name}, to {100 * share:g} %"] = rc / ours - 1

@@ -219,6 +219,11 @@ def print_layouts(stories: Sequence[LayoutStory], page: Path) -> None:
         console.print(f"largest array within the limits, nominal condition: {size}")
         for note in story.notes:
             console.print(f"note: {note}", soft_wrap=True)
+        if not any(line.limit is not None for line in story.judged):
+            console.print("no limits are set: nothing was asked")
+        for line in story.judged:
+            if line.needed:
+                console.print(f"not decided: {line.quantity.title}: {line.needed}", soft_wrap=True)
         console.print(f"verdict of {story.layout.name}: {story.verdict.upper()}")
     console.print(f"report: {page}", soft_wrap=True)
 

@@ -62,8 +62,9 @@ def over_mismatch(
         raise InputError(source="samples", value=samples, allowed="must be at least 1")
     cell = experiment.crossbar.cell
     card = read_card(experiment.technology)
-    card.check_shifts()
-    sigma = np.array([card.threshold_sigma(t) for t in kind_of(cell).transistors(cell)])
+    transistors = kind_of(cell).transistors(cell)
+    card.check_mismatch(1.0, transistors)
+    sigma = np.array([card.threshold_sigma(t) for t in transistors])
     rows, columns = experiment.crossbar.shape
     z = draw_normal(seed, experiment.tile.index, (samples, rows * columns, sigma.size))
     shifts = (sigma * z).reshape(samples, -1)

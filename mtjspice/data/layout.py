@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from mtjspice.data.figures import Figure, Verdict, of_holding
+from mtjspice.data.figures import Figure, Interval, Verdict, kept, of_holding
 from mtjspice.device.variation import Devices
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.layout import Layout
@@ -22,6 +22,10 @@ States = npt.NDArray[np.uint8]
 
 MOST_HEADROOM = 10.0
 """That of something that does not happen at all."""
+MORE = 1.2
+"""An interval that is not symmetric does not shrink quite as fast as the root says."""
+MOST_FACTOR = 1e6
+"""So many times more samples are no advice."""
 PROBABILITIES = frozenset(
     {"array_yield", "line_failure", "read_disturb", "life_disturb", "write_error", "half_select"}
 )
@@ -102,6 +106,12 @@ QUANTITIES: Mapping[str, Quantity] = {
 """Everything that a limit can be set on, by name, in the order of the report."""
 
 
+def _rounded_up(count: float) -> int:
+    """To two digits."""
+    unit: int = 10 ** max(math.floor(math.log10(max(count, 1.0))) - 1, 0)
+    return math.ceil(count / unit) * unit
+
+
 @dataclass(frozen=True)
 class Condition:
     """A process corner with a supply and a temperature.
@@ -142,6 +152,44 @@ class Shown:
 
 
 @dataclass(frozen=True)
+class Sampled:
+    """What samples say of a quantity that is a probability.
+
+    Attributes:
+        estimate: of it.
+        interval: that it lies in.
+        samples: from which both come.
+        key: of the spec, that says how many there are.
+        by_factors: whether the interval is that of the logarithm.
+    """
+
+    estimate: float
+    interval: Interval
+    samples: int
+    key: str
+    by_factors: bool = False
+
+    def needed(self, limit: float) -> str:
+        """How many samples would decide a limit that the interval does not, in words.
+
+        The end that is on the other side of the limit comes nearer as one over the root of their
+        number; where nothing was seen, as one over it.
+        """
+        end = self.interval.high if self.estimate <= limit else self.interval.low
+        if self.estimate in (0.0, 1.0):
+            reach, distance, power = abs(end - self.estimate), abs(limit - self.estimate), 1
+        elif self.by_factors and min(end, limit) > 0:
+            reach, distance = (abs(math.log(x / self.estimate)) for x in (end, limit))
+            power = 2
+        else:
+            reach, distance, power = abs(end - self.estimate), abs(limit - self.estimate), 2
+        factor = (reach / distance) ** power if distance > 0 else math.inf
+        if not factor < MOST_FACTOR:
+            return f"no number of {self.key} would: the estimate lies on the limit"
+        return f"{self.key} of about {_rounded_up(MORE * factor * self.samples):,} would decide"
+
+
+@dataclass(frozen=True)
 class Finding:
     """A quantity under a condition.
 
@@ -152,7 +200,9 @@ class Finding:
         level: nodal, ngspice, RC (a linear network of resistors and capacitors), or closed form.
         where: the worst case in words: cell, line, pattern.
         experiment: that shows the worst case again.
-        shown: where in it.
+        sampled: of a quantity that is estimated from samples: then `value` is the worse end of its
+            interval.
+        shown: where in the circuit it shows.
     """
 
     quantity: str
@@ -161,7 +211,17 @@ class Finding:
     level: str
     where: str
     experiment: Experiment
+    sampled: Sampled | None = None
     shown: Shown = field(default_factory=Shown)
+
+    def keeps(self, limit: float) -> bool | None:
+        """Whether it keeps a limit; None where its interval lies on both sides."""
+        quantity = QUANTITIES[self.quantity]
+        if self.sampled is None:
+            return quantity.holds(self.value, limit)
+        interval = self.sampled.interval
+        sign: Literal["<=", ">="] = "<=" if quantity.better == "low" else ">="
+        return kept(interval.low, interval.high, limit, sign)
 
 
 @dataclass(frozen=True)
@@ -173,8 +233,10 @@ class Judged:
         worst: its worst value over the conditions.
         nominal: its value under nominal conditions; None where it was not computed.
         limit: None where none was set.
-        holds: whether the worst value keeps it; None without a limit.
+        holds: whether it is kept under every condition; None without a limit, and where samples do
+            not decide.
         netlist: file of the worst case, beside the report.
+        needed: of a limit that is not decided: what would decide it.
     """
 
     quantity: Quantity
@@ -183,6 +245,7 @@ class Judged:
     limit: float | None
     holds: bool | None
     netlist: str
+    needed: str = ""
 
     @property
     def verdict(self) -> Verdict | None:

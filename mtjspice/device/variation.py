@@ -12,6 +12,8 @@ from mtjspice.spec.die import Die
 from mtjspice.spec.mtj import Mtj
 from mtjspice.spec.tile import ProgrammedTile
 
+Floats = npt.NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class Junctions:
@@ -25,8 +27,8 @@ class Junctions:
         open: bool [row, column].
     """
 
-    r_p: npt.NDArray[np.float64]
-    tmr0: npt.NDArray[np.float64]
+    r_p: Floats
+    tmr0: Floats
     state: npt.NDArray[np.uint8]
     short: npt.NDArray[np.bool_]
     open: npt.NDArray[np.bool_]
@@ -45,12 +47,12 @@ class Devices:
     shifts: Mapping[tuple[int, int], tuple[float, ...]]
 
 
-def draw_normal(seed: int, tile: int, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+def draw_normal(seed: int, tile: int, shape: tuple[int, ...]) -> Floats:
     """Standard normal numbers for what differs from transistor to transistor of a tile."""
     return np.random.default_rng([seed, 2, tile]).standard_normal(shape)
 
 
-def diameters(mtj: Mtj, die: Die, shape: tuple[int, int]) -> npt.NDArray[np.float64]:
+def diameters(mtj: Mtj, die: Die, shape: tuple[int, int]) -> Floats:
     """Nominal diameter of each junction of a tile, m, float64 [row, column]."""
     if die.diameters is None:
         return np.full(shape, mtj.diameter)
@@ -75,18 +77,39 @@ def draw_junctions(
         die: spread and defects.
         temperature: °C; it changes the magnetoresistance.
     """
-    shape = tile.states.shape
+    spread = draw_spread(mtj, tile.index, die, tile.states.shape, temperature)
+    return with_defects(spread, tile, die)
+
+
+def draw_spread(
+    mtj: Mtj, index: int, die: Die, shape: tuple[int, int], temperature: float = ROOM
+) -> tuple[Floats, Floats]:
+    """Parallel resistance, Ω, and magnetoresistance ratio of each junction of a tile.
+
+    Args:
+        mtj: as `draw_junctions`.
+        index: of the tile.
+        die: as `draw_junctions`.
+        shape: rows and columns of the tile.
+        temperature: as `draw_junctions`.
+    """
     of_die = np.random.default_rng([die.seed, 0])
-    of_tile = np.random.default_rng([die.seed, 1, tile.index])
+    of_tile = np.random.default_rng([die.seed, 1, index])
     z_die = of_die.standard_normal(2)
     z = of_tile.standard_normal((2, *shape))
     # Rounded, because the last bit of exp differs between processors, and netlists should not.
-    size = np.round((mtj.diameter / diameters(mtj, die, tile.states.shape)) ** 2, 12)
+    size = np.round((mtj.diameter / diameters(mtj, die, shape)) ** 2, 12)
     spread = np.round(np.exp(die.sigma_ln_rp_die * z_die[0] + die.sigma_ln_rp * z[0]), 12)
     r_p = mtj.r_p * (size * spread)
     tmr0 = tmr_at(mtj.tmr0, temperature, mtj.decay) * np.round(
         np.exp(die.sigma_ln_tmr_die * z_die[1] + die.sigma_ln_tmr * z[1]), 12
     )
+    return r_p, tmr0
+
+
+def with_defects(spread: tuple[Floats, Floats], tile: ProgrammedTile, die: Die) -> Junctions:
+    """The junctions of a tile, of the resistances and ratios that were drawn."""
+    shape, (r_p, tmr0) = tile.states.shape, spread
     state = np.array(tile.states, dtype=np.uint8)
     short = np.zeros(shape, dtype=np.bool_)
     is_open = np.zeros(shape, dtype=np.bool_)

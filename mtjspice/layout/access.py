@@ -1,19 +1,23 @@
-"""The access devices of a layout under each condition, fitted to sweeps in ngspice."""
+"""The transistors of cells under each condition, on and off, fitted to sweeps in ngspice."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import xarray as xr
+
 from mtjspice.calibrate.access import access_experiments, fit_access
 from mtjspice.collect.simulator import Progress, Simulator
 from mtjspice.data.layout import Condition
 from mtjspice.errors import InputError, SimulatorError
-from mtjspice.layout.circuit import under
+from mtjspice.layout.circuit import full_scale, under
+from mtjspice.layout.leakage import NEGLIGIBLE, fit_leakage, leakage_experiments, may_leak
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.layout import Layout
 from mtjspice.spec.periphery import Converter, VirtualGround
 from mtjspice.surrogate.access import AccessModel
+from mtjspice.surrogate.leakage import Leakage
 
 K = TypeVar("K", bound=Hashable)
 
@@ -33,10 +37,13 @@ class Fitted:
         access: of gated cells; None for passive ones.
         bound: largest error of an output current that the fit allows, of full scale: every cell
             off by the largest deviation of the fit in the same direction.
+        leakage: of cells whose gates are off; None where there are none, or where they leak so
+            little that it does not count.
     """
 
     access: AccessModel | None
     bound: float
+    leakage: Leakage | None = None
 
 
 def fit_conditions(
@@ -63,16 +70,34 @@ def fit_layouts(
         return dict.fromkeys(layouts, Fitted(None, NUMERICAL))
     specs = {key: _calibration(layout) for key, layout in layouts.items()}
     sweeps = {key: access_experiments(spec) for key, spec in specs.items()}
-    results = iter(simulator.run([e for of_one in sweeps.values() for e in of_one], progress))
+    leaks = {key: leakage_experiments(one) if may_leak(one) else [] for key, one in layouts.items()}
+    every = [e for key in layouts for e in (*sweeps[key], *leaks[key])]
+    results = iter(simulator.run(every, progress))
     found = {}
     for key, spec in specs.items():
+        swept = [next(results) for _ in sweeps[key]]
+        leaked = [next(results) for _ in leaks[key]]
         try:
-            model, off = fit_access(spec, [next(results) for _ in sweeps[key]])
+            model, off = fit_access(spec, swept)
         except SimulatorError as error:
             raise _no_path(layouts[key], str(error)) from None
         _check_path(layouts[key], model)
-        found[key] = Fitted(model, max(off.values()) / spec.read_voltage + NUMERICAL)
+        bound = max(off.values()) / spec.read_voltage + NUMERICAL
+        leakage, lost = _leakage(layouts[key], leaked) if leaked else (None, 0.0)
+        found[key] = Fitted(model, bound + lost, leakage)
     return found
+
+
+def _leakage(layout: Layout, results: Sequence[xr.Dataset]) -> tuple[Leakage | None, float]:
+    """What counts of it, and by how much a column's current is off without the rest, at most.
+
+    The second is of full scale.
+    """
+    law, off = fit_leakage(layout, results)
+    cells = (layout.crossbar.rows - layout.rows_read) / full_scale(layout)
+    if cells * law.largest < NEGLIGIBLE:
+        return None, cells * law.largest
+    return law, cells * off
 
 
 def _calibration(layout: Layout) -> Calibration:

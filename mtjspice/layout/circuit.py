@@ -1,6 +1,6 @@
 """A layout under a condition as circuits: experiments for ngspice, arrays for the nodal solver."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -11,12 +11,13 @@ from mtjspice.data.layout import Condition, Floats, States
 from mtjspice.device.conductance import conductance
 from mtjspice.device.temperature import tmr_at
 from mtjspice.device.variation import diameters
+from mtjspice.netlist.cards import LATCH_TRANSISTORS, read_card
+from mtjspice.netlist.cells import kind_of
 from mtjspice.spec.base import Spec
 from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.die import Die
 from mtjspice.spec.experiment import Experiment
-from mtjspice.spec.layout import Corners, Layout, LayoutLimits
-from mtjspice.spec.line import Line
+from mtjspice.spec.layout import Corners, Layout
 from mtjspice.spec.periphery import SenseAmplifier, TransimpedanceAmplifier
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.tile import ProgrammedTile
@@ -24,6 +25,8 @@ from mtjspice.surrogate import nodal
 from mtjspice.surrogate.access import AccessModel
 from mtjspice.surrogate.array import Array, array_of
 from mtjspice.surrogate.cells import Cells
+from mtjspice.surrogate.leakage import Leakage
+from mtjspice.surrogate.rows import needed_rows
 
 TOLERANCE = 1e-7
 """Of output currents, relative to the largest: far below what ngspice and the access model differ
@@ -60,6 +63,30 @@ def conditions_of(layout: Layout) -> tuple[Condition, ...]:
         ),
     ]
     return tuple(dict.fromkeys(every))
+
+
+def same_processes(layout: Layout, processes: Iterable[str]) -> dict[str, str]:
+    """Processes that differ from an earlier one in no transistor that is in use, with that one.
+
+    Raises:
+        InputError: if a card lacks one of them.
+    """
+    cell, periphery = layout.crossbar.cell, layout.periphery
+    used = {layout.technology.card: kind_of(cell).transistors(cell)}
+    if isinstance(periphery, SenseAmplifier):
+        used[periphery.card] = (*used.get(periphery.card, ()), *LATCH_TRANSISTORS)
+    seen: dict[tuple[str, ...], str] = {}
+    same = {}
+    for process in dict.fromkeys(processes):
+        models = []
+        for name, transistors in used.items():
+            if transistors:
+                card = read_card(layout.technology.replace(card=name, corner=process))
+                models += [card.lines[card.named(one)] for one in transistors]
+        first = seen.setdefault(tuple(models), process)
+        if first != process:
+            same[process] = first
+    return same
 
 
 def under(layout: Layout, condition: Condition) -> Layout:
@@ -188,30 +215,24 @@ class Reads:
         access: AccessModel | None,
         driven: tuple[int, ...],
         scales: tuple[float, ...] = (1.0,),
+        leakage: Leakage | None = None,
     ) -> "Reads":
         """The block of a layout that is under its condition already.
+
+        Args:
+            layout: under its condition.
+            access: of gated cells.
+            driven: rows of the block.
+            scales: as `Reads`.
+            leakage: of cells whose gates are off.
 
         Raises:
             InputError: if a line has no path to anything that holds it.
         """
-        whole = layout.crossbar
-        kept, crossbar = tuple(range(whole.rows)), whole
-        rows_off = not isinstance(whole.cell, PassiveCell) and whole.cell.gates == "row"
-        if rows_off and whole.column.ends == "one":
-            # Rows whose gates are off are but wire on the way to the read-out.
-            below = whole.column.r * (whole.rows - 1 - driven[-1])
-            column = Line(
-                resistance=whole.column.r, via=whole.column.via, end=whole.column.end + below
-            )
-            kept, crossbar = driven, whole.replace(rows=len(driven), column=column)
-        states = np.zeros(crossbar.shape, dtype=np.uint8)
-        small = layout.replace(
-            crossbar=crossbar, read=layout.read.replace(rows=len(driven)), limits=LayoutLimits()
-        )
-        where = tuple(kept.index(row) for row in driven)
-        return cls(
-            layout, driven, kept, array_of([read_experiment(small, states, where)], access), scales
-        )
+        read = read_experiment(layout, np.zeros(layout.crossbar.shape, np.uint8), driven)
+        kept = needed_rows(read)
+        base = array_of([read], access, leakage=leakage, kept=kept)
+        return cls(layout, driven, tuple(kept), base, scales)
 
     def array(
         self,
@@ -249,7 +270,10 @@ class Reads:
                 for f in fields(extras)
             }
             extras = replace(extras, **wide)
-        return replace(self.base, cells=cells, extras=extras)
+        leaks = self.base.leaks
+        if leaks is not None and shifts is not None:
+            leaks = leaks.with_shifts(shifts)
+        return replace(self.base, cells=cells, extras=extras, leaks=leaks)
 
     def whole(self, of_kept: Tensor) -> Tensor:
         """[..., row, column] with zeros for the rows that are left out."""

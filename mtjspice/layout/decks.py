@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mtjspice.collect.simulator import Progress, Simulator
-from mtjspice.data.layout import Judged
+from mtjspice.data.layout import Finding, Judged
 from mtjspice.errors import SimulationError
 from mtjspice.layout import probes, probes_in_time
 from mtjspice.layout.probes import Case, Probe
@@ -70,58 +70,50 @@ class Proof:
     """A worst case with its netlist.
 
     Attributes:
-        line: with the value that the netlist prints, where it prints it.
+        worst: with the value that the netlist prints, where it prints it.
         netlist: its text.
-        printed: what it prints, by name.
     """
 
-    line: Judged
+    worst: Finding
     netlist: str
-    printed: Mapping[str, float]
 
 
 def proofs(
-    layout: Layout, judged: Sequence[Judged], simulator: Simulator, told: Progress | None = None
+    layout: Layout, lines: Sequence[Judged], simulator: Simulator, told: Progress | None = None
 ) -> list[Proof]:
     """The netlist of every worst case, and the value that it prints in the place of the other.
-
-    Worst cases are found by the nodal solver and on the time axis of the spec. What is stated of
-    them is what their netlists print.
 
     Raises:
         SimulationError: if one does not run.
     """
-    cases = [Case.of(layout, line.worst) for line in judged]
+    cases = [Case.of(layout, line.worst) for line in lines]
     found = [probe_of(case) for case in cases]
     bodies = [netlist(case, probe) for case, probe in zip(cases, found, strict=True)]
     running = {
         body: simulator.pool.submit(run_measures, body)
-        for body, probe in zip(bodies, found, strict=True)
+        for body, probe in dict(zip(bodies, found, strict=True)).items()
         if probe.prints
     }
     done = []
-    for k, (line, case, probe, body) in enumerate(zip(judged, cases, found, bodies, strict=True)):
+    for k, (line, case, probe, body) in enumerate(zip(lines, cases, found, bodies, strict=True)):
         printed = running[body].result() if body in running else {}
         missing = [name for name in probe.prints if name not in printed]
         if missing:
             raise SimulationError(f"{line.quantity.name}: nothing is measured for {missing[0]}")
-        stated = _stated(line, printed.get(probe.value))
+        stated = replace(line, worst=_stated(line.worst, printed.get(probe.value)))
         text = netlist(case, probe, header(layout, stated, probe, printed))
-        done.append(Proof(stated, text, {name: printed[name] for name in probe.prints}))
+        done.append(Proof(stated.worst, text))
         if told:
-            told(k + 1, len(judged))
+            told(k + 1, len(lines))
     return done
 
 
-def _stated(line: Judged, value: float | None) -> Judged:
-    """The line with the value that its netlist prints."""
+def _stated(worst: Finding, value: float | None) -> Finding:
+    """A worst case with the value that its netlist prints."""
     if value is None:
-        return line
-    level = "ngspice" if line.worst.level == "nodal" else line.worst.level
-    worst = replace(line.worst, value=value, level=level)
-    nominal = worst if line.nominal is line.worst else line.nominal
-    holds = None if line.limit is None else line.quantity.holds(value, line.limit)
-    return replace(line, worst=worst, nominal=nominal, holds=holds)
+        return replace(worst)
+    level = "ngspice" if worst.level == "nodal" else worst.level
+    return replace(worst, value=value, level=level)
 
 
 def header(

@@ -103,9 +103,9 @@ def disturb_findings(layout: Layout, condition: Condition, fitted: Fitted) -> li
     life = several(chance_once, layout.life.reads)
     level = "nodal, closed form"
     return [
-        Finding("read_disturb", chance_once, condition, level, where, experiment, shown),
+        Finding("read_disturb", chance_once, condition, level, where, experiment, shown=shown),
         Finding("life_disturb", life, condition, level,
-                f"{where}, {layout.life.reads:.0e} reads", experiment, shown),
+                f"{where}, {layout.life.reads:.0e} reads", experiment, shown=shown),
     ]  # fmt: skip
 
 
@@ -201,10 +201,10 @@ def write_findings(
     worst = int(np.argmax(fails))
     findings = [
         Finding("write_voltage", reached[least][0], condition, "ngspice", _words(plan[least]),
-                plan[least].experiment, Shown(*plan[least].place)),
+                plan[least].experiment, shown=Shown(*plan[least].place)),
         Finding("write_error", fails[worst], condition, "ngspice, closed form",
                 f"{_words(plan[worst])}, {1e6 * reached[worst][1]:.0f} µA", plan[worst].experiment,
-                Shown(*plan[worst].place)),
+                shown=Shown(*plan[worst].place)),
     ]  # fmt: skip
     if passive:
         findings.append(_half_selected(layout, condition, plan, results))
@@ -269,5 +269,5 @@ def _half_selected(
             shown = Shown(row, column, "AP" if state == 1 else "P")
     assert worst is not None
     return Finding(
-        "half_select", worst[0], condition, "ngspice, closed form", worst[1], worst[2], shown
+        "half_select", worst[0], condition, "ngspice, closed form", worst[1], worst[2], shown=shown
     )

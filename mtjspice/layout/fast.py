@@ -11,20 +11,23 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from mtjspice.data.layout import Condition, States
+from mtjspice.data.layout import Condition, Floats, States
 from mtjspice.layout.access import Fitted
-from mtjspice.layout.circuit import nominal_condition
+from mtjspice.layout.circuit import blocks, nominal_condition
 from mtjspice.layout.disturb import Write, disturb_findings, write_findings
+from mtjspice.layout.montecarlo import row_groups
 from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.rare import most_likely
 from mtjspice.layout.read import read_findings, sneak_findings
 from mtjspice.layout.sense import (
+    SIDES,
     Margins,
     Worst,
+    drawn_data,
     margin_findings,
     margins,
 )
-from mtjspice.layout.tail import read_margin, sources
+from mtjspice.layout.tail import margin_of, read_margin, sources
 from mtjspice.layout.timing import rc_response, rc_settling, slower_pattern
 from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.layout import Layout
@@ -33,6 +36,8 @@ from mtjspice.spec.periphery import SenseAmplifier
 MOST_FARADS = 1e-12
 """What an access device can add to its line at most, F."""
 HALVINGS = 30
+EASY = 0.1
+"""Where even the worst read would lose less of the allowed loss of yield, it may stand for all."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,7 @@ def fast_values(
     hardest: Hardest,
     capacitance: float,
     writes: tuple[list[Write], list[xr.Dataset]] | None,
+    closely: bool = False,
 ) -> dict[str, float]:
     """Quantities by name under nominal conditions.
 
@@ -63,6 +69,8 @@ def fast_values(
         hardest: patterns of its size.
         capacitance: that each cell adds to its output line, F.
         writes: of `write_plan`, with ngspice's results; None without writing.
+        closely: whether the yield, where it is asked for and where it matters, follows from reads
+            all over the array; else all of them are taken to be as bad as the worst.
     """
     condition = nominal_condition(layout)
     found = read_findings(layout, condition, fitted, hardest.reads)
@@ -70,7 +78,7 @@ def fast_values(
     if isinstance(layout.crossbar.cell, PassiveCell):
         values["sneak"] = sneak_findings(layout, condition)[0].value
     if hardest.sides is not None:
-        values |= _sensed(layout, condition, fitted, hardest.sides)
+        values |= _sensed(layout, condition, fitted, hardest.sides, closely=closely)
     values["settling"] = settling(layout, fitted, capacitance)
     if layout.writing is not None:
         values |= {f.quantity: f.value for f in disturb_findings(layout, condition, fitted)}
@@ -85,25 +93,73 @@ def _sensed(
     condition: Condition,
     fitted: Fitted,
     sides: tuple[Worst, Worst],
+    *,
+    closely: bool,
 ) -> dict[str, float]:
     own = layout.periphery.threshold if isinstance(layout.periphery, SenseAmplifier) else None
     tracking = layout.sense.threshold == "tracking"
     found = margins(layout, fitted, sides, None if tracking else own)
     values = {f.quantity: f.value for f in margin_findings(layout, condition, found, sides)}
-    values["line_failure"] = first_order_failure(layout, fitted, sides, found)
+    failures = first_order_failures(layout, fitted, sides, found)
+    values["line_failure"] = max(failures)
+    asked = layout.limits.array_yield
+    if asked is not None:
+        least = _yield_of(layout, float(np.log1p(-np.array(failures)).sum()))
+        near = 1 - least > EASY * (1 - asked)
+        closer = closely and near
+        values["array_yield"] = (
+            first_order_yield(layout, fitted, found.threshold) if closer else least
+        )
     return values
 
 
-def first_order_failure(
+def first_order_failures(
     layout: Layout, fitted: Fitted, sides: tuple[Worst, Worst], found: Margins
-) -> float:
-    """The failure of the worst line on either side if its margin were linear in what is random."""
+) -> list[float]:
+    """The failure of the worst line, by side, if its margin were linear in what is random."""
     size = sum(sources(layout, fitted.access).values())
     points = [
         most_likely(read_margin(layout, fitted, sides, at, found.threshold), size)
         for at in found.worst_of_sides
     ]
-    return float(max(stats.norm.sf(point.distance) for point in points))
+    return [float(stats.norm.sf(point.distance)) for point in points]
+
+
+def _yield_of(layout: Layout, right: Floats | float) -> float:
+    """The yield, from the logarithm of the probability that a line is read rightly, low and high.
+
+    It is that of one group of rows, the same for all.
+    """
+    bad = -np.expm1(len(row_groups(layout)) * np.asarray(right))
+    return float(stats.binom.cdf(layout.defects.bad_lines, layout.crossbar.columns, bad))
+
+
+def first_order_yield(layout: Layout, fitted: Fitted, threshold: float) -> float:
+    """The yield if margins were linear in what is random; defects are left out.
+
+    A line is bad if one of its reads is: of each group of rows, low and high, with random data.
+    What they fail with is that of the first, the middle and the last line and block of rows, and
+    even in between. Reads are taken to be independent, which those of one die are not quite.
+    """
+    size = sum(sources(layout, fitted.access).values())
+    chance = np.random.default_rng([layout.seed, 11])
+    columns = layout.crossbar.columns
+    lines = dict.fromkeys((0, columns // 2, columns - 1))
+    kept = []  # that a read of either side is right: [block, line]
+    for side, more in zip(SIDES, (0, layout.sense.step), strict=True):
+        for block, driven in enumerate(blocks(layout)):
+            states = drawn_data(layout, driven, layout.boundary + more, chance)
+            for line in lines:
+                margin = margin_of(layout, fitted, states, (side, block, line), threshold)
+                kept.append(stats.norm.logcdf(most_likely(margin, size).distance))
+    of_places = np.array(kept).reshape(2, len(blocks(layout)), len(lines)).sum(0)
+    return _yield_of(layout, _even(_even(of_places)))
+
+
+def _even(values: Floats) -> Floats:
+    """Mean along the last axis, of values at one to three places that are evenly spaced."""
+    weights = {1: [1.0], 2: [0.5, 0.5], 3: [0.25, 0.5, 0.25]}[values.shape[-1]]
+    return np.asarray(values @ np.array(weights))
 
 
 def settling(layout: Layout, fitted: Fitted, capacitance: float) -> float:

@@ -16,10 +16,17 @@ import torch
 from scipy import stats
 
 from mtjspice.collect.simulator import Progress, Simulator
-from mtjspice.data.layout import Condition, Finding, Floats, Shown, States, Yield
+from mtjspice.data.figures import Interval
+from mtjspice.data.layout import Condition, Finding, Floats, Sampled, Shown, States, Yield
 from mtjspice.device.dies import draw_die
 from mtjspice.layout.access import Fitted
-from mtjspice.layout.circuit import TOLERANCE, full_scale, read_experiment, sense_volts
+from mtjspice.layout.circuit import (
+    CHUNK,
+    TOLERANCE,
+    full_scale,
+    read_experiment,
+    sense_volts,
+)
 from mtjspice.layout.sense import SIDES, drawn_data, threshold_words
 from mtjspice.layout.spread import Spread, in_turn
 from mtjspice.spec.die import Die
@@ -27,10 +34,13 @@ from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.layout import Layout
 from mtjspice.surrogate import nodal
 from mtjspice.surrogate.array import array_of
+from mtjspice.surrogate.draws import Memory
+from mtjspice.surrogate.rows import has_broken_lines, needed_rows
 
 AT_A_TIME = 200
-"""Samples that are solved together."""
-LINE_DEFECTS = frozenset({"dead_row", "dead_column", "bridged_rows", "bridged_columns"})
+"""Most samples that are solved together."""
+MEMORY = 2**21
+"""Cells of the samples whose draws are kept at a time."""
 
 
 @dataclass(frozen=True)
@@ -87,15 +97,7 @@ def nodal_currents(
     fitted: Fitted, experiments: Sequence[Experiment], spread: Spread = in_turn
 ) -> Floats:
     """Output currents of reads that differ in tile, die and driven rows, A, [read, column]."""
-    groups: dict[object, list[int]] = {}
-    for k, experiment in enumerate(experiments):
-        broken = any(d.kind in LINE_DEFECTS for d in experiment.die.defects)
-        groups.setdefault((experiment.driven_rows, broken), []).append(k)
-    chunks = [
-        of_group[first : first + AT_A_TIME]
-        for of_group in groups.values()
-        for first in range(0, len(of_group), AT_A_TIME)
-    ]
+    chunks = _chunks(experiments)
     calls = [(fitted, [experiments[k] for k in chunk]) for chunk in chunks]
     found: dict[int, Floats] = {}
     for chunk, current in zip(chunks, spread(_solved, calls), strict=True):
@@ -103,13 +105,45 @@ def nodal_currents(
     return np.stack([found[k] for k in range(len(experiments))])
 
 
+def _chunks(experiments: Sequence[Experiment]) -> list[list[int]]:
+    """Numbers of reads that are solved in one call: all reads of some dies."""
+    of_die: dict[int, list[int]] = {}
+    for k, experiment in enumerate(experiments):
+        of_die.setdefault(id(experiment.die), []).append(k)
+    rows, columns = experiments[0].crossbar.shape
+    dies, each = list(of_die.values()), max(1, min(AT_A_TIME, MEMORY // (rows * columns)))
+    return [
+        [k for of_one in dies[first : first + each] for k in of_one]
+        for first in range(0, len(dies), each)
+    ]
+
+
 def _solved(fitted: Fitted, experiments: Sequence[Experiment]) -> Floats:
-    """The same for reads that drive the same rows, of one input vector."""
-    array = array_of(experiments, fitted.access)
-    volts = torch.from_numpy(experiments[0].stimulus.volts.copy())
-    with torch.no_grad():
-        solution = nodal.solve(array, volts, tolerance=TOLERANCE)
-        return nodal.column_currents(array, solution)[:, 0].numpy()
+    """The same, in this process. What dies have drawn is kept from read to read.
+
+    Reads of the same rows are solved together; rows that carry no current are left out.
+    """
+    groups: dict[object, list[int]] = {}
+    leakage = fitted.leakage
+    rows = [needed_rows(e, leaking=leakage is not None) for e in experiments]
+    for k, e in enumerate(experiments):
+        groups.setdefault((e.driven_rows, rows[k], has_broken_lines(e)), []).append(k)
+    memory: Memory = {}
+    found = np.zeros((len(experiments), experiments[0].crossbar.columns))
+    for of_group in groups.values():
+        cells = len(rows[of_group[0]]) * found.shape[1]
+        each = max(1, min(AT_A_TIME, CHUNK // cells))
+        for first in range(0, len(of_group), each):
+            some = of_group[first : first + each]
+            reads = [experiments[k] for k in some]
+            array = array_of(
+                reads, fitted.access, leakage=leakage, kept=rows[some[0]], memory=memory
+            )
+            volts = torch.from_numpy(reads[0].stimulus.volts.copy())
+            with torch.no_grad():
+                solution = nodal.solve(array, volts, tolerance=TOLERANCE)
+            found[some] = nodal.column_currents(array, solution)[:, 0].numpy()
+    return found
 
 
 def line_margins(layout: Layout, threshold: float, currents: Floats, offsets: Floats) -> Floats:
@@ -188,16 +222,18 @@ def estimate_yield(
     where += threshold_words(layout)
     given = {"threshold": threshold, "offset": float(worst.offsets[line])}
     shown = Shown(column=int(line), side=SIDES[side], given=given)
-    return found, Finding("array_yield", low, condition, "nodal", where, experiment, shown)
+    bounds = Interval(low, high, plan.confidence)
+    told = Sampled(float(good.mean()), bounds, good.size, "monte_carlo.samples")
+    return found, Finding(
+        "array_yield", low, condition, "nodal", where, experiment, told, shown=shown
+    )
 
 
 def sample_currents(fitted: Fitted, samples: Sequence[Sample], spread: Spread = in_turn) -> Floats:
     """Output currents of all reads of samples, A, [side, sample, group, column]."""
-    sides = [
-        nodal_currents(fitted, [read for one in reads for read in one], spread)
-        for reads in ([s.lows for s in samples], [s.highs for s in samples])
-    ]
-    return np.stack(sides).reshape(2, len(samples), -1, sides[0].shape[-1])
+    reads = [read for s in samples for read in (*s.lows, *s.highs)]
+    currents = nodal_currents(fitted, reads, spread)
+    return np.moveaxis(currents.reshape(len(samples), 2, -1, currents.shape[-1]), 0, 1)
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def measure(layout: Layout, fitted: Fitted, patterns: States) -> Measured:
     delivered = np.full(patterns.shape, np.inf)
     currents = []
     for driven in blocks(layout):
-        reads = Reads.of(layout, fitted.access, driven, SCALES)
+        reads = Reads.of(layout, fitted.access, driven, SCALES, fitted.leakage)
         with torch.no_grad():
             answer = reads.answer(reads.array(states))
             share = answer.cell_volts[:, 0, list(driven)] / layout.read.voltage
@@ -185,7 +185,7 @@ def _objective(
 ) -> tuple[Objective, list[int]]:
     """What is searched for, and the targets (flat cells or columns) that look worst."""
     scales = SCALES if name == "nonlinearity" else SCALES[:1]
-    reads = Reads.of(layout, fitted.access, driven, scales)
+    reads = Reads.of(layout, fitted.access, driven, scales, fitted.leakage)
     ideal_gain = common_gain(reads) if name == "tuned_error" else 1.0
     whole = full_scale(layout)
 
@@ -324,7 +324,8 @@ def sneak_findings(layout: Layout, condition: Condition) -> tuple[Finding, dict[
     share, experiment, (row, column) = worst[layout.crossbar.unselected]
     place = f"row {row}, column {column}"
     where = f"{place}, AP among P, unselected lines {layout.crossbar.unselected}"
-    found = Finding("sneak", share, condition, "nodal", where, experiment, Shown(row, column))
+    shown = Shown(row, column)
+    found = Finding("sneak", share, condition, "nodal", where, experiment, shown=shown)
     return found, {name: value for name, (value, _, _) in worst.items()}
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from mtjspice.collect.pool import WorkerPool
 from mtjspice.collect.simulator import Simulator
-from mtjspice.data.figures import Figure, Verdict, together, verdict_of
+from mtjspice.data.figures import Figure, Verdict, together
 from mtjspice.data.layout import (
     QUANTITIES,
     Condition,
@@ -34,8 +34,9 @@ from mtjspice.layout.circuit import (
     has_transistors,
     nominal_condition,
     read_experiment,
+    same_processes,
 )
-from mtjspice.layout.decks import Proof, proofs
+from mtjspice.layout.decks import proofs
 from mtjspice.layout.fast import Hardest
 from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.spread import over
@@ -45,9 +46,10 @@ from mtjspice.layout.stages import (
     disturb_stage,
     read_stage,
     sense_stage,
-    time_stage,
 )
+from mtjspice.layout.time_stage import time_stage
 from mtjspice.netlist.cards import read_card
+from mtjspice.netlist.cells import kind_of
 from mtjspice.netlist.deck import build_deck
 from mtjspice.report.layout import write_comparison, write_layout
 from mtjspice.spec.layout import Layout, samples_for
@@ -93,6 +95,8 @@ def run_layout(
     tell = progress or (lambda what, done, total: None)
     conditions = conditions_of(layout)
     check(layout, conditions)
+    same = same_processes(layout, (c.process for c in conditions))
+    conditions = tuple(c for c in conditions if c.process not in same)
     judged_layout = quickened(layout) if quick else layout
     conditions = quick_conditions(conditions) if quick else conditions
     check_path(layout, jobs)
@@ -123,12 +127,10 @@ def run_layout(
             progress=partial(tell, "parameters"),
         ))  # fmt: skip
         findings = (*read.findings, *sense.findings, *timed.findings, *disturbed)
-        proven = _clocked(times, "netlists", lambda: proofs(
-            judged_layout, judge(layout, bench.nominal, findings), simulator,
-            partial(tell, "netlists"),
+        judged, netlists, findings = _clocked(times, "netlists", lambda: as_printed(
+            judged_layout, bench.nominal, findings, simulator, partial(tell, "netlists")
         ))  # fmt: skip
-    judged = write_netlists(proven, outputs)
-    findings = as_stated(findings, judged)
+    judged = write_netlists(judged, netlists, outputs)
     figures = (*read.figures, *sense.figures, *timed.figures)
     story = LayoutStory(
         layout=judged_layout,
@@ -153,7 +155,7 @@ def run_layout(
         times=times,
         simulations={"run": simulator.ran, "found": simulator.found},
         keys=tuple(simulator.keys),
-        notes=(*threshold_notes(layout, sense.lines), *notes(layout, bench)),
+        notes=(*threshold_notes(layout, sense.lines), *notes(layout, bench, same), *timed.notes),
     )
     write_layout(story, out, outputs.close())
     return story
@@ -262,6 +264,11 @@ def check(layout: Layout, conditions: Sequence[Condition]) -> None:
                         value=process,
                         allowed=error.allowed,
                     ) from None
+    cell = layout.crossbar.cell
+    if transistors := kind_of(cell).transistors(cell):
+        for process in dict.fromkeys(c.process for c in conditions):
+            library = read_card(layout.technology.replace(corner=process))
+            library.check_mismatch(layout.die.mismatch, transistors)
     states = named_patterns(layout.crossbar.shape)["all P"]
     for driven in blocks(layout):
         read = read_experiment(layout, states, driven)
@@ -315,32 +322,66 @@ def quick_conditions(conditions: Sequence[Condition]) -> tuple[Condition, ...]:
 
 
 def judge(layout: Layout, nominal: Condition, findings: Sequence[Finding]) -> tuple[Judged, ...]:
-    """Every quantity that was found, at its worst, against its limit."""
+    """Every quantity that was found, at its worst, against its limit.
+
+    A limit holds if it holds under every condition, and is broken if it is under one. The worst of
+    a quantity with an interval is where it is broken, or not decided, if there is such a condition.
+    """
     lines = []
     for name, quantity in QUANTITIES.items():
         of_one = [found for found in findings if found.quantity == name]
         if not of_one:
             continue
+        limit = layout.limits.given.get(name)
+        holding = None if limit is None else {found.keeps(limit) for found in of_one}
+        holds = None if holding is None else next(h for h in (False, None, True) if h in holding)
+        if limit is not None:
+            of_one = [found for found in of_one if found.keeps(limit) is holds]
         worst = of_one[0]
         for found in of_one[1:]:
             worst = found if quantity.worse(found.value, worst.value) else worst
-        at_nominal = next((f for f in of_one if f.condition == nominal), None)
-        limit = layout.limits.given.get(name)
-        holds = None if limit is None else quantity.holds(worst.value, limit)
-        lines.append(Judged(quantity, worst, at_nominal, limit, holds, ""))
+        at_nominal = next(
+            (f for f in findings if f.quantity == name and f.condition == nominal), None
+        )
+        needed = ""
+        if limit is not None and holds is None and worst.sampled is not None:
+            needed = worst.sampled.needed(limit)
+        lines.append(Judged(quantity, worst, at_nominal, limit, holds, "", needed))
     return tuple(lines)
 
 
 def verdict_of_layout(judged: Sequence[Judged], figures: Sequence[Figure]) -> Verdict:
     """What the limits come to; they rest on levels that agree, so that these must do so, too."""
     asked = [line.verdict for line in judged if line.verdict is not None]
-    return together([*asked, verdict_of(figures)]) if asked else together(asked)
+    levels = [figure.verdict for figure in figures if figure.verdict is not None]
+    return together([*asked, *levels] if asked else asked)
 
 
-def as_stated(findings: Sequence[Finding], judged: Sequence[Judged]) -> tuple[Finding, ...]:
-    """All findings, the worst ones with the values that are stated of them."""
-    stated = {(j.quantity.name, j.worst.condition, j.worst.where): j.worst for j in judged}
-    return tuple(stated.get((f.quantity, f.condition, f.where), f) for f in findings)
+def as_printed(
+    layout: Layout,
+    nominal: Condition,
+    findings: Sequence[Finding],
+    simulator: Simulator,
+    told: Callable[[int, int], None],
+) -> tuple[tuple[Judged, ...], tuple[str, ...], tuple[Finding, ...]]:
+    """The worst cases with the values that their netlists print; the netlists; all findings.
+
+    Worst cases are found by the nodal solver and on the spec's time axis. Where a netlist prints a
+    better value than another condition has, that one is the worst, and has its netlist run, too.
+
+    Raises:
+        SimulationError: if a netlist does not run.
+    """
+    known = tuple(findings)
+    texts: dict[int, str] = {}
+    while True:
+        judged = judge(layout, nominal, known)
+        waiting = [line for line in judged if id(line.worst) not in texts]
+        if not waiting:
+            return judged, tuple(texts[id(line.worst)] for line in judged), known
+        for line, proof in zip(waiting, proofs(layout, waiting, simulator, told), strict=True):
+            texts[id(proof.worst)] = proof.netlist
+            known = tuple(proof.worst if one is line.worst else one for one in known)
 
 
 def with_smallest(lines: LineMargins | None, judged: Sequence[Judged]) -> LineMargins | None:
@@ -353,12 +394,14 @@ def with_smallest(lines: LineMargins | None, judged: Sequence[Judged]) -> LineMa
     return replace(lines, worst=worst)
 
 
-def write_netlists(proven: Sequence[Proof], outputs: Outputs) -> tuple[Judged, ...]:
+def write_netlists(
+    judged: Sequence[Judged], netlists: Sequence[str], outputs: Outputs
+) -> tuple[Judged, ...]:
     """Write the netlist of each worst case; the lines with their files."""
     named = []
-    for one in proven:
-        name = outputs.write(f"worst/{one.line.quantity.name}.cir", one.netlist)
-        named.append(replace(one.line, netlist=name))
+    for line, text in zip(judged, netlists, strict=True):
+        name = outputs.write(f"worst/{line.quantity.name}.cir", text)
+        named.append(replace(line, netlist=name))
     return tuple(named)
 
 
@@ -403,9 +446,20 @@ def threshold_notes(layout: Layout, lines: LineMargins | None) -> tuple[str, ...
     return tuple(said)
 
 
-def notes(layout: Layout, bench: Bench) -> tuple[str, ...]:
-    """What a reader should know of how the report was made."""
+def notes(layout: Layout, bench: Bench, same: Mapping[str, str]) -> tuple[str, ...]:
+    """What a reader should know of how the report was made.
+
+    Args:
+        layout: as it was given.
+        bench: on which it was analysed.
+        same: processes that were left out, with those that they are the same as.
+    """
     said = [f"{found}." for found in unusual(layout)]
+    said += [
+        f"{left_out} is the same as {one}: the transistors that are in use have the same models in "
+        "both. It is simulated once."
+        for left_out, one in same.items()
+    ]
     if bench.quick:
         said.append(
             f"Quick, not for sign-off: {len(bench.conditions)} of "

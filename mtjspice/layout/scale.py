@@ -173,7 +173,7 @@ def _values(
 ) -> dict[str, float]:
     """The fast values of one layout."""
     (writes,) = written(simulator, [layout])
-    return fast_values(layout, fitted, hardest, capacitance, writes)
+    return fast_values(layout, fitted, hardest, capacitance, writes, closely=True)
 
 
 def written(

@@ -127,7 +127,7 @@ def _searched(
     layout: Layout, fitted: Fitted, driven: tuple[int, ...], side: str, lines: Sequence[int]
 ) -> States:
     """The hardest pattern of each line, uint8 [line, row, column]."""
-    reads = Reads.of(layout, fitted.access, driven)
+    reads = Reads.of(layout, fitted.access, driven, leakage=fitted.leakage)
     sign = 1.0 if side == "low" else -1.0
 
     def objective(states: Tensor, which: Tensor) -> Tensor:
@@ -195,7 +195,7 @@ def margins(
     for side in worst:
         of_blocks = []
         for driven, states in zip(blocks(layout), side.states, strict=True):
-            reads = Reads.of(layout, fitted.access, driven)
+            reads = Reads.of(layout, fitted.access, driven, leakage=fitted.leakage)
             current = reads.currents(torch.from_numpy(states.astype(np.float64)))[:, 0]
             of_blocks.append(sense_volts(layout, current).diagonal().numpy())
         sides.append(np.stack(of_blocks))
@@ -231,7 +231,7 @@ def margin_findings(
     if layout.sense.offset > 0:
         values["margin_sigmas"] = smallest / layout.sense.offset
     return [
-        Finding(name, value, condition, "nodal", where, experiment, shown)
+        Finding(name, value, condition, "nodal", where, experiment, shown=shown)
         for name, value in values.items()
     ]
 

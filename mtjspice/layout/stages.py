@@ -1,15 +1,11 @@
 """The analyses of a layout, one after the other, each under every condition that it asks for."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
-import numpy as np
-import torch
-
 from mtjspice.collect.simulator import Simulator
-from mtjspice.data.figures import Figure, at_least, at_most
+from mtjspice.data.figures import Figure, at_most
 from mtjspice.data.layout import (
     QUANTITIES,
     Condition,
@@ -19,17 +15,13 @@ from mtjspice.data.layout import (
     States,
     Tail,
     VoltageMap,
-    Waveform,
     Yield,
 )
-from mtjspice.layout import timing
 from mtjspice.layout.access import Fitted
-from mtjspice.layout.circuit import sense_volts, under
+from mtjspice.layout.circuit import under
 from mtjspice.layout.disturb import disturb_findings, write_findings, write_plan
-from mtjspice.layout.fast import cell_capacitance
 from mtjspice.layout.latch import latch_offset
-from mtjspice.layout.montecarlo import draw_samples, estimate_yield, nodal_currents
-from mtjspice.layout.patterns import named_patterns
+from mtjspice.layout.montecarlo import estimate_yield
 from mtjspice.layout.read import (
     pattern_experiments,
     pattern_table,
@@ -49,11 +41,9 @@ from mtjspice.layout.sense import (
 )
 from mtjspice.layout.spread import Spread
 from mtjspice.layout.tail import estimate_tail
-from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.cell import PassiveCell
-from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.layout import Layout
-from mtjspice.spec.periphery import SenseAmplifier, VirtualGround
+from mtjspice.spec.periphery import VirtualGround
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, steps done, steps in all)."""
@@ -227,196 +217,6 @@ def yield_figures(yields: Sequence[Yield]) -> tuple[Figure, ...]:
         at_most("samples: arrays that nodal and ngspice judge differently", apart, 0, "",
                 f"{how}; good in nodal {good[0]}, in ngspice {good[1]}"),
     )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class TimePart:
-    """What `time_stage` finds."""
-
-    findings: tuple[Finding, ...]
-    waveform: Waveform
-    energy: Mapping[str, float]
-    capacitance: float
-    figures: tuple[Figure, ...]
-
-
-@dataclass(frozen=True)
-class Timed:
-    """One transient that was looked at: which read, what it goes between, what it showed."""
-
-    pattern: str
-    experiment: Experiment
-    step: timing.Step
-    course: timing.Course
-
-
-def time_stage(bench: Bench, sense: SensePart) -> TimePart:
-    """Settling, decision, recovery and energy under every condition, in ngspice."""
-    slow = {c: timing.slower_pattern(*bench.at(c)) for c in bench.conditions}
-    slowest = _transients(bench, slow)
-    data = _energies(bench)
-    layout, fitted = bench.at(bench.nominal)
-    one = slowest[bench.nominal]
-    states = named_patterns(layout.crossbar.shape)[one.pattern]
-    capacitance = cell_capacitance(layout, fitted, states, one.course.settled)
-    latches = _latches(bench, sense, capacitance)
-    findings: list[Finding] = []
-    energies: dict[Condition, dict[str, float]] = {}
-    for condition in bench.conditions:
-        one = slowest[condition]
-        found, energies[condition] = timing.time_findings(
-            under(bench.layout, condition),
-            condition,
-            (one.experiment, one.course, one.pattern, one.step),
-            data[condition],
-            latches.get(condition),
-        )
-        findings += found
-    one = slowest[bench.nominal]
-    response = timing.rc_response(layout, fitted, states, (0.0, capacitance))
-    (result,) = bench.simulator.run([one.experiment])
-    decision = latches[bench.nominal][1].time if latches else None
-    assert isinstance(one.experiment.analysis, TransientRead)
-    shown = timing.waveform(
-        layout, result, one.course, one.experiment.analysis, one.step, response, decision
-    )
-    figures = _rc_figures(bench, slowest, capacitance)
-    if latches:
-        figures += _latch_figures(bench, sense, capacitance, latches)
-    return TimePart(tuple(findings), shown, energies[bench.nominal], capacitance, tuple(figures))
-
-
-def _transients(bench: Bench, patterns: Mapping[Condition, str]) -> dict[Condition, Timed]:
-    """A read in time under each condition, held longer where it did not settle."""
-    found: dict[Condition, Timed] = {}
-    analysis = bench.layout.timing.analysis
-    waiting = list(patterns)
-    for _ in range(timing.TRIES):
-        planned = {}
-        for condition in waiting:
-            layout, fitted = bench.at(condition)
-            states = named_patterns(layout.crossbar.shape)[patterns[condition]]
-            planned[condition] = (
-                timing.timed(layout, states, analysis),
-                timing.step_of(layout, fitted, states),
-            )
-        results = bench.simulator.run(
-            [experiment for experiment, _ in planned.values()],
-            partial(bench.tell, "transients"),
-        )
-        for (condition, (experiment, step)), result in zip(planned.items(), results, strict=True):
-            layout = under(bench.layout, condition)
-            seen = timing.course(layout, result, analysis, step)
-            if condition in found:  # the energy is that of the read as it is designed
-                seen = replace(seen, energy=found[condition].course.energy)
-            found[condition] = Timed(patterns[condition], experiment, step, seen)
-        waiting = [
-            c for c in waiting
-            if math.isinf(found[c].course.settled) or math.isinf(found[c].course.recovered)
-        ]  # fmt: skip
-        if not waiting:
-            break
-        analysis = timing.held_longer(analysis)
-    return found
-
-
-def _energies(bench: Bench) -> dict[Condition, tuple[Experiment, Mapping[str, float]]]:
-    """The read that energy is stated for under each condition, and its energy by block.
-
-    Its gate lines open and close, as they do where rows are read one after the other.
-    """
-    states = named_patterns(bench.layout.crossbar.shape)[timing.DATA]
-    analysis = bench.layout.timing.analysis.replace(gates="pulsed")
-    planned = {c: timing.timed(bench.at(c)[0], states, analysis) for c in bench.conditions}
-    results = bench.simulator.run(list(planned.values()), partial(bench.tell, "energies"))
-    return {
-        condition: (experiment, timing.energy_of(bench.at(condition)[0], result, analysis))
-        for (condition, experiment), result in zip(planned.items(), results, strict=True)
-    }
-
-
-Latches = dict[Condition, tuple[Mapping[str, Experiment], timing.Decision]]
-
-
-def _latches(bench: Bench, sense: SensePart, capacitance: float) -> Latches:
-    """The latch of one line under each condition; nothing without latches.
-
-    Args:
-        bench: of the layout.
-        sense: with the margins.
-        capacitance: that an access device adds to its output line, F.
-    """
-    if not isinstance(bench.layout.periphery, SenseAmplifier) or sense.sides is None:
-        return {}
-    planned = {}
-    for condition in bench.conditions:
-        layout, fitted = bench.at(condition)
-        found = sense.margins[condition]
-        line = found.worst[2]
-        columns = timing.columns_of([worst.states[0, line] for worst in sense.sides], line)
-        read_out = timing.with_replica(layout, capacitance)
-        margin = float(found.of_lines.min())
-        planned[condition] = timing.strips(read_out, fitted, columns, margin)
-    experiments = [e for of_one in planned.values() for e in of_one.values()]
-    results = iter(bench.simulator.run(experiments, partial(bench.tell, "latches")))
-    return {
-        condition: (of_one, timing.decided({side: next(results) for side in of_one}))
-        for condition, of_one in planned.items()
-    }
-
-
-def _rc_figures(bench: Bench, slowest: Mapping[Condition, Timed], farads: float) -> list[Figure]:
-    """The linear network beside ngspice: worst over the conditions."""
-    off, slow = {}, {}
-    for condition, one in slowest.items():
-        layout, fitted = bench.at(condition)
-        states = named_patterns(layout.crossbar.shape)[one.pattern]
-        response = timing.rc_response(layout, fitted, states, (0.0, farads))
-        off[condition] = timing.rc_settling(layout, response) / one.course.settled - 1
-        slow[condition] = response.dominant
-    worst = max(off, key=lambda c: abs(off[c]))
-    how = f"largest of {len(off)} conditions ({worst}), pattern “{slowest[worst].pattern}”"
-    if not isinstance(bench.layout.crossbar.cell, PassiveCell):
-        how += f"; {1e15 * farads:.2f} fF an access device, fitted under nominal conditions"
-    name = "settling: linear RC network against ngspice, largest relative difference"
-    return [
-        Figure(name, abs(off[worst]), "", "", None, how),
-        Figure("time constant of the dominant pole, RC", slow[bench.nominal], "s", "", None,
-               f"nominal condition, pattern “{slowest[bench.nominal].pattern}”"),
-    ]  # fmt: skip
-
-
-def _latch_figures(
-    bench: Bench, sense: SensePart, capacitance: float, latches: Latches
-) -> list[Figure]:
-    """Whether latches decide as they should: one line at the margin, the whole array with data."""
-    layout = timing.with_replica(under(bench.layout, bench.nominal), capacitance)
-    periphery = layout.periphery
-    assert isinstance(periphery, SenseAmplifier)
-    sample = draw_samples(layout, 1)[0]
-    tuned = periphery.replace(threshold=sense.margins[bench.nominal].threshold)
-    reads = [
-        one.replace(periphery=tuned, analysis=layout.timing.analysis)
-        for one in (sample.lows[0], sample.highs[0])
-    ]
-    currents = nodal_currents(bench.fits[bench.nominal], [sample.lows[0], sample.highs[0]])
-    expected = np.sign(sense_volts(layout, torch.from_numpy(currents)).numpy() - tuned.threshold)
-    results = bench.simulator.run(reads)
-    equal = [
-        int((e * r["decision"].to_numpy()[0] > 0).sum())
-        for e, r in zip(expected, results, strict=True)
-    ]
-    slowest = max(float(np.nanmax(r["decision_time"].to_numpy())) for r in results)
-    how = "one array with its spread, all lines low, then all high; latches without offset; ngspice"
-    as_wanted = sum(decision.right for _, decision in latches.values())
-    words = "one line, low and high at the smallest margin; latch without offset; ngspice"
-    return [
-        at_least("latch at the smallest margin: conditions with right decisions", as_wanted,
-                 len(latches), "", words),
-        at_least("whole array in time: decisions as the nodal solver has them", sum(equal),
-                 expected.size, "", how),
-        Figure("whole array in time: slowest decision", slowest, "s", "", None, how),
-    ]  # fmt: skip
 
 
 def disturb_stage(bench: Bench) -> tuple[Finding, ...]:

@@ -22,6 +22,8 @@ from torch import Tensor
 
 Margin = Callable[[Tensor], Tensor]
 """Margins [sample] of standard normal numbers [sample, number]; differentiable."""
+FARTHEST = 37.0
+"""Beyond so many standard deviations probabilities are below the smallest float."""
 AT_A_TIME = 250
 SHARE = 0.2
 """Of the samples that lies beyond the next level."""
@@ -41,11 +43,12 @@ class Explored:
 
     Attributes:
         probability: of failure; 0 if no failure was found.
-        error: its relative standard error, of the logarithm.
+        error: relative standard error of it, or of `reached`; of the logarithm.
         reached: where no failure was found, the probability of the last level that was reached.
             Of its samples none failed, and at `LEAST` there was no need to go on.
         failing: float64 [sample, number], samples that fail; correlated.
         margins: evaluated.
+        seen: independent samples of the last level, at least: those from which its chains start.
     """
 
     probability: float
@@ -53,6 +56,7 @@ class Explored:
     reached: float
     failing: Tensor
     margins: int
+    seen: int
 
 
 def explore(margin: Margin, size: int, count: int, chance: np.random.Generator) -> Explored:
@@ -60,33 +64,50 @@ def explore(margin: Margin, size: int, count: int, chance: np.random.Generator) 
     z = torch.from_numpy(chance.standard_normal((count, size)))
     value = evaluated(margin, z)
     chains = torch.arange(count)
-    reached, variance, evaluated_so_far = 1.0, 0.0, count
+    reached, variance, evaluated_so_far, seen = 1.0, 0.0, count, count
     while reached > LEAST:
         level = _next_level(value)
         inside = value < 0 if level <= 0 else _beyond(value, level)
         share = float(inside.double().mean())
         if inside.sum() < (1 if level <= 0 else FEWEST):
-            return Explored(0.0, math.inf, reached, z[:0], evaluated_so_far)
+            return Explored(0.0, math.sqrt(variance), reached, z[:0], evaluated_so_far, seen)
         reached *= share
         variance += _variance(inside, chains)
         if level <= 0:
-            return Explored(reached, math.sqrt(variance), reached, z[inside], evaluated_so_far)
+            error = math.sqrt(variance)
+            return Explored(reached, error, reached, z[inside], evaluated_so_far, seen)
         seeds, values = z[inside], value[inside]
         limit = float(values.max())
         z, value, chains = _chains(margin, seeds, values, limit, count, chance)
-        evaluated_so_far += len(z) - len(seeds)
+        evaluated_so_far, seen = evaluated_so_far + len(z) - len(seeds), len(seeds)
     if bool((value < 0).any()):  # the last level is also the last that is looked at
         share = float((value < 0).double().mean())
         variance += _variance(value < 0, chains)
         failing = z[value < 0]
-        return Explored(reached * share, math.sqrt(variance), reached, failing, evaluated_so_far)
-    return Explored(0.0, math.inf, reached, z[:0], evaluated_so_far)
+        error = math.sqrt(variance)
+        return Explored(reached * share, error, reached, failing, evaluated_so_far, seen)
+    return Explored(0.0, math.sqrt(variance), reached, z[:0], evaluated_so_far, seen)
 
 
 def evaluated(margin: Margin, z: Tensor) -> Tensor:
     """Margins of many samples, some at a time."""
     with torch.no_grad():
         return torch.cat([margin(some) for some in torch.split(z, AT_A_TIME)])
+
+
+def with_slopes(margin: Margin, z: Tensor) -> tuple[Tensor, Tensor]:
+    """Margins and their gradients; zero where there is none that is finite."""
+    values, slopes = [], []
+    for some in torch.split(z, 100):
+        given = some.clone().requires_grad_()
+        value = margin(given)
+        own = torch.zeros_like(some)
+        if value.requires_grad:
+            (slope,) = torch.autograd.grad(value.sum(), given, allow_unused=True)
+            own = own if slope is None else slope.nan_to_num(0.0, 0.0, 0.0)
+        values.append(value.detach())
+        slopes.append(own)
+    return torch.cat(values), torch.cat(slopes)
 
 
 def _next_level(value: Tensor) -> float:

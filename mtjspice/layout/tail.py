@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mtjspice.data.layout import Condition, Finding, Floats, Shown, States, Tail
+from mtjspice.data.figures import Interval
+from mtjspice.data.layout import Condition, Finding, Floats, Sampled, Shown, States, Tail
 from mtjspice.device.temperature import tmr_at
 from mtjspice.device.variation import Devices, Junctions
 from mtjspice.layout.access import Fitted
@@ -47,8 +48,16 @@ def read_margin(
         threshold: V.
     """
     side, block, line = at
-    reads = Reads.of(layout, fitted.access, blocks(layout)[block])
-    states = torch.from_numpy(worst[SIDES.index(side)].states[block, line].astype(np.float64))
+    return margin_of(layout, fitted, worst[SIDES.index(side)].states[block, line], at, threshold)
+
+
+def margin_of(
+    layout: Layout, fitted: Fitted, pattern: States, at: tuple[str, int, int], threshold: float
+) -> Margin:
+    """The same for any pattern, uint8 [row, column], that is read."""
+    side, block, line = at
+    reads = Reads.of(layout, fitted.access, blocks(layout)[block], leakage=fitted.leakage)
+    states = torch.from_numpy(pattern.astype(np.float64))
     access = fitted.access
     sign = 1.0 if side == "low" else -1.0
 
@@ -181,4 +190,12 @@ def estimate_tail(
         given={"threshold": found.threshold, "offset": offset, "found": float(found_one)},
         devices=devices_at(layout, fitted.access, point, experiment.tile.states),
     )
-    return tail, Finding("line_failure", event.high, condition, "nodal", where, experiment, shown)
+    told = Sampled(
+        event.probability,
+        Interval(event.low, event.high, plan.confidence),
+        plan.tail,
+        "monte_carlo.tail",
+        by_factors=True,
+    )
+    return tail, Finding("line_failure", event.high, condition, "nodal", where, experiment, told,
+                         shown=shown)  # fmt: skip

@@ -29,12 +29,17 @@ from mtjspice.layout.rc import Response, respond
 from mtjspice.netlist.drivers import pulses
 from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.experiment import Experiment
-from mtjspice.spec.layout import Layout
+from mtjspice.spec.layout import MOST_PERIOD, MOST_STEPS, Layout
 from mtjspice.spec.periphery import Periphery, SenseAmplifier, TransimpedanceAmplifier
 
 LONGER = 4.0
-"""By how much a read that has not settled is held longer when it is simulated again."""
-TRIES = 4
+"""By how much a read that is not at rest is held longer when it is simulated again."""
+TRIES = 3
+"""Simulations of a read at most, each longer than the one before."""
+AT_REST = 0.05
+"""Share of what counts as settled that may still be missing at the end of `hold`."""
+STILL = 1e-3
+"""An output that moves by less than this share of it is at rest."""
 LEAST_MARGIN = 1e-4
 """What a latch sees where the margin is smaller or negative, V: the sign is `sense`'s business."""
 RESTING = 1e-3
@@ -50,8 +55,8 @@ class Course:
     """The course of one read.
 
     Attributes:
-        settled: after the start of the period, all outputs are within the tolerance, s; infinite
-            if they never are.
+        settled: after the start of the period, all outputs are within the tolerance of where they
+            end, s; infinite if that end is not one at which they rest.
         recovered: after the end of `hold`, all outputs are at rest again, s.
         slowest: the output line that settles last.
         energy: J by block, without the latches.
@@ -110,28 +115,47 @@ def timed(layout: Layout, states: States, analysis: TransientRead) -> Experiment
 
 @dataclass(frozen=True)
 class Step:
-    """Output currents that a read goes between, A, float64 [line].
+    """Output currents that a transient goes between, A, float64 [line].
 
     Attributes:
-        rest: without inputs; not zero where unselected lines are held at half the read voltage.
-        final: with them.
+        rest: at its start, where nothing has been applied yet; not zero where unselected lines are
+            held at half the read voltage.
+        final: at the end of `hold`.
         allowed: how far off either counts as settled.
+        left: by how much the outputs would still move after the end of `hold`, were it longer.
     """
 
     rest: Floats
     final: Floats
     allowed: Floats
+    left: Floats
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the end of `hold` may stand for the end."""
+        return bool((self.left <= AT_REST * self.allowed).all())
 
 
-def step_of(layout: Layout, fitted: Fitted, states: States) -> Step:
-    """What the nodal solver says a read goes between; the layout is under its condition."""
-    reads = Reads.of(layout, fitted.access, blocks(layout)[0], scales=(0.0, 1.0))
-    current = reads.currents(torch.from_numpy(states[None].astype(np.float64)))[0].numpy()
+def step_of(layout: Layout, result: xr.Dataset, analysis: TransientRead) -> Step:
+    """What a transient of ngspice goes between; the layout is under its condition.
+
+    What is left at the end of `hold` follows from what the outputs moved in its third quarter and
+    in its last one, d₁ and d₂: with one time constant it is d₂ q/(1 − q), q = d₂/d₁ (A. C. Aitken,
+    Proc. R. Soc. Edinburgh 46, 289 (1927)), and several end with the slowest.
+    """
+    time, current = result["time"].to_numpy(), result["current"].to_numpy()[0]
+    at = np.array([0.5, 0.75, 1.0]) * analysis.hold
+    middle, late, final = np.array([np.interp(at, time, line) for line in current.T]).T
+    allowed = layout.timing.settle_to * np.abs(final - current[0])
     within = layout.timing.settle_within
-    allowed = layout.timing.settle_to * np.abs(current[1] - current[0])
     if within is not None:
         allowed = np.full_like(allowed, within / volts_per_ampere(layout))
-    return Step(current[0], current[1], allowed)
+    before, last = np.abs(late - middle), np.abs(final - late)
+    still = np.maximum(before, last) <= STILL * allowed
+    left = np.where(still, 0.0, np.inf)
+    slower = ~still & (last < before)
+    left[slower] = last[slower] ** 2 / (before - last)[slower]
+    return Step(current[0], final, allowed, left)
 
 
 def rc_response(
@@ -139,7 +163,7 @@ def rc_response(
 ) -> Response:
     """The array as a linear network of resistors and capacitors, as it conducts in a read."""
     driven = blocks(layout)[0]
-    reads = Reads.of(layout, fitted.access, driven)
+    reads = Reads.of(layout, fitted.access, driven, leakage=fitted.leakage)
     with torch.no_grad():
         answer = reads.answer(reads.array(torch.from_numpy(states[None].astype(np.float64))))
     # Secant conductances at the read, without the vias, which are the network's: driven cells at
@@ -204,6 +228,7 @@ def course(layout: Layout, result: xr.Dataset, analysis: TransientRead, step: St
     held, after = time <= analysis.hold, time >= analysis.hold
     pairs = list(enumerate(step.allowed))
     settled = [_last_outside(time[held], current[held, j] - step.final[j], a) for j, a in pairs]
+    settled = np.where(step.left <= AT_REST * step.allowed, settled, np.inf).tolist()
     recovered = [
         _last_outside(time[after], current[after, j] - step.rest[j], a) - analysis.hold
         for j, a in pairs
@@ -264,12 +289,13 @@ def energy_of(layout: Layout, result: xr.Dataset, analysis: TransientRead) -> di
     }
 
 
-def held_longer(analysis: TransientRead) -> TransientRead:
-    """The same read with more time to settle."""
+def held_longer(analysis: TransientRead) -> TransientRead | None:
+    """The same read with more time to settle; None if it would take too many steps."""
     more = (LONGER - 1) * analysis.hold
-    return analysis.replace(
-        hold=analysis.hold + more, period=analysis.period + 2 * more, step=analysis.step
-    )
+    period = analysis.period + 2 * more
+    if period > MOST_PERIOD or period > MOST_STEPS * analysis.step:
+        return None
+    return analysis.replace(hold=analysis.hold + more, period=period, step=analysis.step)
 
 
 def strips(
@@ -288,7 +314,7 @@ def strips(
     seen = max(abs(margin), LEAST_MARGIN)
     made = {}
     for side, states in columns.items():
-        reads = Reads.of(narrow, fitted.access, blocks(narrow)[0])
+        reads = Reads.of(narrow, fitted.access, blocks(narrow)[0], leakage=fitted.leakage)
         current = reads.currents(torch.from_numpy(states[None, :, None].astype(np.float64)))
         volts = float(sense_volts(narrow, current)[0, 0, 0])
         threshold = volts + seen if side == "low" else volts - seen
@@ -349,7 +375,8 @@ def time_findings(
     where = f"pattern “{pattern}”, column {read.slowest} settles last"
     energy = dict(data[1])
     shown = Shown(column=read.slowest, given=_between(read, step))
-    findings = [Finding("settling", read.settled, condition, "ngspice", where, experiment, shown)]
+    findings = [Finding("settling", read.settled, condition, "ngspice", where, experiment,
+                        shown=shown)]  # fmt: skip
     decision, latched = 0.0, None
     if latch is not None:
         strip, found = latch
@@ -365,10 +392,10 @@ def time_findings(
     charged = Shown(latched=latch[0][latch[1].costlier] if latch else None)
     findings += [
         Finding("read_period", period, condition, "ngspice", words, experiment,
-                replace(shown, latched=latched)),
-        Finding("energy", whole, condition, "ngspice", spent, data[0], charged),
+                shown=replace(shown, latched=latched)),
+        Finding("energy", whole, condition, "ngspice", spent, data[0], shown=charged),
         Finding("operations_per_joule", operations / whole, condition, "ngspice", spent, data[0],
-                charged),
+                shown=charged),
     ]  # fmt: skip
     return findings, energy
 

@@ -80,8 +80,7 @@ def threshold_shifts(
     if not transistors:
         return {}
     assert card is not None
-    if experiment.die.mismatch > 0:
-        card.check_shifts()
+    card.check_mismatch(experiment.die.mismatch, transistors)
     sigma = np.array([card.threshold_sigma(t) for t in transistors])
     shape = (*crossbar.shape, len(transistors))
     z = draw_normal(experiment.die.seed, experiment.tile.index, shape)

@@ -14,12 +14,12 @@ say what a program has to know of it::
     * pelgrom avt_n=7.5m avt_p=9m
 
 (lengths in m, Pelgrom coefficients in V·µm). A library without them, such as a foundry's, is taken
-with its models' own ranges and without mismatch.
+with its models' own ranges; mismatch is then refused.
 """
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -50,7 +50,7 @@ class Card:
 
     Attributes:
         source: the file, for errors.
-        text: its transistor models, as netlist lines.
+        lines: its transistor models by name, as they stand in netlists.
         channels: ``nmos`` or ``pmos`` by the name of each model.
         ranges: lmin, lmax, wmin, wmax of each model that says them, m.
         limits: what the ``range`` comment says, m; empty without one.
@@ -59,12 +59,17 @@ class Card:
     """
 
     source: Path
-    text: str
+    lines: dict[str, str]
     channels: dict[str, str]
     ranges: dict[str, dict[str, float]]
     limits: dict[str, float]
     pelgrom: dict[str, float]
     shifts: bool
+
+    @property
+    def text(self) -> str:
+        """All of its models."""
+        return "\n".join(self.lines.values())
 
     def named(self, transistor: Transistor) -> str:
         """The model that a netlist names for a transistor: its own, or the bin of its size.
@@ -134,18 +139,39 @@ class Card:
                     allowed=f"the card has {', '.join(self.channels) or 'no transistors'}",
                 )
 
-    def check_shifts(self) -> None:
-        """Refuse mismatch with models that take no threshold shift.
+    def check_mismatch(self, strength: float, transistors: Sequence[Transistor]) -> None:
+        """Refuse mismatch that the library says nothing of, or that its models cannot take.
+
+        Args:
+            strength: of the mismatch; without any nothing is asked of the library.
+            transistors: that differ.
 
         Raises:
-            InputError: naming the card.
+            InputError: naming the library and the strength.
         """
+        if strength == 0 or not transistors:
+            return
+        missing = {self._coefficient(one) for one in transistors} - self.pelgrom.keys()
+        why = None
         if not self.shifts:
+            why = "ngspice's models of this level take no threshold shift; use a BSIM4 card"
+        elif missing:
+            why = (
+                "the library does not say how much its transistors differ: add a comment line such "
+                f"as '* pelgrom {' '.join(f'{name}=5m' for name in sorted(missing))}' (V um), or "
+                "use one that has it"
+            )
+        if why is not None:
             raise InputError(
                 source=self.source,
-                key="mismatch",
-                allowed="ngspice's models of this level take no threshold shift; use a BSIM4 card",
+                key="die.mismatch",
+                value=strength,
+                allowed=f"must be 0: {why}",
             )
+
+    def _coefficient(self, transistor: Transistor) -> str:
+        """What Pelgrom's coefficient of a transistor is called."""
+        return "avt_n" if self.channels[self.named(transistor)] == "nmos" else "avt_p"
 
     def threshold_sigma(self, transistor: Transistor) -> float:
         """Standard deviation of one transistor's threshold, V: A_VT/√(2WL).
@@ -154,9 +180,8 @@ class Card:
         (M. Pelgrom et al., IEEE J. Solid-State Circuits 24, 1433 (1989)).
         """
         self.check(transistor)
-        channel = "avt_n" if self.channels[self.named(transistor)] == "nmos" else "avt_p"
         area = transistor.width * transistor.length
-        return self.pelgrom.get(channel, 0.0) / math.sqrt(2 * area)
+        return self.pelgrom.get(self._coefficient(transistor), 0.0) / math.sqrt(2 * area)
 
 
 def read_card(technology: Technology) -> Card:
@@ -271,7 +296,7 @@ def _card(library: Library, corner: str) -> Card:
             raise InputError(source=library.path, key="model", value=model.name, allowed=allowed)
     return Card(
         source=library.path,
-        text="\n".join(fold(model.line()) for model in models),
+        lines={model.name: fold(model.line()) for model in models},
         channels={model.name: model.channel for model in models},
         ranges={model.name: sizes for model in models if (sizes := _sizes(model))},
         limits=_comment(library, "range", "m", 1.0),

@@ -110,8 +110,7 @@ def _cards(experiment: Experiment) -> list[Card]:
         cards.append(read_card(technology))
         for transistor in transistors:
             cards[0].check(transistor)
-        if experiment.die.mismatch > 0:
-            cards[0].check_shifts()
+        cards[0].check_mismatch(experiment.die.mismatch, transistors)
     if isinstance(periphery, SenseAmplifier) and isinstance(experiment.analysis, TransientRead):
         cards.append(read_card(technology.replace(card=periphery.card)))
         check_latch(cards[-1])

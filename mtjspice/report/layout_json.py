@@ -97,6 +97,8 @@ def quantity_line(line: Judged) -> dict[str, Any]:
         "nominal": line.nominal.value if line.nominal else None,
         "limit": line.limit,
         "holds": line.holds,
+        "verdict": line.verdict,
+        "needed": line.needed,
         "headroom": line.headroom,
         "condition": asdict(line.worst.condition),
         "level": line.worst.level,
@@ -116,6 +118,8 @@ def _figure(story: LayoutStory, line: Judged) -> Figure:
         limit="" if line.limit is None else f"{sign} {line.limit:g}",
         holds=line.holds,
         how="; ".join(part for part in how if part),
+        interval=None if worst.sampled is None else worst.sampled.interval,
+        needed=line.needed,
     )
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from mtjspice.data.figures import WORDS
 from mtjspice.data.layout import QUANTITIES, Judged, LayoutStory, Sensitivity
 from mtjspice.report.layout_words import (
     condition_words,
@@ -29,6 +30,7 @@ class Row:
     Attributes:
         bar: length of the bar of its headroom, % of the longest.
         over: whether the limit breaks.
+        word: of the limit: holds, broken, not decided; empty without one.
         sure: uncertainty; empty for what is computed without chance.
     """
 
@@ -39,6 +41,7 @@ class Row:
     headroom: str
     bar: float
     over: bool
+    word: str
     condition: str
     level: str
     where: str
@@ -58,6 +61,7 @@ def row(story: LayoutStory, line: Judged) -> Row:
         headroom=percent(room),
         bar=0.0 if room is None or math.isnan(room) else 100 * min(abs(room), 1.0),
         over=line.holds is False,
+        word="" if line.verdict is None else WORDS[line.verdict],
         condition=condition_words(line.worst.condition, story.nominal),
         level=line.worst.level,
         where=line.worst.where,

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from mtjspice.data.figures import Figure
+from mtjspice.data.figures import Figure, Verdict
 from mtjspice.data.layout import Condition, Finding, Judged, LayoutStory, Quantity
 from mtjspice.spec.layout import Layout
 from mtjspice.spec.periphery import TransimpedanceAmplifier, VirtualGround
@@ -102,9 +102,12 @@ def uncertainty(story: LayoutStory, finding: Finding) -> str:
 
 
 def tightest_first(judged: Sequence[Judged]) -> list[Judged]:
-    """What has a limit: broken ones first, then by headroom."""
+    """What has a limit: broken ones first, then those not decided; each by headroom."""
     limited = [line for line in judged if line.limit is not None]
-    return sorted(limited, key=lambda line: (bool(line.holds), _room(line)))
+    return sorted(limited, key=lambda line: (_ORDER[line.holds], _room(line)))
+
+
+_ORDER = {False: 0, None: 1, True: 2}
 
 
 def _room(line: Judged) -> float:
@@ -120,6 +123,11 @@ def broken(story: LayoutStory) -> tuple[list[Judged], list[Figure]]:
     )
 
 
+def undecided(story: LayoutStory) -> list[Judged]:
+    """Limits that what was seen does not decide."""
+    return [line for line in tightest_first(story.judged) if line.verdict == Verdict.INCONCLUSIVE]
+
+
 def why(story: LayoutStory) -> str:
     """The sentence behind the verdict."""
     limits, figures = broken(story)
@@ -132,10 +140,16 @@ def why(story: LayoutStory) -> str:
     if figures:
         told = "; ".join(f"{f.name}: {figure_value(f)} ({f.limit})" for f in figures)
         parts.append(f"Promises that do not hold: {told}.")
+    if lines := undecided(story):
+        verb = "is" if len(lines) == 1 else "are"
+        told = "; ".join(f"{_broken_words(line, where=False)}: {line.needed}" for line in lines)
+        parts.append(
+            f"{len(lines)} of {_count(ordered)} {verb} not decided by the samples: {told}."
+        )
     if parts:
         return " ".join(parts)
     if not ordered:
-        return "No limits are set, so that nothing is judged."
+        return "No limits are set: nothing was asked, so that nothing is judged."
     first = ordered[0]
     value, limit = value_and_limit(first)
     room = "" if first.headroom is None else f", {percent(first.headroom)} headroom"

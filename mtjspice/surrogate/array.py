@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mtjspice.device.conductance import Coefficients, coefficients
-from mtjspice.device.variation import Junctions, draw_junctions, draw_normal
+from mtjspice.device.variation import Junctions
 from mtjspice.errors import InputError
 from mtjspice.spec.cell import PassiveCell, TransmissionGateCell
 from mtjspice.spec.experiment import Experiment
@@ -18,9 +18,12 @@ from mtjspice.spec.line import Line
 from mtjspice.spec.periphery import SenseAmplifier, TransimpedanceAmplifier
 from mtjspice.surrogate.access import AccessModel
 from mtjspice.surrogate.cells import Cells
+from mtjspice.surrogate.draws import Memory, drawn_junctions
 from mtjspice.surrogate.extras import Ends, Extras, Irregular, Place, make_extras
+from mtjspice.surrogate.leakage import TOGETHER, Leakage, Leaked, Leaks, places
 from mtjspice.surrogate.lines import Lines
 from mtjspice.surrogate.paths import unreached
+from mtjspice.surrogate.rows import has_broken_lines, remaining
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class Array:
         rest_columns: [column], potential behind each column's terminal, V above the reference.
         driven: rows that input vectors drive, in the order of their entries.
         sensed: columns that are read.
+        leaks: cells that are off and leak; None where they are taken to carry nothing.
+        leaked: what they leak, where that is known already.
     """
 
     cells: Cells
@@ -48,6 +53,8 @@ class Array:
     rest_columns: Tensor
     driven: tuple[int, ...]
     sensed: tuple[int, ...]
+    leaks: Leaks | None = None
+    leaked: Leaked | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -106,6 +113,9 @@ def array_of(
     experiments: Sequence[Experiment],
     access: AccessModel | None = None,
     *,
+    leakage: Leakage | None = None,
+    kept: range | None = None,
+    memory: Memory | None = None,
     dtype: torch.dtype = torch.float64,
     device: torch.device | str = "cpu",
 ) -> Array:
@@ -114,6 +124,11 @@ def array_of(
     Args:
         experiments: one a tile; their input vectors do not matter here.
         access: the access device of gated cells, from a calibration card.
+        leakage: of cells whose gates are off, in arrays whose gate lines run along rows; they
+            carry nothing if it is left out.
+        kept: rows of the arrays, `needed_rows` of every experiment among them; all if left out.
+        memory: what dies have drawn, where many reads of the same dies follow each other: what is
+            missing is added.
         dtype: float64 or float32.
         device: where the tensors live.
 
@@ -135,33 +150,65 @@ def array_of(
         access = None
     elif access is not None:
         _check_transistors(first, access)
-    drawn = [
-        draw_junctions(crossbar.cell.mtj, e.tile, e.die, e.technology.temperature)
-        for e in experiments
-    ]
+    kept = range(crossbar.rows) if kept is None else kept
+    memory = {} if memory is None else memory
+    drawn = [drawn_junctions(e, (access, leakage), memory, kept) for e in experiments]
     rows = _lines(crossbar.row, first, read=False)
-    columns = _lines(crossbar.column, first, read=True)
-    found = [_irregular(e, one.open) for e, one in zip(experiments, drawn, strict=True)]
+    rows = replace(rows, series=rows.series[kept.start : kept.stop])
+    columns = remaining(_lines(crossbar.column, first, read=True), crossbar.rows, kept)
+    found = [_irregular(e, one.open, kept) for e, (one, _) in zip(experiments, drawn, strict=True)]
     irregular, off = zip(*found, strict=True)
     bridge = torch.tensor(first.die.bridge_resistance, dtype=torch.float64)
     rest_rows, rest_columns = _at_rest(first)
+    extras = make_extras(irregular, rows, columns, bridge, (len(kept), crossbar.columns))
     array = Array(
         cells=Cells.stacked(
-            [_law(e, one, dark) for e, one, dark in zip(experiments, drawn, off, strict=True)],
+            [_law(e, one, dark) for e, (one, _), dark in zip(experiments, drawn, off, strict=True)],
             None
             if access is None
-            else access.device_law().with_shifts(_shifts(experiments, access)),
+            else access.device_law().with_shifts(torch.stack([shifts for _, shifts in drawn])),
         ),
         rows=rows,
         columns=columns,
         via=torch.tensor(crossbar.row.via + crossbar.column.via, dtype=torch.float64),
-        extras=make_extras(irregular, rows, columns, bridge, crossbar.shape),
-        rest_rows=rest_rows,
+        extras=extras,
+        rest_rows=rest_rows[kept.start : kept.stop],
         rest_columns=rest_columns,
-        driven=first.driven_rows,
+        driven=tuple(kept.index(row) for row in first.driven_rows),
         sensed=first.sensed_columns,
+        leaks=None if leakage is None else _leaks(experiments, leakage, memory, kept),
     )
     return array.to(dtype, device)
+
+
+def _leaks(
+    experiments: Sequence[Experiment], law: Leakage, memory: Memory, kept: range
+) -> Leaks | None:
+    """Cells that are off, of arrays whose rows are kept; None if there are none.
+
+    Where a line is broken each row is a place of its own.
+    """
+    first = experiments[0]
+    off, rows = torch.from_numpy(_switched_off(first)).all(1), first.crossbar.rows
+    if not bool(off.any()):
+        return None
+    of_places = places(off, 1 if any(map(has_broken_lines, experiments)) else TOGETHER)
+    strength = torch.stack([memory[e.die, e.tile.index].strength for e in experiments])
+    loose = torch.zeros(len(experiments), rows, dtype=torch.float64)
+    for k, e in enumerate(experiments):
+        loose[k, [row for line, row in _loose(e, range(rows)) if line == "row"]] = 1.0
+    columns = _lines(first.crossbar.column, first, read=True)
+    row = torch.arange(rows - 1, -1, -1, dtype=torch.float64)  # positions are counted from below
+    at = of_places @ row / of_places.sum(1)
+    return Leaks(
+        law=law,
+        strength=of_places @ strength,
+        rows=of_places,
+        among=columns.between(rows, at, at),
+        across=columns.between(rows, at, row[kept.start : kept.stop]),
+        series=columns.series,
+        loose=loose @ of_places.mT > 0,
+    )
 
 
 def _law(e: Experiment, drawn: Junctions, off: npt.NDArray[np.bool_]) -> Coefficients:
@@ -175,16 +222,6 @@ def _law(e: Experiment, drawn: Junctions, off: npt.NDArray[np.bool_]) -> Coeffic
         cubic=np.where(plain, 0.0, law.cubic),
         drop=np.where(plain, 0.0, law.drop),
     )
-
-
-def _shifts(experiments: Sequence[Experiment], access: AccessModel) -> Tensor:
-    """Threshold shifts of the netlist's transistors, V, [tile, row, column, transistor]."""
-    sigma = np.array(access.threshold_sigma)
-    tiles = []
-    for e in experiments:
-        z = draw_normal(e.die.seed, e.tile.index, (*e.crossbar.shape, len(sigma)))
-        tiles.append(torch.from_numpy(np.round(e.die.mismatch * sigma * z, 9)))
-    return torch.stack(tiles)
 
 
 def _check_alike(experiments: Sequence[Experiment]) -> None:
@@ -271,47 +308,27 @@ def _check_transistors(e: Experiment, access: AccessModel) -> None:
 
 
 def _irregular(
-    e: Experiment, is_open: npt.NDArray[np.bool_]
+    e: Experiment, is_open: npt.NDArray[np.bool_], kept: range
 ) -> tuple[Irregular, npt.NDArray[np.bool_]]:
     """Lines that nothing holds, and bridges, of one tile; and which cells carry no current.
 
     Lines without a path to anything that holds them, to which netlists give no nodes, carry no
-    current and change none: their cells are taken for open, and they may then be held.
+    current and change none: their cells are taken for open, and they may then be held. Rows are
+    counted from the first that is kept; `is_open` is of these.
 
     Raises:
         InputError: if cells are observed on such a line.
     """
-    loose: dict[Place, Ends] = {}
-    if e.crossbar.unselected == "floating" and e.stimulus.held is None:
-        loose |= {("row", r): "floating" for r in range(e.crossbar.rows) if r not in e.driven_rows}
-        sensed = e.sensed_columns
-        loose |= {("column", c): "floating" for c in range(e.crossbar.columns) if c not in sensed}
-    bridges: list[tuple[Place, Place, int]] = []
-    for d in e.die.defects:
-        if d.tile != e.tile.index:
-            continue
-        row, column = d.row or 0, d.column or 0  # a line's defect has but one of them
-        match d.kind:
-            case "dead_row":
-                loose["row", row] = "cut"
-            case "dead_column":
-                loose["column", column] = "cut"
-            case "bridged_rows":
-                bridges.append((("row", row), ("row", row + 1), column))
-            case "bridged_columns":
-                position = e.crossbar.rows - 1 - row
-                bridges.append((("column", column), ("column", column + 1), position))
-            case "short" | "open" | "stuck_p" | "stuck_ap":
-                pass  # of the junctions, which are drawn
-            case _:
-                assert_never(d.kind)
+    loose, bridges = _loose(e, kept), _bridges(e, kept)
+    off = is_open | _switched_off(e)[kept.start : kept.stop]
+    if not loose:
+        return Irregular(loose, tuple(bridges)), off
     joined = [(one, other) for one, other, _ in bridges]
-    off = is_open | _switched_off(e)
-    for line in unreached(~is_open, loose, joined):
-        if e.observe == "cells":
+    if e.observe == "cells":
+        for direction, number in unreached(~is_open, loose, joined):
             raise InputError(
                 source=f"tile {e.tile.index}",
-                key=f"{line[0]} {line[1]}",
+                key=f"{direction} {number + (kept.start if direction == 'row' else 0)}",
                 allowed="is cut off from everything, and the voltage of its cells is asked for: it "
                 "has no path to ground",
             )
@@ -321,6 +338,45 @@ def _irregular(
         del loose[direction, number]
         bridges = [b for b in bridges if (direction, number) not in b[:2]]
     return Irregular(loose, tuple(bridges)), off
+
+
+def _loose(e: Experiment, kept: range) -> dict[Place, Ends]:
+    """Lines that nothing holds."""
+    loose: dict[Place, Ends] = {}
+    if e.crossbar.unselected == "floating" and e.stimulus.held is None:
+        loose |= {("row", r - kept.start): "floating" for r in kept if r not in e.driven_rows}
+        sensed = e.sensed_columns
+        loose |= {("column", c): "floating" for c in range(e.crossbar.columns) if c not in sensed}
+    for d in e.die.defects:
+        if d.tile != e.tile.index:
+            continue
+        if d.kind == "dead_row" and d.row is not None and d.row in kept:
+            loose["row", d.row - kept.start] = "cut"
+        if d.kind == "dead_column" and d.column is not None:
+            loose["column", d.column] = "cut"
+    return loose
+
+
+def _bridges(e: Experiment, kept: range) -> list[tuple[Place, Place, int]]:
+    """Pairs of lines that are joined, with the position on each."""
+    bridges: list[tuple[Place, Place, int]] = []
+    for d in e.die.defects:
+        if d.tile != e.tile.index:
+            continue
+        row, column = d.row or 0, d.column or 0  # a line's defect has but one of them
+        match d.kind:
+            case "bridged_rows":
+                at = row - kept.start
+                if row in kept and row + 1 in kept:
+                    bridges.append((("row", at), ("row", at + 1), column))
+            case "bridged_columns":
+                position = kept.stop - 1 - row
+                bridges.append((("column", column), ("column", column + 1), position))
+            case "dead_row" | "dead_column" | "short" | "open" | "stuck_p" | "stuck_ap":
+                pass  # of the ends of lines, and of the junctions, which are drawn
+            case _:
+                assert_never(d.kind)
+    return bridges
 
 
 def at_rest(array: Array) -> Array:
@@ -335,4 +391,6 @@ def at_rest(array: Array) -> Array:
         via=torch.zeros_like(array.via),
         rest_rows=torch.zeros_like(array.rest_rows),
         rest_columns=torch.zeros_like(array.rest_columns),
+        leaks=None,
+        leaked=None,
     )

@@ -174,7 +174,9 @@ class Cells:
 
 
 def _horner(coefficients: Sequence[Tensor] | Tensor, x: Tensor) -> Tensor:
-    """Σ_k c_k x^k; the coefficients are those along the first axis."""
+    """Σ_k c_k x^k; the coefficients are those along the first axis, and may be none."""
+    if not len(coefficients):
+        return torch.zeros_like(x)
     *lower, total = coefficients
     for c in reversed(lower):
         total = total * x + c

@@ -68,6 +68,17 @@ class Lines:
         position = torch.arange(cells, dtype=like.dtype, device=like.device)
         return (self.end + self.wire * position) / self.resistance(cells)
 
+    def between(self, cells: int, one: Tensor, other: Tensor) -> Tensor:
+        """Impedance of one line without `series`, Ω, [one, other], at any positions.
+
+        Where these are cells it is that of `impedance`; between them it is linear.
+        """
+        result = self.end + self.wire * torch.minimum(one[:, None], other)
+        if self.both and self.resistance(cells) > 0:
+            shares = torch.outer(self.end + self.wire * one, self.end + self.wire * other)
+            result = result - shares / self.resistance(cells)
+        return result
+
     def impedance(self, cells: int) -> Tensor:
         """Z, [position, position] of one line without `series`, Ω; symmetric, not negative."""
         unit = torch.eye(cells, dtype=self.wire.dtype, device=self.wire.device)

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from mtjspice.errors import InputError, MtjspiceError
 from mtjspice.surrogate.array import Array
+from mtjspice.surrogate.leakage import Leaked
 from mtjspice.surrogate.linear import LinearArray, Method
 from mtjspice.surrogate.lines import column_drop, row_drop
 
@@ -55,10 +56,12 @@ class Solution:
         current: [tile, vector, row, column], through each cell from row to column, A.
         extra: [tile, vector, unknown], potentials in V and bridge currents in A; of length 0 in
             regular arrays.
+        leaked: what cells leak that are off; None where nothing does.
     """
 
     current: Tensor
     extra: Tensor
+    leaked: Leaked | None = None
 
 
 def solved(
@@ -74,7 +77,7 @@ def solved(
     parts = _parts(array)
     if torch.is_grad_enabled() and any(part.requires_grad for part in (emf, h, *parts)):
         current, extra = _Implicit.apply(problem, current, extra, emf, h, *parts)  # type: ignore[no-untyped-call]
-    return Solution(current, extra)
+    return Solution(current, extra, array.leaked)
 
 
 def _check_access(array: Array, current: Tensor) -> None:
@@ -110,6 +113,8 @@ def _extra_residual(array: Array, h: Tensor, current: Tensor, extra: Tensor) -> 
     if array.extras is None:
         return h
     closed = torch.einsum("tfrc,tvrc->tvf", array.extras.incidence, current)
+    if array.leaked is not None:
+        closed = closed + array.leaked.closed
     return closed + extra @ array.extras.coupling.mT - h
 
 
@@ -125,6 +130,8 @@ def _junction_volts(
         raised = torch.einsum("tfrc,tvf->tvrc", array.extras.raises_columns, extra)
         behind = torch.where(array.extras.loose_columns, 0.0, array.rest_columns)
         potential = rise + behind[:, None, None] + raised
+    if array.leaked is not None:
+        volts, potential = volts - array.leaked.raises, potential + array.leaked.raises
     return volts, potential
 
 
@@ -268,6 +275,8 @@ class _Implicit(torch.autograd.Function):
         by_parts = [torch.zeros_like(part) if part.requires_grad else None for part in parts]
         of_emf, of_h = [], []
         step = max(1, CACHED // (current[:, :1].numel() or 1))
+        if array.leaked is not None:  # which is of all vectors
+            step = max(1, current.shape[1])
         for at in range(0, current.shape[1], step):
             few = slice(at, at + step)
             given = [

@@ -11,6 +11,7 @@ from torch import Tensor
 from mtjspice.errors import InputError
 from mtjspice.surrogate.array import Array, at_rest
 from mtjspice.surrogate.elimination import eliminate
+from mtjspice.surrogate.leakage import settled
 from mtjspice.surrogate.linear import Method, chosen
 from mtjspice.surrogate.lines import column_drop, row_drop
 from mtjspice.surrogate.newton import NoSolutionError, Solution, solved
@@ -117,7 +118,9 @@ def solve(
     """The currents of all cells; arguments and errors as for `read`."""
     volts = _checked(array, volts)
     emf, h = _driven(array, volts)
-    return solved(array, emf, h, method, tolerance)
+    if array.leaks is None:
+        return solved(array, emf, h, method, tolerance)
+    return settled(array, array.leaks, tolerance, lambda a, t: solved(a, emf, h, method, t))
 
 
 def column_currents(array: Array, solution: Solution) -> Tensor:
@@ -128,6 +131,8 @@ def column_currents(array: Array, solution: Solution) -> Tensor:
 def all_column_currents(array: Array, solution: Solution) -> Tensor:
     """What flows out of every column, sensed or not, [tile, vector, column], A."""
     out = solution.current.sum(-2)
+    if solution.leaked is not None:
+        out = out + solution.leaked.out
     return out if array.extras is None else out - solution.extra @ array.extras.of_columns
 
 
@@ -140,6 +145,8 @@ def cell_volts(array: Array, volts: Tensor, solution: Solution) -> Tensor:
     lost = row_drop(array.rows, solution.current) + column_drop(array.columns, solution.current)
     if array.extras is not None:
         lost = lost + torch.einsum("tfrc,tvf->tvrc", array.extras.incidence, solution.extra)
+    if solution.leaked is not None:
+        lost = lost + solution.leaked.raises
     return emf - lost
 
 

@@ -170,7 +170,7 @@ def _direction(
     if flip:
         position, modes = cells - 1 - position, modes.flip(0)
     ends = position.view(-1, block)[:, [0, -1]].flatten()
-    coarse = _impedance(lines, cells, ends, ends)
+    coarse = lines.between(cells, ends, ends) + lines.series
     same = torch.eye(size // block, dtype=torch.float64)
     coarse = coarse - torch.kron(same, local[[0, -1]][:, [0, -1]])
     slope = step / max(block - 1, 1)
@@ -190,12 +190,3 @@ def _polynomials(cells: int) -> Tensor:
         chebyshev.append(2 * position * chebyshev[-1] - chebyshev[-2])
     basis: Tensor = torch.linalg.qr(torch.stack(chebyshev[:cells], -1))[0]
     return basis
-
-
-def _impedance(lines: Lines, cells: int, near: Tensor, far: Tensor) -> Tensor:
-    """`Lines.impedance`, also where its bilinear pieces go on beyond the line, Ω."""
-    result = lines.end + lines.wire * torch.minimum(near[:, None], far)
-    if lines.both and lines.resistance(cells) > 0:
-        shares = torch.outer(lines.end + lines.wire * near, lines.end + lines.wire * far)
-        result = result - shares / lines.resistance(cells)
-    return result + lines.series

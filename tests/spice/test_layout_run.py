@@ -354,7 +354,7 @@ def test_settling_is_that_of_the_linear_network(pattern, simulator):
     states, own = named_patterns(layout.crossbar.shape)[pattern], next(iter(fitted.values()))
     analysis = layout.timing.analysis
     (result,) = simulator.run([timing.timed(layout, states, analysis)])
-    step = timing.step_of(layout, own, states)
+    step = timing.step_of(layout, result, analysis)
     settled = timing.course(layout, result, analysis, step).settled
     linear = timing.rc_settling(layout, timing.rc_response(layout, own, states))
     assert linear == pytest.approx(settled, rel=0.05)

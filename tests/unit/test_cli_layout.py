@@ -284,3 +284,15 @@ def test_a_missing_simulator_is_exit_code_3_with_advice(mtjspice, folder, monkey
     assert str(library) in answer.err
     assert "Traceback" not in answer.err
     assert not (folder / "out").exists()
+
+
+def test_mismatch_that_the_library_says_nothing_of_is_refused_before_anything_is_done(
+    mtjspice, folder
+):
+    (folder / "own.lib").write_text(
+        ".lib tt\n.model nmos_33 nmos level=14 version=4.8.2\n.endl\n", encoding="utf-8"
+    )
+    text = GATED + '[technology]\ncard = "./own.lib"\n[corners]\nprocess = ["tt"]\n'
+    (folder / "spec.toml").write_text(text + "[die]\nmismatch = 1.0\n", encoding="utf-8")
+    answer = mtjspice("layout", "spec.toml", "--out", "out")
+    assert_refused(answer, folder, "own.lib", "die.mismatch = 1.0", "must be 0", "pelgrom avt_n=5m")

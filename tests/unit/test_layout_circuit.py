@@ -26,6 +26,7 @@ from mtjspice.layout.circuit import (
     nominal_die,
     r_p_of,
     read_experiment,
+    same_processes,
     sense_volts,
     under,
     volts_per_ampere,
@@ -229,6 +230,23 @@ def test_without_transistors_there_is_one_process():
     assert every[0] == Condition("tt", 1.0, 27.0)
     assert {c.process for c in every} == {"tt"}
     assert len(every) == len(set(every)) == 4
+
+
+FIVE = ("tt", "ff", "ss", "fs", "sf")
+
+
+@pytest.mark.parametrize(
+    ("parts", "same"),
+    [
+        ({"cell": GatedCell()}, {"fs": "ff", "sf": "ss"}),
+        ({"cell": GatedCell(), "periphery": SenseAmplifier()}, {}),  # the latch has PMOS, too
+        ({"cell": TransmissionGateCell()}, {}),
+        ({}, {"ff": "tt", "ss": "tt", "fs": "tt", "sf": "tt"}),
+    ],
+    ids=["NMOS only", "with a latch", "transmission gates", "no transistor"],
+)
+def test_processes_that_differ_in_no_transistor_in_use_are_the_same(parts, same):
+    assert same_processes(layout(**parts), FIVE) == same
 
 
 # Blocks, sizes, ideal currents

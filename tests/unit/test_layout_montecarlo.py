@@ -9,7 +9,7 @@ import xarray as xr
 from scipy import stats
 
 from mtjspice.layout.access import Fitted
-from mtjspice.layout.circuit import nominal_condition
+from mtjspice.layout.circuit import full_scale, nominal_condition, read_experiment
 from mtjspice.layout.montecarlo import (
     Sample,
     draw_samples,
@@ -34,6 +34,8 @@ from mtjspice.spec.layout import DefectLimits, Layout, MonteCarlo, Reading, Sens
 from mtjspice.surrogate import nodal
 from mtjspice.surrogate.access import AccessModel
 from mtjspice.surrogate.array import array_of
+from mtjspice.surrogate.leakage import Leakage
+from mtjspice.surrogate.rows import needed_rows
 
 FITTED = Fitted(None, 1e-5)
 ACCESS = AccessModel(
@@ -260,6 +262,89 @@ def test_arrays_are_solved_alike_alone_and_in_a_batch(name, monkeypatch):
         ]
     )
     assert np.abs(found - expected).max() < 3e-7 * np.abs(expected).max()
+
+
+OF_ROWS = GatedCell(gates="row")
+LEAKAGE = Leakage(
+    thermal=0.03, rest=0.0, scale=0.1, product=(3e-8, 4e-9), plain=(0.0, 1e-9), shares=(1.0,),
+    slopes=(0.04,),
+)  # fmt: skip
+"""Of a hot transistor, ten times as much as most leak."""
+PLACED = {
+    "none": (),
+    "shorts": (("short", 2, 1), ("short", 0, 1), ("open", 2, 0), ("stuck_p", 3, 2)),
+    "stuck_ap": (("stuck_ap", 2, 1), ("stuck_ap", 4, 3)),
+    "dead row": (("dead_row", 2, None),),
+    "dead column": (("dead_column", None, 1),),
+    "dead column whose cell is open": (("dead_column", None, 1), ("open", 2, 1)),
+    "bridge to the next row": (("bridged_rows", 2, 1),),
+    "bridges from row to row": (("bridged_rows", 2, 1), ("bridged_rows", 3, 2)),
+    "bridge of other rows": (("bridged_rows", 0, 3),),
+    "bridge to a dead row": (("bridged_rows", 1, 1), ("dead_row", 1, None)),
+    "bridged columns at the row": (("bridged_columns", 2, 0),),
+    "bridged columns above": (("bridged_columns", 0, 2),),
+    "bridged columns below": (("bridged_columns", 5, 1),),
+    "all": (
+        ("dead_column", None, 3), ("bridged_columns", 4, 0), ("bridged_rows", 1, 2),
+        ("dead_row", 4, None), ("short", 1, 1),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("leakage", "unselected", "ends", "driven"),
+    [
+        (None, "grounded", "one", (2,)),
+        (None, "floating", "both", (2,)),
+        (None, "half", "one", (2, 3)),
+        (None, "floating", "one", (0,)),
+        (None, "grounded", "both", (4, 5)),
+        (None, "grounded", "one", (0, 1, 2, 3, 4, 5)),
+        (LEAKAGE, "grounded", "one", (2,)),
+        (LEAKAGE, "grounded", "both", (2,)),
+        (LEAKAGE, "floating", "one", (2, 3)),
+        (LEAKAGE, "half", "one", (5,)),
+    ],
+)
+def test_rows_whose_gates_are_off_are_left_out_without_changing_a_current(
+    leakage, unselected, ends, driven
+):
+    wire = Line(resistance=7, end=30, ends=ends, via=2)
+    one = layout(6, 4, cell=OF_ROWS, read=len(driven), wire=wire, unselected=unselected)
+    states = np.random.default_rng(3).integers(0, 2, (6, 4))
+    experiments = []
+    for seed, places in enumerate(PLACED.values()):
+        kinds = [Defect(kind=kind, row=row, column=column) for kind, row, column in places]
+        die = SPREAD.replace(mismatch=1.0, seed=seed, defects=tuple(kinds))
+        experiments.append(read_experiment(one, states, driven, die=die))
+    found = nodal_currents(Fitted(ACCESS, 1e-5, leakage), experiments)
+    for e, current, name in zip(experiments, found, PLACED, strict=True):
+        volts = torch.from_numpy(e.stimulus.volts.copy())
+        array = array_of([e], ACCESS, leakage=leakage)
+        whole = nodal.read(array, volts, tolerance=1e-9)[0, 0].numpy()
+        assert np.abs(current - whole).max() < 3e-7 * full_scale(one), name
+
+
+@pytest.mark.parametrize(
+    ("defects", "ends", "rows"),
+    [
+        ((), "one", [2]),
+        ((), "both", [2]),
+        ((("short", 4, 1), ("dead_row", 5, None), ("dead_column", None, 1)), "one", [2]),
+        ((("bridged_rows", 2, 1),), "one", [2, 3]),
+        ((("bridged_rows", 1, 1), ("bridged_rows", 2, 0)), "one", [1, 2, 3]),
+        ((("bridged_rows", 4, 1),), "one", [2]),
+        ((("bridged_columns", 4, 1),), "one", [2, 3, 4]),
+        ((("bridged_columns", 3, 1),), "both", [0, 1, 2, 3, 4, 5]),
+    ],
+)
+def test_a_read_of_one_row_needs_that_row_and_what_bridges_lead_to(defects, ends, rows):
+    one = layout(6, 4, cell=OF_ROWS, read=1, wire=Line(resistance=7, ends=ends))
+    placed = tuple(Defect(kind=kind, row=row, column=column) for kind, row, column in defects)
+    read = read_experiment(one, np.zeros((6, 4)), (2,), die=Die(defects=placed))
+    assert list(needed_rows(read)) == rows
+    passive = layout(6, 4, read=1, wire=Line(resistance=7, ends=ends))
+    assert len(needed_rows(read_experiment(passive, np.zeros((6, 4)), (2,)))) == 6
 
 
 def test_reads_come_back_in_the_order_in_which_they_were_given():

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
+from scipy import stats
 
 from mtjspice.data.layout import QUANTITIES
 from mtjspice.errors import InputError
 from mtjspice.layout import scale
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import nominal_condition
-from mtjspice.layout.fast import Hardest, fast_values
+from mtjspice.layout.fast import Hardest, fast_values, first_order_yield
 from mtjspice.layout.read import read_findings, worst_patterns
 from mtjspice.layout.scale import (
     Known,
@@ -39,7 +40,14 @@ from mtjspice.spec import (
     WireGeometry,
     Writing,
 )
-from mtjspice.spec.layout import Layout, LayoutLimits, Reading, Sensing, Timing
+from mtjspice.spec.layout import (
+    DefectLimits,
+    Layout,
+    LayoutLimits,
+    Reading,
+    Sensing,
+    Timing,
+)
 from mtjspice.surrogate import nodal
 from mtjspice.surrogate.array import array_of
 
@@ -480,3 +488,23 @@ def test_fast_values_are_those_of_the_analyses():
     assert values["margin"] == near(value_of(one, "margin"), rel=1e-5)
     assert values.keys() <= QUANTITIES.keys()
     assert not {"read_disturb", "write_error", "array_yield", "energy"} & values.keys()
+
+
+@pytest.mark.parametrize("bad_lines", [0, 1])
+def test_the_yield_to_first_order_is_that_of_cells_that_are_read_alone(bad_lines):
+    # Without wires: a cell is one resistor, log-normal, read in either state. With 3 x 2 cells.
+    sigma, mtj = 0.2, Mtj(tmr0=1.5, v_half=math.inf)
+    one = layout(
+        3, 2, row=Line(), column=Line(), cell=PassiveCell(mtj=mtj),
+        read=Reading(voltage=0.1, rows=1), die=Die(sigma_ln_rp=sigma),
+        periphery=TransimpedanceAmplifier(gain=1e3),
+        defects=DefectLimits(bad_lines=bad_lines), limits=LayoutLimits(array_yield=0.9),
+    )  # fmt: skip
+    threshold = 1e3 * 0.1 * (1 / mtj.r_p + 1 / mtj.r_ap) / 2
+    ends = (math.log(1e2 / mtj.r_p / threshold), math.log(threshold * mtj.r_ap / 1e2))
+    right = np.prod([1 - stats.norm.sf(end / sigma) for end in ends])
+    expected = stats.binom.cdf(bad_lines, 2, 1 - right**3)
+    found = first_order_yield(one, FITTED, threshold)
+    assert found == near(expected, rel=1e-5)
+    values = fast_values(one, FITTED, known_of(one).hardest, 0.0, None, closely=True)
+    assert values["array_yield"] == near(expected, rel=1e-4)

@@ -10,6 +10,7 @@ from unit.builders import experiment
 from mtjspice.errors import InputError
 from mtjspice.netlist import build_deck
 from mtjspice.netlist.cards import read_card
+from mtjspice.netlist.identity import simulation_key
 from mtjspice.spec import (
     Die,
     Experiment,
@@ -203,6 +204,25 @@ def test_a_model_without_level_is_one_of_level_1(tmp_path):
     made = gated(access=NCH, technology=own(tmp_path / "own.lib", text), die=Die(mismatch=1.0))
     with pytest.raises(InputError, match="take no threshold shift"):
         build_deck(made)
+
+
+@pytest.mark.parametrize(
+    ("comment", "missing"),
+    [("", "avt_n=5m"), ("* pelgrom avt_p=5m\n", "avt_n=5m"), ("* pelgrom avt_n=5m\n", None)],
+)
+def test_mismatch_that_the_library_says_nothing_of_is_refused(tmp_path, comment, missing):
+    text = f"{comment}.lib slow\n.model nch nmos level=14 version=4.8.2\n.endl\n"
+    path = tmp_path / "own.lib"
+    made = gated(access=NCH, technology=own(path, text), die=Die(mismatch=1.0))
+    if missing is None:
+        build_deck(made)
+        return
+    for refuse in (build_deck, lambda e: simulation_key(e, "ngspice")):
+        with pytest.raises(InputError, match=f"pelgrom {missing}") as error:
+            refuse(made)
+        assert (error.value.source, error.value.key) == (str(path), "die.mismatch")
+        assert error.value.value == 1.0
+    build_deck(made.replace(die=Die()))
 
 
 def shifts(made: Experiment) -> np.ndarray:

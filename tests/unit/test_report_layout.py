@@ -451,7 +451,7 @@ def test_estimates_say_how_sure_they_are(page):
 
 def test_without_limits_nothing_is_judged(bare):
     assert "INCONCLUSIVE" in bare
-    assert headline(bare) == "No limits are set, so that nothing is judged."
+    assert headline(bare) == "No limits are set: nothing was asked, so that nothing is judged."
     assert '<table class="compact front' not in bare
     assert "Not judged: 6 quantities" in bare
 

@@ -1,0 +1,111 @@
+"""Limits of what is estimated: held, broken or not decided, and what would decide."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from mtjspice.data.figures import Interval, Verdict
+from mtjspice.data.layout import Condition, Finding, Sampled
+from mtjspice.layout.circuit import read_experiment
+from mtjspice.layout.montecarlo import interval
+from mtjspice.layout.run import judge, verdict_of_layout
+from mtjspice.spec import Crossbar, TransimpedanceAmplifier
+from mtjspice.spec.layout import Layout, LayoutLimits, MonteCarlo
+
+NOMINAL, HOT = Condition("tt", 1.0, 27.0), Condition("tt", 1.0, 125.0)
+LAYOUT = Layout(
+    name="judged",
+    crossbar=Crossbar(rows=2, columns=2),
+    periphery=TransimpedanceAmplifier(),
+    monte_carlo=MonteCarlo(samples=5000),
+)
+SHOWN = read_experiment(LAYOUT, np.zeros((2, 2)), (0, 1))
+
+
+def of_yield(good: int, samples: int = 2000, condition: Condition = NOMINAL) -> Finding:
+    low, high = interval(good, samples, 0.95)
+    told = Sampled(good / samples, Interval(low, high, 0.95), samples, "monte_carlo.samples")
+    return Finding("array_yield", low, condition, "nodal", "somewhere", SHOWN, told)
+
+
+def of_failure(estimate: float, low: float, high: float) -> Finding:
+    told = Sampled(estimate, Interval(low, high, 0.95), 2000, "monte_carlo.tail", by_factors=True)
+    return Finding("line_failure", high, NOMINAL, "nodal", "somewhere", SHOWN, told)
+
+
+def judged(findings, **limits):
+    layout = LAYOUT.replace(limits=LayoutLimits(**limits))
+    return judge(layout, NOMINAL, findings)[0]
+
+
+@pytest.mark.parametrize(
+    ("good", "holds", "verdict"),
+    [
+        (2000, True, Verdict.PASS),
+        (1995, True, Verdict.PASS),
+        (1985, None, Verdict.INCONCLUSIVE),  # 99.25 %, 98.77 to 99.58 %
+        (1975, None, Verdict.INCONCLUSIVE),
+        (1960, False, Verdict.FAIL),  # 98 %, up to 98.57 %
+    ],
+)
+def test_a_yield_is_judged_on_both_ends_of_its_interval(good, holds, verdict):
+    line = judged([of_yield(good)], array_yield=0.99)
+    assert line.holds is holds
+    assert verdict_of_layout([line], []) == verdict
+    assert ("monte_carlo.samples" in line.needed) == (holds is None)
+
+
+@pytest.mark.parametrize(
+    ("found", "holds"),
+    [
+        ((1e-6, 8e-7, 2e-6), True),
+        ((8e-5, 5e-5, 1.3e-4), None),
+        ((3e-4, 1.5e-4, 6e-4), False),
+        ((0.0, 0.0, 7e-3), None),  # nothing was seen, and so little shows nothing
+        ((0.0, 0.0, 1e-13), True),
+    ],
+)
+def test_rare_failures_are_judged_on_both_ends_of_their_interval(found, holds):
+    line = judged([of_failure(*found)], line_failure=1e-4)
+    assert line.holds is holds
+    assert ("monte_carlo.tail" in line.needed) == (holds is None)
+
+
+def test_one_condition_that_breaks_a_limit_breaks_it_and_is_shown():
+    # The interval under nominal conditions reaches further down, but leaves the limit open.
+    few = of_yield(99, 100)
+    broken = of_yield(4900, 5000, HOT)
+    assert few.value < broken.value
+    line = judged([few, broken], array_yield=0.99)
+    assert line.holds is False
+    assert line.worst is broken
+    assert line.nominal is few
+    assert judged([of_yield(2000), few], array_yield=0.99).worst is few
+
+
+def test_what_is_computed_without_chance_holds_or_does_not():
+    found = Finding("margin", 0.01, NOMINAL, "nodal", "somewhere", SHOWN)
+    assert judged([found], margin="9 mV").holds is True
+    assert judged([found], margin="11 mV").holds is False
+
+
+def test_without_limits_nothing_passes():
+    line = judged([of_yield(2000)])
+    assert (line.holds, line.verdict, line.needed) == (None, None, "")
+    assert verdict_of_layout([line], []) == Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(("good", "limit"), [(1985, 0.99), (1975, 0.99), (1994, 0.995)])
+def test_so_many_samples_would_decide(good, limit):
+    line = judged([of_yield(good)], array_yield=limit)
+    assert line.holds is None
+    count = int(line.needed.split("about ")[1].split(" ")[0].replace(",", ""))
+    ends = stats.binomtest(round(count * good / 2000), count).proportion_ci(0.95, method="exact")
+    assert not ends.low < limit < ends.high
+    fewer = count // 2
+    ends = stats.binomtest(round(fewer * good / 2000), fewer).proportion_ci(0.95, method="exact")
+    assert ends.low < limit < ends.high
+
+
+def test_an_estimate_on_the_limit_is_decided_by_no_number_of_samples():
+    assert "no number" in judged([of_yield(1980)], array_yield=0.99).needed

@@ -26,8 +26,10 @@ MORE = 1.2
 """An interval that is not symmetric does not shrink quite as fast as the root says."""
 MOST_FACTOR = 1e6
 """So many times more samples are no advice."""
+SWITCHING = ("read_disturb", "life_disturb", "write_error", "half_select")
+"""Probabilities that cells switch, each of the worst of the array's cells; `_mean` of all."""
 PROBABILITIES = frozenset(
-    {"array_yield", "line_failure", "read_disturb", "life_disturb", "write_error", "half_select"}
+    {"array_yield", "line_failure", *SWITCHING, *(f"{name}_mean" for name in SWITCHING)}
 )
 """Quantities whose headroom is told in decades."""
 
@@ -94,13 +96,21 @@ QUANTITIES: Mapping[str, Quantity] = {
         Quantity("read_period", "shortest read period", "s", "low", "time"),
         Quantity("energy", "energy of a read of all lines", "J", "low", "time"),
         Quantity("operations_per_joule", "operations per joule", "op/J", "high", "time"),
-        Quantity("read_disturb", "disturb of a cell by a read", "share", "low", "disturb"),
-        Quantity("life_disturb", "disturb over all reads of its life", "share", "low", "disturb"),
+        Quantity("read_disturb", "disturb by a read, worst cell", "share", "low", "disturb"),
+        Quantity("read_disturb_mean", "disturb by a read, mean over cells", "share", "low",
+                 "disturb"),
+        Quantity("life_disturb", "disturb over all reads of a life, worst cell", "share", "low",
+                 "disturb"),
+        Quantity("life_disturb_mean", "disturb over all reads of a life, mean over cells", "share",
+                 "low", "disturb"),
         Quantity("write_voltage", "voltage over the worst written junction", "V", "high",
                  "disturb"),
         Quantity("write_error", "write error of the worst cell", "share", "low", "disturb"),
-        Quantity("half_select", "half-selected cell switched in its life", "share", "low",
-                 "disturb"),
+        Quantity("write_error_mean", "write error, mean over cells", "share", "low", "disturb"),
+        Quantity("half_select", "half-selected cell switched in its life, worst cell", "share",
+                 "low", "disturb"),
+        Quantity("half_select_mean", "half-selected cell switched in its life, mean over cells",
+                 "share", "low", "disturb"),
     )
 }  # fmt: skip
 """Everything that a limit can be set on, by name, in the order of the report."""

@@ -6,7 +6,7 @@ import numpy.typing as npt
 from mtjspice.device.conductance import current
 from mtjspice.device.switching import (
     critical_current,
-    switching_probability,
+    staying_probability,
     thermal_stability,
     time_constant,
 )
@@ -16,7 +16,7 @@ from mtjspice.spec.die import Die
 from mtjspice.spec.line import Line
 from mtjspice.spec.mtj import Mtj
 from mtjspice.spec.tile import ProgrammedTile
-from mtjspice.spec.writing import Writing
+from mtjspice.spec.writing import FreeLayer, Writing
 
 Floats = npt.NDArray[np.float64]
 HALVINGS = 60
@@ -69,6 +69,18 @@ def delivered_voltage(
     return (low + high) / 2
 
 
+def draw_free_layers(layer: FreeLayer, die: Die, tile: ProgrammedTile) -> tuple[Floats, Floats]:
+    """Factors on Δ and on I_c0 of each junction of a tile, float64 [row, column] both.
+
+    Both are log-normal and independent, of each other and of the resistances; the draw depends on
+    the die's seed and the tile only. Without spread they are 1.
+    """
+    chance = np.random.default_rng([die.seed, 4, tile.index])
+    z = chance.standard_normal((2, *tile.states.shape))
+    stability = np.round(np.exp(layer.sigma_ln_delta * z[0]), 12)
+    return stability, np.round(np.exp(layer.sigma_ln_ic0 * z[1]), 12)
+
+
 def error_rates(
     crossbar: Crossbar, writing: Writing, die: Die, tile: ProgrammedTile, celsius: float
 ) -> Floats:
@@ -88,10 +100,11 @@ def error_rates(
     amperes = current(volts, before, drawn.r_p, drawn.tmr0, mtj)
     layer = writing.free_layer
     degrees = celsius if writing.temperature is None else writing.temperature
-    stability = thermal_stability(layer, diameters(mtj, die, crossbar.shape), degrees)
-    ratio = amperes / critical_current(layer, stability, degrees)
-    duration = writing.length / time_constant(layer)
-    return 1 - switching_probability(ratio, stability, duration)
+    nominal = thermal_stability(layer, diameters(mtj, die, crossbar.shape), degrees)
+    stability, critical = draw_free_layers(layer, die, tile)
+    ratio = amperes / (critical_current(layer, nominal, degrees) * critical)
+    duration = writing.length / time_constant(layer, degrees)
+    return staying_probability(ratio, nominal * stability, duration)
 
 
 def write_tile(

@@ -41,10 +41,14 @@ PROBES: Mapping[str, Callable[[Case], Probe]] = {
     "energy": probes_in_time.energy,
     "operations_per_joule": probes_in_time.energy,
     "read_disturb": probes.cell,
+    "read_disturb_mean": probes.cell,
     "life_disturb": probes.cell,
+    "life_disturb_mean": probes.cell,
     "write_voltage": probes.cell,
     "write_error": probes.cell,
+    "write_error_mean": probes.cell,
     "half_select": probes.half_selected,
+    "half_select_mean": probes.half_selected,
 }
 """How the netlist of each quantity prints it."""
 

@@ -3,26 +3,20 @@
 A current from row to column writes P, one from column to row AP (a convention of this project). A
 read drives currents of the first kind, so that it can disturb cells that are AP. Whether a current
 switches a junction is `mtjspice.device.switching`, with its critical current at the temperature.
+Cells that differ from the nominal one are `mtjspice.layout.switching`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 import xarray as xr
-from scipy import stats
 
 from mtjspice.data.layout import Condition, Finding, Floats, Shown, States
 from mtjspice.device import conductance
-from mtjspice.device.switching import (
-    critical_current,
-    switching_probability,
-    thermal_stability,
-    time_constant,
-)
 from mtjspice.device.temperature import tmr_at
-from mtjspice.device.variation import diameters
+from mtjspice.device.writing import path_resistance
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import (
     Reads,
@@ -32,87 +26,94 @@ from mtjspice.layout.circuit import (
     read_experiment,
 )
 from mtjspice.layout.patterns import named_patterns
+from mtjspice.layout.population import Spread
+from mtjspice.layout.switching import (
+    Cell,
+    of_spread,
+    over_cells,
+    over_spread,
+    pulse_of,
+    reached,
+    several,
+    sizes_of,
+    switched,
+    writing_of,
+)
 from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.layout import Layout
-from mtjspice.spec.periphery import VirtualGround
+from mtjspice.spec.periphery import TransimpedanceAmplifier, VirtualGround
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.tile import ProgrammedTile
-from mtjspice.spec.writing import Writing
 
 GRID = 4001
 """Points of a junction's law, between which its voltage is interpolated."""
-
-
-def switched(layout: Layout, amperes: Floats, seconds: float, at: Floats) -> Floats:
-    """Probability that pulses of a current switch junctions of the diameters `at`, m."""
-    writing = _writing(layout)
-    celsius = layout.technology.temperature
-    stability = thermal_stability(writing.free_layer, at, celsius)
-    ratio = np.maximum(amperes, 0.0) / critical_current(writing.free_layer, stability, celsius)
-    return switching_probability(ratio, stability, seconds / time_constant(writing.free_layer))
-
-
-def several(probability: float, times: float) -> float:
-    """Probability that it happens at least once in so many independent times."""
-    if probability >= 1:
-        return 1.0
-    return float(-np.expm1(times * np.log1p(-probability)))
-
-
-def _writing(layout: Layout) -> Writing:
-    assert layout.writing is not None
-    return layout.writing
-
-
-def _sizes(layout: Layout) -> Floats:
-    """Diameter of each junction, m, [row, column]."""
-    return diameters(layout.crossbar.cell.mtj, nominal_die(layout), layout.crossbar.shape)
 
 
 def disturb_findings(layout: Layout, condition: Condition, fitted: Fitted) -> list[Finding]:
     """What a read does to AP cells; the layout is under the condition.
 
     The pulse is the whole time that a vector is held. All-AP arrays and single AP cells at the
-    near corner among P cells are read: the cell with the most current counts, and it is taken to
-    have the smallest R_P that is to be expected among so many cells.
+    near corner among P cells are read: the cell with the most current counts.
     """
     shape = layout.crossbar.shape
     named = named_patterns(shape)
     patterns = np.stack([named["all AP"], named["all P"], named["all P"]])
     patterns[1, 0, 0] = patterns[2, -1, 0] = 1
-    worst: tuple[float, str, Experiment] | None = None
-    shown = Shown()
+    hold, worst = layout.timing.hold, None
     for driven in blocks(layout):
         reads = Reads.of(layout, fitted.access, driven)
         with torch.no_grad():
             states = torch.from_numpy(patterns.astype(np.float64))
             current = reads.answer(reads.array(states)).cell_current[:, 0].numpy()
-        spread = np.hypot(layout.die.sigma_ln_rp, layout.die.sigma_ln_rp_die)
-        lowest = np.exp(-spread * _largest_deviation(layout))
-        current = np.where(patterns == 1, current / lowest, 0.0)
-        chance = switched(layout, current, layout.timing.hold, _sizes(layout))
+        current = np.where(patterns == 1, current, 0.0)
+        chance = switched(layout, current, hold, sizes_of(layout))
         k, row, column = (int(i) for i in np.unravel_index(int(chance.argmax()), chance.shape))
         if worst is None or chance[k, row, column] > worst[0]:
-            where = f"AP cell at row {row}, column {column}, R_P {100 * (1 - lowest):.0f} % low"
+            amperes = float(current[k, row, column])
+            worst = float(chance[k, row, column]), _read_cell(layout, (row, column), amperes)
             experiment = read_experiment(layout, patterns[k], driven).replace(observe="cells")
-            worst = float(chance[k, row, column]), where, experiment
-            shown = Shown(row, column)
     assert worst is not None
-    chance_once, where, experiment = worst
-    life = several(chance_once, layout.life.reads)
+    once, cell = worst
+    row, column = cell.place
+    where = f"AP cell at row {row}, column {column}, {1e6 * cell.amperes:.3g} µA"
+    many = layout.life.reads
     level = "nodal, closed form"
+    finding = Finding("", 0.0, condition, level, where, experiment, shown=Shown(row, column))
+    life = replace(finding, where=f"{where}, {many:.0e} reads")
+    found = over_cells(layout, cell, hold, lambda p: p.switches)
+    in_life = over_cells(layout, cell, hold, lambda p: several(p.switches, many))
+    nominal = float(several(once, many))
     return [
-        Finding("read_disturb", chance_once, condition, level, where, experiment, shown=shown),
-        Finding("life_disturb", life, condition, level,
-                f"{where}, {layout.life.reads:.0e} reads", experiment, shown=shown),
-    ]  # fmt: skip
+        of_spread(replace(finding, quantity="read_disturb"), found, once),
+        of_spread(replace(finding, quantity="read_disturb_mean"), found, once),
+        of_spread(replace(life, quantity="life_disturb"), in_life, nominal),
+        of_spread(replace(life, quantity="life_disturb_mean"), in_life, nominal),
+    ]
 
 
-def _largest_deviation(layout: Layout) -> float:
-    """What the largest of so many standard normal numbers is like: its median."""
-    cells = layout.crossbar.rows * layout.crossbar.columns
-    return float(stats.norm.ppf(0.5 ** (1 / cells)))
+def _read_cell(layout: Layout, place: tuple[int, int], amperes: float) -> Cell:
+    """A nominal AP cell that is read with a current."""
+    grid = np.linspace(0, layout.read.voltage, GRID)
+    volts = float(np.interp(amperes, _law(layout, place, 1, grid), grid))
+    series = _series(layout, place, layout.read.voltage, volts, amperes)
+    periphery = layout.periphery
+    if isinstance(periphery, TransimpedanceAmplifier) and _passive(layout):
+        series += periphery.input_resistance
+    return Cell(place, 1, volts, amperes, series)
+
+
+def _series(
+    layout: Layout, place: tuple[int, int], pulse: float, volts: float, amperes: float
+) -> float:
+    """What is in series with a junction, Ω, as the head of this module says."""
+    if _passive(layout):
+        return float(path_resistance(layout.crossbar)[place])
+    return max(pulse - volts, 0.0) / amperes if amperes > 0 else 0.0
+
+
+def _passive(layout: Layout) -> bool:
+    return isinstance(layout.crossbar.cell, PassiveCell)
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def far_cells(layout: Layout) -> list[tuple[int, int]]:
 
 
 def _write(layout: Layout, states: States, place: tuple[int, int], to: int) -> Write:
-    writing, passive = _writing(layout), isinstance(layout.crossbar.cell, PassiveCell)
+    writing, passive = writing_of(layout), isinstance(layout.crossbar.cell, PassiveCell)
     pulse = writing.to_p if to == 0 else writing.to_ap
     # A passive array is the same in both directions: the pulse to AP is applied from row to column
     # as well, and half of it holds the other lines. Elsewhere the column is lifted instead.
@@ -189,65 +190,78 @@ def write_findings(
     layout: Layout, condition: Condition, plan: Sequence[Write], results: Sequence[xr.Dataset]
 ) -> list[Finding]:
     """What reaches the cells that are written, and what the pulse does to others."""
-    passive = isinstance(layout.crossbar.cell, PassiveCell)
-    reached = [_junction(layout, w, r) for w, r in zip(plan, results, strict=True)]
-    length, sizes = _writing(layout).length, _sizes(layout)
-    at = [np.asarray(sizes[w.place]) for w in plan]
-    fails = [
-        float(1 - switched(layout, np.asarray(amperes), length, size))
-        for (_, amperes), size in zip(reached, at, strict=True)
-    ]
-    least = int(np.argmin([volts for volts, _ in reached]))
-    worst = int(np.argmax(fails))
+    length, level = writing_of(layout).length, "ngspice, closed form"
+    cells = [written_cell(layout, w, r) for w, r in zip(plan, results, strict=True)]
+    least = [_lowest_voltage(layout, cell) for cell in cells]
+    fails = [over_cells(layout, cell, length, lambda p: p.fails) for cell in cells]
+    k = int(np.argmin(least))
+    count = layout.crossbar.rows * layout.crossbar.columns
+    words = f"{_words(plan[k])}; worst of {count} cells, nominal {cells[k].volts:.3g} V"
     findings = [
-        Finding("write_voltage", reached[least][0], condition, "ngspice", _words(plan[least]),
-                plan[least].experiment, shown=Shown(*plan[least].place)),
-        Finding("write_error", fails[worst], condition, "ngspice, closed form",
-                f"{_words(plan[worst])}, {1e6 * reached[worst][1]:.0f} µA", plan[worst].experiment,
-                shown=Shown(*plan[worst].place)),
+        Finding("write_voltage", least[k], condition, "ngspice", words, plan[k].experiment,
+                shown=Shown(*plan[k].place))
     ]  # fmt: skip
-    if passive:
-        findings.append(_half_selected(layout, condition, plan, results))
+    sizes = sizes_of(layout)
+    for name, of_cells in (
+        ("write_error", [one.worst for one in fails]),
+        ("write_error_mean", [one.mean for one in fails]),
+    ):
+        k = int(np.argmax(of_cells))
+        cell = cells[k]
+        pulse = pulse_of(layout, np.asarray(cell.amperes), length, np.asarray(sizes[cell.place]))
+        words = f"{_words(plan[k])}, {1e6 * cell.amperes:.0f} µA"
+        shown = Shown(*plan[k].place)
+        finding = Finding(name, 0.0, condition, level, words, plan[k].experiment, shown=shown)
+        findings.append(of_spread(finding, fails[k], float(pulse.fails)))
+    if _passive(layout):
+        findings += _half_selected(layout, condition, plan, results)
     return findings
+
+
+def _lowest_voltage(layout: Layout, cell: Cell) -> float:
+    """The voltage over the junction that gets the least of so many, V."""
+    return -over_spread(layout, lambda factors: -reached(layout, cell, factors)[0]).worst
 
 
 def _words(write: Write) -> str:
     return f"to {'P' if write.to == 0 else 'AP'} at row {write.place[0]}, column {write.place[1]}"
 
 
-def _junction(layout: Layout, write: Write, result: xr.Dataset) -> tuple[float, float]:
-    """Voltage over the junction that is written, V, and current through it, A; both positive."""
-    row, column = write.place
+def written_cell(layout: Layout, write: Write, result: xr.Dataset) -> Cell:
+    """The junction that is written, in its old state; voltage and current are positive."""
+    place, (row, column), state = write.place, write.place, 1 - write.to
+    pulse = float(np.abs(write.experiment.stimulus.volts).max())
     if isinstance(layout.crossbar.cell, PassiveCell):
         volts = abs(float(result["cell_voltage"].to_numpy()[0, row, column]))
         via = layout.crossbar.row.via + layout.crossbar.column.via
         grid = np.linspace(0, volts, GRID)
-        volts = float(np.interp(volts, grid + via * _law(layout, write, grid), grid))
-        return volts, float(_law(layout, write, np.asarray(volts)))
+        volts = float(np.interp(volts, grid + via * _law(layout, place, state, grid), grid))
+        amperes = float(_law(layout, place, state, np.asarray(volts)))
+        return Cell(place, state, volts, amperes, _series(layout, place, pulse, volts, amperes))
     # With one gate line on, the current of the line that crosses it is the cell's own.
     along_column = layout.crossbar.cell.gates == "column"
     name, line = ("input_current", row) if along_column else ("current", 0)
     amperes = abs(float(result[name].to_numpy()[0, line]))
-    pulse = float(np.abs(write.experiment.stimulus.volts).max())
     grid = np.linspace(0, pulse, GRID)
-    return float(np.interp(amperes, _law(layout, write, grid), grid)), amperes
+    volts = float(np.interp(amperes, _law(layout, place, state, grid), grid))
+    return Cell(place, state, volts, amperes, _series(layout, place, pulse, volts, amperes))
 
 
-def _law(layout: Layout, write: Write, volts: Floats) -> Floats:
-    """Current of the written junction in its old state, A."""
+def _law(layout: Layout, place: tuple[int, int], state: int, volts: Floats) -> Floats:
+    """Current of the nominal junction of a place, A."""
     mtj, celsius = layout.crossbar.cell.mtj, layout.technology.temperature
     tmr0 = tmr_at(mtj.tmr0, celsius, mtj.decay)
-    r_p = r_p_of(layout)[write.place]
-    return conductance.current(volts, 1 - write.to, float(r_p), tmr0, mtj)
+    return conductance.current(volts, state, float(r_p_of(layout)[place]), tmr0, mtj)
 
 
 def _half_selected(
     layout: Layout, condition: Condition, plan: Sequence[Write], results: Sequence[xr.Dataset]
-) -> Finding:
+) -> list[Finding]:
     """The cell of a passive array that a write of another one is most likely to switch."""
     mtj, celsius = layout.crossbar.cell.mtj, layout.technology.temperature
-    tmr0, r_p, sizes = tmr_at(mtj.tmr0, celsius, mtj.decay), r_p_of(layout), _sizes(layout)
-    worst: tuple[float, str, Experiment] | None = None
+    tmr0, r_p, sizes = tmr_at(mtj.tmr0, celsius, mtj.decay), r_p_of(layout), sizes_of(layout)
+    length, many = writing_of(layout).length, layout.life.writes
+    worst: tuple[float, Spread, str, Experiment] | None = None
     for write, result in zip(plan, results, strict=True):
         # The circuit has them P; an AP cell there gets nearly the same voltage and, writing P, is
         # the one that can switch. Writing AP, those that are P can.
@@ -256,18 +270,28 @@ def _half_selected(
         state = 1 - write.to
         amperes = np.abs(conductance.current(np.abs(volts), state, r_p, tmr0, mtj))
         same = volts > 0  # the other direction writes the other state, into which they are already
-        chance = np.where(same, switched(layout, amperes, _writing(layout).length, sizes), 0.0)
-        row, column = (int(i) for i in np.unravel_index(int(chance.argmax()), chance.shape))
-        value = several(float(chance[row, column]), layout.life.writes)
-        if worst is None or value > worst[0]:
-            share = volts[row, column] / float(np.abs(write.experiment.stimulus.volts).max())
+        chance = np.where(same, switched(layout, amperes, length, sizes), 0.0)
+        at = np.unravel_index(int(chance.argmax()), chance.shape)
+        row, column = place = int(at[0]), int(at[1])
+        over, own = float(np.abs(volts[place])), float(amperes[place])
+        cell = Cell(place, state, over, own, _series(layout, place, over, over, own))
+        found = over_cells(layout, cell, length, lambda p: several(p.switches, many))
+        if worst is None or found.worst > worst[1].worst:
+            share = volts[place] / float(np.abs(write.experiment.stimulus.volts).max())
             where = (
                 f"cell at row {row}, column {column} gets {100 * share:.0f} % of the pulse of a "
-                f"write {_words(write)}, {layout.life.writes:.0e} writes"
+                f"write {_words(write)}, {many:.0e} writes"
             )
-            worst = value, where, write.experiment
+            nominal = float(several(chance[place], many))
+            worst = nominal, found, where, write.experiment
             shown = Shown(row, column, "AP" if state == 1 else "P")
     assert worst is not None
-    return Finding(
-        "half_select", worst[0], condition, "ngspice, closed form", worst[1], worst[2], shown=shown
-    )
+    nominal, found, where, experiment = worst
+    return [
+        of_spread(
+            Finding(name, 0.0, condition, "ngspice, closed form", where, experiment, shown=shown),
+            found,
+            nominal,
+        )  # fmt: skip
+        for name in ("half_select", "half_select_mean")
+    ]

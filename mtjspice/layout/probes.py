@@ -261,14 +261,18 @@ def likely_failure(case: Case) -> Probe:
     return at_rest(case, {"margin": margin_law(case)}, {"margin": "V"}, numbers, "", says)
 
 
+CELLS_DIFFER = (
+    "cells differ: what is stated is of all of them at this place, the worst or the mean;",
+    "the junction here is nominal, and whether a current switches it is a closed form",
+)
+
+
 def cell(case: Case) -> Probe:
-    """Voltage over a junction and current through it; whether it switches is a closed form."""
+    """Voltage over a junction and current through it."""
     volts, amperes = case.junction
     laws = {"junction_voltage": f"abs({volts})", "junction_current": f"abs({amperes})"}
-    place = f"row {case.row}, column {case.column}"
-    says = (f"the junction at {place}; whether its current switches it is a closed form",)
-    value = "junction_voltage" if case.finding.quantity == "write_voltage" else ""
-    return at_rest(case, laws, {"junction_voltage": "V", "junction_current": "A"}, {}, value, says)
+    says = (f"the junction at row {case.row}, column {case.column}", *CELLS_DIFFER)
+    return at_rest(case, laws, {"junction_voltage": "V", "junction_current": "A"}, {}, "", says)
 
 
 def half_selected(case: Case) -> Probe:
@@ -283,6 +287,6 @@ def half_selected(case: Case) -> Probe:
     says = (
         f"the cell at row {case.row}, column {case.column} is P in this netlist; the current is "
         f"that of an {case.finding.shown.side} junction at its voltage",
-        "whether it switches it is a closed form",
+        *CELLS_DIFFER,
     )
     return at_rest(case, laws, {"cell_voltage": "V", "junction_current": "A"}, {}, "", says)

@@ -256,12 +256,18 @@ class LayoutLimits(Spec):
         read_period: settling, decision and return to rest, s, ≤.
         energy: of one read of all lines, J, ≤.
         operations_per_joule: two for each cell that is read, op/J, ≥.
-        read_disturb: probability that a read switches a cell, ≤.
-        life_disturb: the same over all reads of its life, ≤.
+        read_disturb: probability that a read switches the worst cell, ≤: the median of the largest
+            of as many cells as the array has; so for all that follow.
+        read_disturb_mean: the same, mean over cells that differ: an expected error rate, ≤; so for
+            all that end like this.
+        life_disturb: that all reads of its life switch it, ≤.
+        life_disturb_mean: of all cells, ≤.
         write_voltage: smallest voltage over a junction that is written, V, ≥.
         write_error: largest probability that it stays as it was, ≤.
+        write_error_mean: of all cells at the place that wires hit hardest, ≤.
         half_select: probability that a write switches another cell of a passive array, over all
             writes of its life, ≤.
+        half_select_mean: of all cells, ≤.
     """
 
     ir_drop: Share | None = None
@@ -279,10 +285,14 @@ class LayoutLimits(Spec):
     energy: EnergyLimit | None = None
     operations_per_joule: EfficiencyLimit | None = None
     read_disturb: Share | None = None
+    read_disturb_mean: Share | None = None
     life_disturb: Share | None = None
+    life_disturb_mean: Share | None = None
     write_voltage: VoltageLimit | None = None
     write_error: Share | None = None
+    write_error_mean: Share | None = None
     half_select: Share | None = None
+    half_select_mean: Share | None = None
 
     def replace(self, **changes: Any) -> Self:
         """A validated copy with some limits changed; they are written with their units."""
@@ -422,10 +432,14 @@ class Layout(Spec):
             ),
             "there is no table writing": (
                 self.writing is None,
-                ("read_disturb", "life_disturb", "write_voltage", "write_error", "half_select"),
+                (
+                    "write_voltage",
+                    *(name + end for name in ("read_disturb", "life_disturb", "write_error",
+                                              "half_select") for end in ("", "_mean")),
+                ),
             ),
             "only passive arrays have it": (
-                self.crossbar.cell.kind != "passive", ("sneak", "half_select")
+                self.crossbar.cell.kind != "passive", ("sneak", "half_select", "half_select_mean")
             ),
         }  # fmt: skip
         if self.timing.settle_within is not None and isinstance(self.periphery, VirtualGround):

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from mtjspice.spec.base import Celsius, Spec, Time
+from mtjspice.spec.base import Celsius, Spec, Spread, Time
 from mtjspice.spec.ranges import Within
 
 Magnetisation = Annotated[
@@ -27,6 +27,34 @@ Efficiency = Annotated[
     float, Within("1", 1e-3, 1, "a share of the electrons' spin", usual=(0.05, 1))
 ]
 """A share, 0.001 to 1."""
+CurieTemperature = Annotated[
+    float,
+    Within(
+        "degC",
+        300,
+        1250,
+        "cobalt has the highest of all elements, 1115 °C, and fits to films end little above it; "
+        "1420 K is '1420 K'",
+        usual=(500, 1250),
+    ),
+]
+"""°C, 300 to 1250; ``"1420 K"`` is 1146.85."""
+MagnetisationExponent = Annotated[
+    float,
+    Within("1", 0, 1, "0 for none; near the Curie point theory and experiment have 0.3 to 0.5"),
+]
+"""β of M_s ∝ (1 − T/T_C)^β, 0 to 1."""
+AnisotropyExponent = Annotated[
+    float,
+    Within(
+        "1",
+        0,
+        10,
+        "0 for none; 1 of interfaces, 2 of crystals, more where H_k is a small difference",
+        usual=(0, 3),
+    ),
+]
+"""p of H_k ∝ M_s^p, 0 to 10."""
 PulseVoltage = Annotated[
     float,
     Within("V", 0.001, 10, "barriers break at 1 to 3 V, drivers take some of it", usual=(0.05, 3)),
@@ -38,14 +66,25 @@ class FreeLayer(Spec):
     """The layer that switches: one macrospin with its easy axis along the current.
 
     Attributes:
-        saturation: magnetisation M_s, A/m.
-        anisotropy_field: effective H_k, A/m: what is left after demagnetisation.
+        saturation: magnetisation M_s at 27 °C, A/m.
+        anisotropy_field: effective H_k at 27 °C, A/m: what is left after demagnetisation.
         thickness: m.
         damping: Gilbert's α.
-        efficiency: η, share of the electrons' spin that becomes torque; the same both ways.
+        efficiency: η, share of the electrons' spin that becomes torque; the same both ways and at
+            all temperatures.
+        curie: T_C of M_s(T), °C.
+        magnetisation_exponent: β: M_s ∝ (1 − T/T_C)^β with T in K; 0 keeps M_s.
+        anisotropy_exponent: p: H_k ∝ M_s^p; 0 keeps H_k.
+        sigma_ln_delta: standard deviation of ln Δ from device to device, Δ being the thermal
+            stability.
+        sigma_ln_ic0: standard deviation of ln I_c0 from device to device, I_c0 being the critical
+            current. Δ, I_c0 and the resistances (`die`) are independent of each other.
 
     The defaults are assumptions of this project: with a diameter of 50 nm they make a thermal
-    stability of 77 at 27 °C, a critical current of 40 µA and a time constant of 2.3 ns.
+    stability of 77 at 27 °C, a critical current of 39 µA and a time constant of 2.3 ns. How they
+    change with temperature is taken from J. Kim et al., IEEE CICC 2015, and the model that goes
+    with it: 1420 K, 0.4, and an anisotropy of the interface that goes with M_s², so that H_k goes
+    with M_s. `mtjspice.device.switching` says more.
     """
 
     saturation: Magnetisation = 1e6
@@ -53,6 +92,11 @@ class FreeLayer(Spec):
     thickness: Thickness = 1.3e-9
     damping: Damping = 0.01
     efficiency: Efficiency = 0.5
+    curie: CurieTemperature = 1146.85
+    magnetisation_exponent: MagnetisationExponent = 0.4
+    anisotropy_exponent: AnisotropyExponent = 1.0
+    sigma_ln_delta: Spread = 0.0
+    sigma_ln_ic0: Spread = 0.0
 
 
 class Writing(Spec):

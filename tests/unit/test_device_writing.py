@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from unit.builders import drawn_at
 
 from mtjspice.device.conductance import current
 from mtjspice.device.switching import (
@@ -11,12 +12,23 @@ from mtjspice.device.switching import (
 from mtjspice.device.variation import Junctions, draw_junctions
 from mtjspice.device.writing import (
     delivered_voltage,
+    draw_free_layers,
     error_rates,
     path_resistance,
     read_back,
     write_tile,
 )
-from mtjspice.spec import Crossbar, Defect, Diameters, Die, Line, Mtj, ProgrammedTile, Writing
+from mtjspice.spec import (
+    Crossbar,
+    Defect,
+    Diameters,
+    Die,
+    FreeLayer,
+    Line,
+    Mtj,
+    ProgrammedTile,
+    Writing,
+)
 
 MTJ = Mtj()
 WIRED = Crossbar(
@@ -74,7 +86,7 @@ def test_the_error_rate_is_that_of_the_current_through_the_old_state():
     found = error_rates(crossbar, writing, Die(), wanted, 27.0)[0]
     for k, (pulse, before) in enumerate(((0.7, 1), (0.6, 0))):
         ratio = current(pulse, before, MTJ.r_p, MTJ.tmr0, MTJ) / critical_current(layer, delta, 27)
-        expected = write_error_rate(ratio, delta, 4e-9 / time_constant(layer))
+        expected = write_error_rate(ratio, delta, 4e-9 / time_constant(layer, 27.0))
         assert found[k] == pytest.approx(expected, rel=1e-9)
         assert 0.001 < found[k] < 0.5
 
@@ -117,6 +129,20 @@ def test_errors_are_as_frequent_as_their_rate():
         at = wanted.states == state
         wrong, rate = (written.states != wanted.states)[at].mean(), rates[at].mean()
         assert abs(wrong - rate) < 4 * np.sqrt(rate * (1 - rate) / at.sum())
+
+
+def test_spread_of_the_free_layers_enters_every_error_rate():
+    """Against the closed form with each junction's own Δ and I_c0, written out."""
+    layer = FreeLayer(sigma_ln_delta=0.05, sigma_ln_ic0=0.04)
+    writing, die, wanted = Writing(free_layer=layer), Die(seed=7), tile(state=0)
+    z = np.random.default_rng([7, 4, 0]).standard_normal((2, 60, 80))
+    # 27 °C: Δ 77.40366, I_c0 38.98588 µA, τ_D 2.259846 ns.
+    delta, ic0 = 77.40366 * np.exp(0.05 * z[0]), 38.98588e-6 * np.exp(0.04 * z[1])
+    i, s = current(0.72, 1, MTJ.r_p, MTJ.tmr0, MTJ) / ic0, 5e-9 / 2.259846e-9
+    expected = -np.expm1(-(np.pi**2) / 4 * delta * (i - 1) / (i * np.exp(2 * (i - 1) * s) - 1))
+    found = error_rates(LARGE, writing, die, wanted, 27.0)
+    assert found == pytest.approx(expected, rel=1e-4)
+    assert found.mean() > 1.05 * error_rates(LARGE, Writing(), die, wanted, 27.0).mean()
 
 
 def test_half_of_the_junctions_have_to_switch_from_random_states():
@@ -165,3 +191,38 @@ def test_a_reading_tells_the_states_apart_at_the_geometric_mean_of_their_resista
             stated, np.full((1, 4), tmr0), np.full((1, 4), state, np.uint8), nothing, nothing
         )
         assert read_back(mtj, Die(), drawn)[0].tolist() == [0, 0, 1, 1]
+
+
+FREE_LAYER = FreeLayer(sigma_ln_delta=0.1, sigma_ln_ic0=0.05)
+
+
+def free_layers(seed=5, index=0, shape=(250, 400), layer=FREE_LAYER):
+    _, tile, die = drawn_at(seed=seed, index=index, shape=shape)
+    return draw_free_layers(layer, die, tile)
+
+
+def test_free_layers_spread_log_normally_and_independently():
+    logs = [np.log(one).ravel() for one in free_layers()]
+    n = logs[0].size
+    for z, sigma in zip(logs, (0.1, 0.05), strict=True):
+        assert abs(z.mean()) < 4 * sigma / np.sqrt(n)
+        assert abs((z / sigma).var() - 1) < 4 * np.sqrt(2 / n)
+    mtj, tile, die = drawn_at(seed=5, shape=(250, 400), sigma_ln_rp=0.1, sigma_ln_tmr=0.2)
+    junctions = draw_junctions(mtj, tile, die)
+    kinds = [*logs, np.log(junctions.r_p).ravel(), np.log(junctions.tmr0).ravel()]
+    apart = np.corrcoef(kinds) - np.eye(4)
+    assert np.abs(apart).max() < 4 / np.sqrt(n)
+
+
+def test_free_layers_follow_the_seed_and_the_tile():
+    same, other_die, other_tile = free_layers(), free_layers(seed=6), free_layers(index=1)
+    for k in (0, 1):
+        assert (same[k] == free_layers()[k]).all()
+        assert (same[k] != other_die[k]).mean() > 0.99
+        assert (same[k] != other_tile[k]).mean() > 0.99
+
+
+def test_free_layers_without_spread_are_nominal():
+    stability, critical = free_layers(layer=FreeLayer())
+    assert (stability == 1).all()
+    assert (critical == 1).all()

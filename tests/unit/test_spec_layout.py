@@ -5,7 +5,7 @@ import math
 import pytest
 from scipy import stats
 
-from mtjspice.data.layout import QUANTITIES
+from mtjspice.data.layout import QUANTITIES, SWITCHING
 from mtjspice.errors import InputError
 from mtjspice.spec import (
     Crossbar,
@@ -52,10 +52,14 @@ LIMITS = {
     "energy": "2 pJ",
     "operations_per_joule": "2e13 op/J",
     "read_disturb": 1e-12,
+    "read_disturb_mean": 1e-12,
     "life_disturb": 0.1,
+    "life_disturb_mean": 0.1,
     "write_voltage": "0.5 V",
     "write_error": 1e-4,
+    "write_error_mean": 1e-4,
     "half_select": 1e-6,
+    "half_select_mean": 1e-6,
 }
 IN_SI = LIMITS | {
     "margin": 5e-3,
@@ -252,13 +256,13 @@ def test_without_a_latch_there_is_no_decision_time(periphery):
 
 
 @pytest.mark.parametrize(
-    "name", ["read_disturb", "life_disturb", "write_voltage", "write_error", "half_select"]
+    "name", ["write_voltage", *SWITCHING, *(f"{name}_mean" for name in SWITCHING)]
 )
 def test_without_writing_nothing_is_said_of_writes_and_disturbs(name):
     assert "there is no table writing" in lacks(name, **without("writing"))
 
 
-@pytest.mark.parametrize("name", ["sneak", "half_select"])
+@pytest.mark.parametrize("name", ["sneak", "half_select", "half_select_mean"])
 @pytest.mark.parametrize("kind", ["gated", "transmission_gate"])
 def test_gated_arrays_have_no_sneak_currents_and_no_half_selected_cells(name, kind):
     assert "only passive arrays have it" in lacks(name, cell={"kind": kind}, **WITH_ALL)
@@ -266,8 +270,8 @@ def test_gated_arrays_have_no_sneak_currents_and_no_half_selected_cells(name, ki
 
 def test_all_other_limits_are_taken_by_every_design():
     lacking = {
-        "margin", "margin_sigmas", "array_yield", "line_failure", "decision_time", "read_disturb",
-        "life_disturb", "write_voltage", "write_error", "half_select", "sneak",
+        "margin", "margin_sigmas", "array_yield", "line_failure", "decision_time", "write_voltage",
+        "sneak", *SWITCHING, *(f"{name}_mean" for name in SWITCHING),
     }  # fmt: skip
     others = {name: value for name, value in LIMITS.items() if name not in lacking}
     one = layout(cell=GatedCell(), limits=LayoutLimits(**others))

@@ -19,6 +19,12 @@ def test_quantities_may_be_written_with_units():
     )
 
 
+def test_the_curie_temperature_is_given_in_kelvin_or_celsius():
+    for text in ('"1420 K"', '"1146.85 °C"', "1146.85"):
+        layer = study(f"[writing.free_layer]\ncurie = {text}\n").writing.free_layer
+        assert layer.curie == FreeLayer().curie
+
+
 def test_sizes_along_a_tile_are_read():
     sizes = '[die.diameters]\nlow = "45nm"\nhigh = "55nm"\nalong = "rows"\n'
     read = study(sizes).die.diameters
@@ -32,6 +38,11 @@ def test_sizes_along_a_tile_are_read():
         ('[writing]\nlength = "5m"\n[writing.free_layer]\ndamping = 2.0\n', ("damping = 2.0",)),
         ('[writing.free_layer]\nsaturation = "1 Oe"\n', ("saturation = '1 Oe'", "A/m")),
         ("[writing.free_layer]\nefficiency = 0.0\n", ("efficiency = 0.0", "from 0.001 to 1")),
+        ('[writing.free_layer]\ncurie = "200 K"\n', ("curie", "from 300 °C to 1250 °C", "cobalt")),
+        ("[writing.free_layer]\ncurie = 1420\n", ("curie = 1420", "1420 K is '1420 K'")),
+        ("[writing.free_layer]\nmagnetisation_exponent = 1.5\n", ("from 0 to 1", "Curie point")),
+        ("[writing.free_layer]\nanisotropy_exponent = -1.0\n", ("from 0 to 10", "interfaces")),
+        ("[writing.free_layer]\nsigma_ln_delta = 2.0\n", ("sigma_ln_delta = 2.0", "from 0 to 1")),
         ('[writing]\nprevious = "half"\n', ("previous = 'half'", "'random'")),
         ('[die.diameters]\nlow = "55nm"\nhigh = "45nm"\n', ("die.diameters", "below low")),
         ('[die.diameters]\nlow = "45nm"\n', ("die.diameters.high", "is required")),

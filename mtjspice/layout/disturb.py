@@ -292,6 +292,6 @@ def _half_selected(
             Finding(name, 0.0, condition, "ngspice, closed form", where, experiment, shown=shown),
             found,
             nominal,
-        )  # fmt: skip
+        )
         for name in ("half_select", "half_select_mean")
     ]

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from mtjspice.collect.label import instants
 from mtjspice.data.results import Form
+from mtjspice.netlist.drivers import pulsed_gates
 from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.periphery import SenseAmplifier, TransimpedanceAmplifier
@@ -40,5 +41,6 @@ def form_of(experiment: Experiment) -> Form:
     }
     for name in ("decision", "decision_time", "decision_energy"):
         found[name] = axes | output if latched and timed else None
+    found["gate_energy"] = axes if pulsed_gates(experiment) else None
     variables = {n: (tuple(d), tuple(d.values())) for n, d in found.items() if d is not None}
     return Form(variables, coordinates, clipped=amplified)

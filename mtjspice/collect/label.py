@@ -10,6 +10,7 @@ import xarray as xr
 from mtjspice.device.converter import at_limit
 from mtjspice.netlist.deck import Deck
 from mtjspice.spec.analysis import TransientRead
+from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.periphery import SenseAmplifier, TransimpedanceAmplifier
 from mtjspice.spice.simulate import Vectors
@@ -40,6 +41,9 @@ def label(experiment: Experiment, deck: Deck, vectors: Vectors) -> xr.Dataset:
         variables["sense_voltage"] = ((*axes, "output_line"), volts, {"units": "V"})
     if deck.latch_volts:
         variables |= _decisions(experiment, deck, vectors)
+    if deck.gate_currents:
+        variables["gate_energy"] = (("vector",), _gate_energy(experiment, deck, vectors),
+                                    {"units": "J"})  # fmt: skip
     if deck.word_volts:
         word, bit = (
             np.stack([np.stack([read(name) for name in row], axis=-1) for row in side], axis=-2)
@@ -90,6 +94,29 @@ def _decisions(experiment: Experiment, deck: Deck, vectors: Vectors) -> dict[str
         "decision_time": (dims, delay, {"units": "s"}),
         "decision_energy": (dims, energy, {"units": "J"}),
     }
+
+
+def _gate_energy(experiment: Experiment, deck: Deck, vectors: Vectors) -> Floats:
+    """What opening and closing gate lines takes from their supply in each period, J.
+
+    Their drivers take charge from the supply when a line rises, and let it go to ground when it
+    falls. On the simulator's own points.
+    """
+    analysis, cell = experiment.analysis, experiment.crossbar.cell
+    assert isinstance(analysis, TransientRead)
+    assert not isinstance(cell, PassiveCell)
+    time = vectors.values["time"]
+    each = [np.maximum(-vectors.values[name], 0.0) for name in deck.gate_currents]
+    supplied = np.sum(each, axis=0)
+    edges = analysis.period * np.arange(len(experiment.stimulus.volts) + 1)
+    starts = np.searchsorted(time, edges[:-1])
+    ends = np.searchsorted(time, edges[1:], side="right")
+    return np.array(
+        [
+            cell.gate_volts * np.trapezoid(supplied[start:end], time[start:end])
+            for start, end in zip(starts, ends, strict=True)
+        ]
+    )
 
 
 def instants(analysis: TransientRead) -> Floats:

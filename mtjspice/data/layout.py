@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtjspice.data.figures import Figure, Interval, Verdict, kept, of_holding
+from mtjspice.device.variation import Devices
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.layout import Layout
 
@@ -21,12 +22,12 @@ States = npt.NDArray[np.uint8]
 
 MOST_HEADROOM = 10.0
 """That of something that does not happen at all."""
-SWITCHING = ("read_disturb", "life_disturb", "write_error", "half_select")
-"""Probabilities that cells switch, each of the worst of the array's cells; `_mean` of all."""
 MORE = 1.2
 """An interval that is not symmetric does not shrink quite as fast as the root says."""
 MOST_FACTOR = 1e6
 """So many times more samples are no advice."""
+SWITCHING = ("read_disturb", "life_disturb", "write_error", "half_select")
+"""Probabilities that cells switch, each of the worst of the array's cells; `_mean` of all."""
 PROBABILITIES = frozenset(
     {"array_yield", "line_failure", *SWITCHING, *(f"{name}_mean" for name in SWITCHING)}
 )
@@ -102,7 +103,8 @@ QUANTITIES: Mapping[str, Quantity] = {
                  "disturb"),
         Quantity("life_disturb_mean", "disturb over all reads of a life, mean over cells", "share",
                  "low", "disturb"),
-        Quantity("write_voltage", "voltage over the worst written cell", "V", "high", "disturb"),
+        Quantity("write_voltage", "voltage over the worst written junction", "V", "high",
+                 "disturb"),
         Quantity("write_error", "write error of the worst cell", "share", "low", "disturb"),
         Quantity("write_error_mean", "write error, mean over cells", "share", "low", "disturb"),
         Quantity("half_select", "half-selected cell switched in its life, worst cell", "share",
@@ -136,6 +138,27 @@ class Condition:
 
     def __str__(self) -> str:
         return f"{self.process}, {self.supply:g} × supply, {self.temperature:g} °C"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Where the circuit of a finding shows it, and what it takes that the circuit does not have.
+
+    Attributes:
+        row: of the cell.
+        column: of the cell, or the output line.
+        side: ``low`` or ``high``, of a margin; the state that is written, ``P`` or ``AP``.
+        given: numbers by name, in SI units; `mtjspice.layout.decks` says which a quantity takes.
+        devices: of the cells, in the place of those that the die's seed gives.
+        latched: the read of one line with its latch, whose time or energy is a part of the value.
+    """
+
+    row: int | None = None
+    column: int | None = None
+    side: str = ""
+    given: Mapping[str, float] = field(default_factory=dict)
+    devices: Devices | None = None
+    latched: Experiment | None = None
 
 
 @dataclass(frozen=True)
@@ -189,6 +212,7 @@ class Finding:
         experiment: that shows the worst case again.
         sampled: of a quantity that is estimated from samples: then `value` is the worse end of its
             interval.
+        shown: where in the circuit it shows.
     """
 
     quantity: str
@@ -198,6 +222,7 @@ class Finding:
     where: str
     experiment: Experiment
     sampled: Sampled | None = None
+    shown: Shown = field(default_factory=Shown)
 
     def keeps(self, limit: float) -> bool | None:
         """Whether it keeps a limit; None where its interval lies on both sides."""
@@ -287,7 +312,9 @@ class LineMargins:
         worst: the same in the condition with the smallest margin.
         condition: that one.
         threshold: V above the reference, under nominal conditions.
-        offset: standard deviation of the decision threshold, V.
+        offset: standard deviation of the decision threshold, V, as the layout gives it.
+        latch: the same of the latch in the netlists by the mismatch of its own transistors, in the
+            condition with the smallest margin; None without a latch or without mismatch.
     """
 
     nominal: Floats
@@ -295,6 +322,14 @@ class LineMargins:
     condition: Condition
     threshold: float
     offset: float
+    latch: float | None = None
+
+    @property
+    def latch_errs(self) -> float | None:
+        """Probability that this latch decides wrongly at the smallest margin."""
+        if self.latch is None:
+            return None
+        return 0.5 * math.erfc(float(self.worst.min()) / (self.latch * math.sqrt(2)))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ After a transient ``time`` (s, from the start of a period) follows ``vector`` ev
 - ``decision`` (vector, output_line): +1 above the threshold, −1 below, 0 not decided;
   ``decision_time`` s after the clock's edge; ``decision_energy`` J from the latch's supply, until
   the end of the period. With sense amplifiers, after a transient only, without ``time``.
+- ``gate_energy`` (vector), J: what opening and closing gate lines takes from their supply; after a
+  transient with pulsed gates only.
 - ``cell_voltage`` (vector, row, column), V: word line minus bit line, if cells are observed.
 
 With amplifiers the attribute ``clipped_share`` is the share of their outputs at a limit. Where

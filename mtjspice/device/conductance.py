@@ -114,7 +114,7 @@ def resistance(state: int, r_p: float, tmr0: float, mtj: Mtj) -> float | None:
     return r_p * (1 + tmr0) if math.isinf(mtj.v_half) else None
 
 
-def expression(v: str, state: int, r_p: float, tmr0: float, mtj: Mtj) -> str:
+def expression(v: str, state: int, r_p: float, tmr0: float, mtj: Mtj, beside: float = 0.0) -> str:
     """The same law as an ngspice expression with every number written out.
 
     Args:
@@ -123,8 +123,10 @@ def expression(v: str, state: int, r_p: float, tmr0: float, mtj: Mtj) -> str:
         r_p: parallel resistance, Ω.
         tmr0: magnetoresistance ratio at zero bias.
         mtj: the nominal junction.
+        beside: conductance that a resistor in parallel carries, S; the law is without it.
     """
     k = coefficients(state, r_p, tmr0, mtj)
+    k = k._replace(linear=k.linear - beside)
     linear, cubic, drop, at = (format_quantity(float(x)) for x in k)
     if state == 0:
         return f"{v}*({linear}+{cubic}*{v}*{v})"

@@ -1,5 +1,6 @@
 """Junctions of one tile as they came out of the factory: spread and defects applied."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -31,6 +32,19 @@ class Junctions:
     state: npt.NDArray[np.uint8]
     short: npt.NDArray[np.bool_]
     open: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Devices:
+    """What the cells of a tile are made of, each with its own spread.
+
+    Attributes:
+        junctions: of every cell.
+        shifts: threshold shift of every transistor, V, by (row, column); empty without any.
+    """
+
+    junctions: Junctions
+    shifts: Mapping[tuple[int, int], tuple[float, ...]]
 
 
 def draw_normal(seed: int, tile: int, shape: tuple[int, ...]) -> Floats:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 import xarray as xr
 
-from mtjspice.data.layout import Condition, Finding, Floats, States
+from mtjspice.data.layout import Condition, Finding, Floats, Shown, States
 from mtjspice.device import conductance
 from mtjspice.device.temperature import tmr_at
 from mtjspice.device.writing import path_resistance
@@ -70,17 +70,16 @@ def disturb_findings(layout: Layout, condition: Condition, fitted: Fitted) -> li
         chance = switched(layout, current, hold, sizes_of(layout))
         k, row, column = (int(i) for i in np.unravel_index(int(chance.argmax()), chance.shape))
         if worst is None or chance[k, row, column] > worst[0]:
-            experiment = read_experiment(layout, patterns[k], driven).replace(observe="cells")
             amperes = float(current[k, row, column])
             worst = float(chance[k, row, column]), _read_cell(layout, (row, column), amperes)
-            shown = experiment
+            experiment = read_experiment(layout, patterns[k], driven).replace(observe="cells")
     assert worst is not None
     once, cell = worst
     row, column = cell.place
     where = f"AP cell at row {row}, column {column}, {1e6 * cell.amperes:.3g} µA"
     many = layout.life.reads
     level = "nodal, closed form"
-    finding = Finding("", 0.0, condition, level, where, shown)
+    finding = Finding("", 0.0, condition, level, where, experiment, shown=Shown(row, column))
     life = replace(finding, where=f"{where}, {many:.0e} reads")
     found = over_cells(layout, cell, hold, lambda p: p.switches)
     in_life = over_cells(layout, cell, hold, lambda p: several(p.switches, many))
@@ -198,7 +197,10 @@ def write_findings(
     k = int(np.argmin(least))
     count = layout.crossbar.rows * layout.crossbar.columns
     words = f"{_words(plan[k])}; worst of {count} cells, nominal {cells[k].volts:.3g} V"
-    findings = [Finding("write_voltage", least[k], condition, "ngspice", words, plan[k].experiment)]
+    findings = [
+        Finding("write_voltage", least[k], condition, "ngspice", words, plan[k].experiment,
+                shown=Shown(*plan[k].place))
+    ]  # fmt: skip
     sizes = sizes_of(layout)
     for name, of_cells in (
         ("write_error", [one.worst for one in fails]),
@@ -208,7 +210,8 @@ def write_findings(
         cell = cells[k]
         pulse = pulse_of(layout, np.asarray(cell.amperes), length, np.asarray(sizes[cell.place]))
         words = f"{_words(plan[k])}, {1e6 * cell.amperes:.0f} µA"
-        finding = Finding(name, 0.0, condition, level, words, plan[k].experiment)
+        shown = Shown(*plan[k].place)
+        finding = Finding(name, 0.0, condition, level, words, plan[k].experiment, shown=shown)
         findings.append(of_spread(finding, fails[k], float(pulse.fails)))
     if _passive(layout):
         findings += _half_selected(layout, condition, plan, results)
@@ -281,11 +284,14 @@ def _half_selected(
             )
             nominal = float(several(chance[place], many))
             worst = nominal, found, where, write.experiment
+            shown = Shown(row, column, "AP" if state == 1 else "P")
     assert worst is not None
     nominal, found, where, experiment = worst
     return [
         of_spread(
-            Finding(name, 0.0, condition, "ngspice, closed form", where, experiment), found, nominal
+            Finding(name, 0.0, condition, "ngspice, closed form", where, experiment, shown=shown),
+            found,
+            nominal,
         )
         for name in ("half_select", "half_select_mean")
     ]

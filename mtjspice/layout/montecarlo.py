@@ -17,7 +17,7 @@ from scipy import stats
 
 from mtjspice.collect.simulator import Progress, Simulator
 from mtjspice.data.figures import Interval
-from mtjspice.data.layout import Condition, Finding, Floats, Sampled, States, Yield
+from mtjspice.data.layout import Condition, Finding, Floats, Sampled, Shown, States, Yield
 from mtjspice.device.dies import draw_die
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import (
@@ -27,7 +27,7 @@ from mtjspice.layout.circuit import (
     read_experiment,
     sense_volts,
 )
-from mtjspice.layout.sense import drawn_data
+from mtjspice.layout.sense import SIDES, drawn_data, threshold_words
 from mtjspice.layout.spread import Spread, in_turn
 from mtjspice.spec.die import Die
 from mtjspice.spec.experiment import Experiment
@@ -195,9 +195,14 @@ def estimate_yield(
     worst = _drawn(layout, int(k))
     experiment = (worst.lows if side == 0 else worst.highs)[group]
     where = f"{good.sum()} of {good.size} arrays good; the worst in column {line}"
+    where += threshold_words(layout)
+    given = {"threshold": threshold, "offset": float(worst.offsets[line])}
+    shown = Shown(column=int(line), side=SIDES[side], given=given)
     bounds = Interval(low, high, plan.confidence)
     told = Sampled(float(good.mean()), bounds, good.size, "monte_carlo.samples")
-    return found, Finding("array_yield", low, condition, "nodal", where, experiment, told)
+    return found, Finding(
+        "array_yield", low, condition, "nodal", where, experiment, told, shown=shown
+    )
 
 
 def _drawn_and_read(layout: Layout, fitted: Fitted, first: int, end: int) -> tuple[Floats, Floats]:

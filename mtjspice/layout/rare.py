@@ -72,6 +72,8 @@ class RareEvent:
         distance: of the most likely failure from the origin; negative if the origin fails, infinite
             if there is none.
         slopes: float64 [number], of the margin at the most likely failure.
+        point: float64 [number], the most likely failure itself; where none was found, how far the
+            search for it came.
         failed: samples that failed.
         effective: as many failing samples of equal weight would say as much.
         regions: of failure that were told apart.
@@ -86,6 +88,7 @@ class RareEvent:
     high: float
     distance: float
     slopes: Floats
+    point: Floats
     failed: int
     effective: float
     regions: int
@@ -100,7 +103,8 @@ def certain(margin: Margin, size: int) -> RareEvent:
     always = float(fails)
     return RareEvent(
         probability=always, error=0.0, low=always, high=always,
-        distance=-math.inf if fails else math.inf, slopes=np.zeros(size), failed=int(fails),
+        distance=-math.inf if fails else math.inf, slopes=np.zeros(size), point=np.zeros(size),
+        failed=int(fails),
         effective=always, regions=int(fails), checked=always, solved=1,
     )  # fmt: skip
 
@@ -164,6 +168,7 @@ def _counted(
         high=float(bounds.high),
         distance=point.distance,
         slopes=point.slopes,
+        point=point.z.numpy(),
         failed=failed,
         effective=float(failed),
         regions=1,
@@ -178,7 +183,8 @@ def _nothing_found(
     """No failure anywhere: an upper end only."""
     return RareEvent(
         probability=0.0, error=0.0, low=0.0, high=_unseen(explored, confidence),
-        distance=math.inf, slopes=point.slopes, failed=0, effective=0.0, regions=0,
+        distance=math.inf, slopes=point.slopes, point=point.z.numpy(),
+        failed=0, effective=0.0, regions=0,
         checked=math.nan, solved=solved,
         doubts=("no failure was found: the upper end is that of seeing none",),
     )  # fmt: skip
@@ -233,6 +239,7 @@ def _judged(
         high=high,
         distance=point.distance,
         slopes=point.slopes,
+        point=point.z.numpy(),
         failed=int((weight > 0).sum()),
         effective=effective,
         regions=regions,

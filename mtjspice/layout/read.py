@@ -7,7 +7,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mtjspice.data.layout import Condition, Finding, Floats, PatternLine, States, VoltageMap
+from mtjspice.data.layout import (
+    Condition,
+    Finding,
+    Floats,
+    PatternLine,
+    Shown,
+    States,
+    VoltageMap,
+)
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import (
     TOLERANCE,
@@ -52,7 +60,8 @@ class Measured:
 
     Attributes:
         values: by the quantity's name, float64 [pattern].
-        places: by the quantity's name, (block, cell or column in words) of each pattern.
+        places: by the quantity's name, (block, row, column) of each pattern; there is a row where
+            the quantity is one of cells.
         delivered: float64 [pattern, row, column], smallest share of the read voltage over the
             blocks that drive a row.
         currents: float64 [block, pattern, scale, column], A.
@@ -60,7 +69,7 @@ class Measured:
     """
 
     values: Mapping[str, Floats]
-    places: Mapping[str, Sequence[tuple[int, str]]]
+    places: Mapping[str, Sequence[tuple[int, int | None, int]]]
     delivered: Floats
     currents: Floats
 
@@ -69,7 +78,7 @@ def measure(layout: Layout, fitted: Fitted, patterns: States) -> Measured:
     """Read patterns, uint8 [pattern, row, column], of a layout that is under its condition."""
     states = torch.from_numpy(patterns.astype(np.float64))
     values: dict[str, list[Floats]] = {name: [] for name in MEASURES}
-    words: dict[str, list[list[str]]] = {name: [] for name in MEASURES}
+    where: dict[str, list[list[tuple[int | None, int]]]] = {name: [] for name in MEASURES}
     delivered = np.full(patterns.shape, np.inf)
     currents = []
     for driven in blocks(layout):
@@ -83,17 +92,15 @@ def measure(layout: Layout, fitted: Fitted, patterns: States) -> Measured:
         currents.append(answer.current.numpy())
         lost = 1 - share.flatten(1).numpy()
         values["ir_drop"].append(lost.max(1))
-        words["ir_drop"].append(
-            [f"row {driven[k // share.shape[2]]}, column {k % share.shape[2]}"
-             for k in lost.argmax(1)]
-        )  # fmt: skip
+        cells = (divmod(int(k), share.shape[2]) for k in lost.argmax(1))
+        where["ir_drop"].append([(driven[row], column) for row, column in cells])
         for name, error in off.items():
             values[name].append(error.numpy().max(1))
-            words[name].append([f"column {k}" for k in error.numpy().argmax(1)])
+            where[name].append([(None, int(k)) for k in error.numpy().argmax(1)])
     delivered[np.isinf(delivered)] = np.nan
     worst = {name: np.stack(of_blocks) for name, of_blocks in values.items()}
     places = {
-        name: [(int(b), words[name][b][k]) for k, b in enumerate(worst[name].argmax(0))]
+        name: [(int(b), *where[name][b][k]) for k, b in enumerate(worst[name].argmax(0))]
         for name in MEASURES
     }
     return Measured(
@@ -233,8 +240,11 @@ def read_findings(
     findings = []
     for name in MEASURES:
         k = int(measured.values[name].argmax())
-        block, place = measured.places[name][k]
+        block, row, column = measured.places[name][k]
         driven = blocks(layout)[block]
+        place = f"column {column}" if row is None else f"row {row}, column {column}"
+        reads = Reads.of(layout, fitted.access, driven, SCALES)
+        given = {"gain": common_gain(reads)} if name == "tuned_error" else {}
         # A cell's place has its row in it already, where one row is read.
         single = name == "ir_drop" and len(driven) == 1
         read_rows = "" if single else rows_in_words(layout, block)
@@ -248,6 +258,7 @@ def read_findings(
                 experiment=read_experiment(
                     layout, patterns[names[k]], driven, scales=SCALES
                 ).replace(observe="cells"),
+                shown=Shown(row, column, given=given),
             )
         )
     return findings
@@ -296,7 +307,7 @@ def sneak_findings(layout: Layout, condition: Condition) -> tuple[Finding, dict[
         The finding for the layout's own termination, and the share for each.
     """
     rows, columns = layout.crossbar.shape
-    worst: dict[str, tuple[float, Experiment, str]] = {}
+    worst: dict[str, tuple[float, Experiment, tuple[int, int]]] = {}
     for termination in TERMINATIONS:
         crossbar = layout.crossbar.replace(unselected=termination)
         for row, column in dict.fromkeys(((0, columns - 1), (rows - 1, 0))):
@@ -309,10 +320,12 @@ def sneak_findings(layout: Layout, condition: Condition) -> tuple[Finding, dict[
                 own = float(solution.current[0, 0, row, column])
             share = abs(whole - own) / abs(whole) if whole else 1.0
             if termination not in worst or share > worst[termination][0]:
-                worst[termination] = share, experiment, f"row {row}, column {column}"
-    share, experiment, place = worst[layout.crossbar.unselected]
+                worst[termination] = share, experiment, (row, column)
+    share, experiment, (row, column) = worst[layout.crossbar.unselected]
+    place = f"row {row}, column {column}"
     where = f"{place}, AP among P, unselected lines {layout.crossbar.unselected}"
-    found = Finding("sneak", share, condition, "nodal", where, experiment)
+    shown = Shown(row, column)
+    found = Finding("sneak", share, condition, "nodal", where, experiment, shown=shown)
     return found, {name: value for name, (value, _, _) in worst.items()}
 
 

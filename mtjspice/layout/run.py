@@ -11,10 +11,19 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+
 from mtjspice.collect.pool import WorkerPool
 from mtjspice.collect.simulator import Simulator
 from mtjspice.data.figures import Figure, Verdict, together
-from mtjspice.data.layout import QUANTITIES, Condition, Finding, Judged, LayoutStory
+from mtjspice.data.layout import (
+    QUANTITIES,
+    Condition,
+    Finding,
+    Judged,
+    LayoutStory,
+    LineMargins,
+)
 from mtjspice.data.outputs import Outputs
 from mtjspice.errors import InputError
 from mtjspice.layout import scale
@@ -27,6 +36,7 @@ from mtjspice.layout.circuit import (
     read_experiment,
     same_processes,
 )
+from mtjspice.layout.decks import proofs
 from mtjspice.layout.fast import Hardest
 from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.spread import over
@@ -46,6 +56,7 @@ from mtjspice.spec.layout import Layout, samples_for
 from mtjspice.spec.periphery import SenseAmplifier
 from mtjspice.spec.unusual import unusual
 from mtjspice.train.threads import one_thread
+from mtjspice.units import si
 
 T = TypeVar("T")
 
@@ -115,8 +126,11 @@ def run_layout(
             judged_layout, known, simulator, quick=quick, spread=bench.spread,
             progress=partial(tell, "parameters"),
         ))  # fmt: skip
-    findings = (*read.findings, *sense.findings, *timed.findings, *disturbed)
-    judged = judge(layout, bench.nominal, findings)
+        findings = (*read.findings, *sense.findings, *timed.findings, *disturbed)
+        judged, netlists, findings = _clocked(times, "netlists", lambda: as_printed(
+            judged_layout, bench.nominal, findings, simulator, partial(tell, "netlists")
+        ))  # fmt: skip
+    judged = write_netlists(judged, netlists, outputs)
     figures = (*read.figures, *sense.figures, *timed.figures)
     story = LayoutStory(
         layout=judged_layout,
@@ -124,12 +138,12 @@ def run_layout(
         verdict=verdict_of_layout(judged, figures),
         nominal=bench.nominal,
         conditions=conditions,
-        judged=write_netlists(judged, outputs),
+        judged=judged,
         findings=findings,
         figures=(*figures, *_counted(simulator)),
         maps=read.maps,
         patterns=read.lines,
-        margins=sense.lines,
+        margins=with_smallest(sense.lines, judged),
         yields=sense.yields,
         tail=sense.tail,
         waveform=timed.waveform,
@@ -141,7 +155,7 @@ def run_layout(
         times=times,
         simulations={"run": simulator.ran, "found": simulator.found},
         keys=tuple(simulator.keys),
-        notes=(*notes(layout, bench, same), *timed.notes),
+        notes=(*threshold_notes(layout, sense.lines), *notes(layout, bench, same), *timed.notes),
     )
     write_layout(story, out, outputs.close())
     return story
@@ -343,12 +357,50 @@ def verdict_of_layout(judged: Sequence[Judged], figures: Sequence[Figure]) -> Ve
     return together([*asked, *levels] if asked else asked)
 
 
-def write_netlists(judged: Sequence[Judged], outputs: Outputs) -> tuple[Judged, ...]:
+def as_printed(
+    layout: Layout,
+    nominal: Condition,
+    findings: Sequence[Finding],
+    simulator: Simulator,
+    told: Callable[[int, int], None],
+) -> tuple[tuple[Judged, ...], tuple[str, ...], tuple[Finding, ...]]:
+    """The worst cases with the values that their netlists print; the netlists; all findings.
+
+    Worst cases are found by the nodal solver and on the spec's time axis. Where a netlist prints a
+    better value than another condition has, that one is the worst, and has its netlist run, too.
+
+    Raises:
+        SimulationError: if a netlist does not run.
+    """
+    known = tuple(findings)
+    texts: dict[int, str] = {}
+    while True:
+        judged = judge(layout, nominal, known)
+        waiting = [line for line in judged if id(line.worst) not in texts]
+        if not waiting:
+            return judged, tuple(texts[id(line.worst)] for line in judged), known
+        for line, proof in zip(waiting, proofs(layout, waiting, simulator, told), strict=True):
+            texts[id(proof.worst)] = proof.netlist
+            known = tuple(proof.worst if one is line.worst else one for one in known)
+
+
+def with_smallest(lines: LineMargins | None, judged: Sequence[Judged]) -> LineMargins | None:
+    """The margins of the lines with the smallest of them as its netlist prints it."""
+    if lines is None:
+        return None
+    smallest = next(line.worst for line in judged if line.quantity.name == "margin")
+    worst = lines.worst.copy()
+    worst[int(np.argmin(worst))] = smallest.value
+    return replace(lines, worst=worst)
+
+
+def write_netlists(
+    judged: Sequence[Judged], netlists: Sequence[str], outputs: Outputs
+) -> tuple[Judged, ...]:
     """Write the netlist of each worst case; the lines with their files."""
     named = []
-    for line in judged:
-        netlist = build_deck(line.worst.experiment).text
-        name = outputs.write(f"worst/{line.quantity.name}.cir", netlist)
+    for line, text in zip(judged, netlists, strict=True):
+        name = outputs.write(f"worst/{line.quantity.name}.cir", text)
         named.append(replace(line, netlist=name))
     return tuple(named)
 
@@ -366,6 +418,32 @@ def versions(simulator: Simulator) -> dict[str, str]:
 def _counted(simulator: Simulator) -> tuple[Figure, ...]:
     how = "each found again by its key if the run is repeated"
     return (Figure("simulations in ngspice", len(simulator.keys), "", "", None, how),)
+
+
+def threshold_notes(layout: Layout, lines: LineMargins | None) -> tuple[str, ...]:
+    """What margins take for granted of the threshold and of the latch that compares with it."""
+    if lines is None:
+        return ()
+    said = []
+    if layout.sense.threshold == "tracking":
+        said.append(
+            "The threshold tracks: under every condition it is the middle between the worst low "
+            "and the worst high read, which is the best there can be, and it has no spread of its "
+            "own. Reference columns come to less."
+        )
+    if lines.latch is not None and lines.latch_errs is not None:
+        given = (
+            f"The given offset of {si(layout.sense.offset, 'V')} (standard deviation)"
+            if layout.sense.offset > 0
+            else "No offset"
+        )
+        said.append(
+            f"{given} is in the place of the latch's own: by the mismatch of its transistors the "
+            f"one in the netlists has {si(lines.latch, 'V')}, and at the smallest margin "
+            f"({lines.condition}) would decide wrongly {30 * lines.latch_errs:.0f} times of 30. "
+            "It has to be trimmed, or larger, to be as good as was given."
+        )
+    return tuple(said)
 
 
 def notes(layout: Layout, bench: Bench, same: Mapping[str, str]) -> tuple[str, ...]:

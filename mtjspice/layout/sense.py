@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mtjspice.data.layout import Condition, Finding, Floats, States
+from mtjspice.data.layout import Condition, Finding, Floats, Shown, States
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import (
     Reads,
@@ -225,13 +225,21 @@ def margin_findings(
     smallest = float(found.of_lines.min())
     experiment = worst_experiment(layout, worst, side, block, line)
     where = f"column {line}, {side} side, worst pattern{rows_in_words(layout, block)}"
+    where += threshold_words(layout)
+    shown = Shown(column=line, side=side, given={"threshold": found.threshold})
     values = {"margin": smallest}
     if layout.sense.offset > 0:
         values["margin_sigmas"] = smallest / layout.sense.offset
     return [
-        Finding(name, value, condition, "nodal", where, experiment)
+        Finding(name, value, condition, "nodal", where, experiment, shown=shown)
         for name, value in values.items()
     ]
+
+
+def threshold_words(layout: Layout) -> str:
+    """What has to be said of the threshold beside every margin."""
+    tracking = layout.sense.threshold == "tracking"
+    return "; threshold tracks, at its best and without spread" if tracking else ""
 
 
 def worst_experiment(

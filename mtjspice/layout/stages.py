@@ -20,6 +20,7 @@ from mtjspice.data.layout import (
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import under
 from mtjspice.layout.disturb import disturb_findings, write_findings, write_plan
+from mtjspice.layout.latch import latch_offset
 from mtjspice.layout.montecarlo import estimate_yield
 from mtjspice.layout.read import (
     pattern_experiments,
@@ -177,6 +178,7 @@ def sense_stage(bench: Bench) -> SensePart:
         condition=worst,
         threshold=of_condition[bench.nominal].threshold,
         offset=layout.sense.offset,
+        latch=latch_offset(under(layout, worst), of_condition[worst].threshold, bench.simulator),
     )
     drawn = tuple(dict.fromkeys((bench.nominal, worst))) if bench.quick else bench.conditions
     yields = []

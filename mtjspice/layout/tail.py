@@ -2,17 +2,20 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from mtjspice.data.figures import Interval
-from mtjspice.data.layout import Condition, Finding, Sampled, States, Tail
+from mtjspice.data.layout import Condition, Finding, Floats, Sampled, Shown, States, Tail
+from mtjspice.device.temperature import tmr_at
+from mtjspice.device.variation import Devices, Junctions
 from mtjspice.layout.access import Fitted
-from mtjspice.layout.circuit import Reads, blocks, rows_in_words, sense_volts
+from mtjspice.layout.circuit import Reads, blocks, r_p_of, rows_in_words, sense_volts
 from mtjspice.layout.rare import RareEvent, certain, estimate
-from mtjspice.layout.sense import SIDES, Margins, Worst, worst_experiment
+from mtjspice.layout.sense import SIDES, Margins, Worst, threshold_words, worst_experiment
 from mtjspice.layout.subset import Margin
 from mtjspice.spec.layout import Layout
 from mtjspice.surrogate.access import AccessModel
@@ -55,28 +58,72 @@ def margin_of(
     side, block, line = at
     reads = Reads.of(layout, fitted.access, blocks(layout)[block], leakage=fitted.leakage)
     states = torch.from_numpy(pattern.astype(np.float64))
-    counts, die, access = sources(layout, fitted.access), layout.die, fitted.access
+    access = fitted.access
     sign = 1.0 if side == "low" else -1.0
 
     def margin(z: Tensor) -> Tensor:
-        of_rp, of_tmr, rp_die, tmr_die, of_thresholds, offset = torch.split(
-            z, list(counts.values()), dim=1
-        )
+        drawn = deviations(layout, access, z)
         shape = (len(z), *layout.crossbar.shape)
-        ln_rp = die.sigma_ln_rp * of_rp.reshape(shape) + die.sigma_ln_rp_die * rp_die[:, :, None]
-        ln_tmr = (
-            die.sigma_ln_tmr * of_tmr.reshape(shape) + die.sigma_ln_tmr_die * tmr_die[:, :, None]
-        )
-        shifts = None
-        if access is not None and die.mismatch > 0:
-            sigma = torch.tensor(access.threshold_sigma, dtype=torch.float64)
-            shifts = die.mismatch * sigma * of_thresholds.reshape(*shape, -1)
-        array = reads.array(states.expand(shape), ln_rp, ln_tmr, shifts, access)
+        array = reads.array(states.expand(shape), drawn.ln_rp, drawn.ln_tmr, drawn.shifts, access)
         volts = sense_volts(layout, reads.answer(array).current[:, 0, line])
-        own: Tensor = threshold + layout.sense.offset * offset[:, 0] - volts
+        own: Tensor = threshold + drawn.offset - volts
         return sign * own
 
     return margin
+
+
+@dataclass(frozen=True)
+class Deviations:
+    """What is random in reads, from the standard normal numbers that make it.
+
+    Attributes:
+        ln_rp: what is added to the logarithm of each parallel resistance, [sample, row, column].
+        ln_tmr: the same of the magnetoresistance ratio.
+        shifts: of thresholds, V, [sample, row, column, transistor]; None without mismatch.
+        offset: of the line, V, [sample].
+    """
+
+    ln_rp: Tensor
+    ln_tmr: Tensor
+    shifts: Tensor | None
+    offset: Tensor
+
+
+def deviations(layout: Layout, access: AccessModel | None, z: Tensor) -> Deviations:
+    """Those of samples [sample, number], numbered as `sources` says."""
+    die, shape = layout.die, (len(z), *layout.crossbar.shape)
+    of_rp, of_tmr, rp_die, tmr_die, of_thresholds, offset = torch.split(
+        z, list(sources(layout, access).values()), dim=1
+    )
+    shifts = None
+    if access is not None and die.mismatch > 0:
+        sigma = torch.tensor(access.threshold_sigma, dtype=torch.float64)
+        shifts = die.mismatch * sigma * of_thresholds.reshape(*shape, -1)
+    return Deviations(
+        die.sigma_ln_rp * of_rp.reshape(shape) + die.sigma_ln_rp_die * rp_die[:, :, None],
+        die.sigma_ln_tmr * of_tmr.reshape(shape) + die.sigma_ln_tmr_die * tmr_die[:, :, None],
+        shifts,
+        layout.sense.offset * offset[:, 0],
+    )
+
+
+def devices_at(layout: Layout, access: AccessModel | None, z: Floats, states: States) -> Devices:
+    """The cells of an array that is one sample, as its netlist takes them."""
+    drawn = deviations(layout, access, torch.from_numpy(z[None]))
+    mtj, celsius = layout.crossbar.cell.mtj, layout.technology.temperature
+    tmr0 = tmr_at(mtj.tmr0, celsius, mtj.decay)
+    none = np.zeros(states.shape, dtype=np.bool_)
+    junctions = Junctions(
+        r_p_of(layout) * np.exp(drawn.ln_rp[0].numpy()),
+        tmr0 * np.exp(drawn.ln_tmr[0].numpy()),
+        states, none, none,
+    )  # fmt: skip
+    shifts = np.zeros((*states.shape, len(access.threshold_sigma) if access else 0))
+    if drawn.shifts is not None:
+        shifts = drawn.shifts[0].numpy()
+    return Devices(
+        junctions, {at: tuple(map(float, shifts[at])) for at in np.ndindex(*states.shape)}
+    )
 
 
 def _random(layout: Layout, access: AccessModel | None) -> bool:
@@ -131,9 +178,18 @@ def estimate_tail(
     away = f", {event.distance:.2f} σ away" if math.isfinite(event.distance) else ""
     where = (
         f"upper end of the interval; column {at[2]}, {at[0]} side, worst pattern"
-        f"{rows_in_words(layout, at[1])}{away}; junctions of the netlist are nominal"
+        f"{rows_in_words(layout, at[1])}{away}{threshold_words(layout)}"
     )
     experiment = worst_experiment(layout, worst, *at)
+    found_one = math.isfinite(event.distance)
+    point = event.point if found_one else np.zeros_like(event.point)
+    offset = float(deviations(layout, fitted.access, torch.from_numpy(point[None])).offset[0])
+    shown = Shown(
+        column=at[2],
+        side=at[0],
+        given={"threshold": found.threshold, "offset": offset, "found": float(found_one)},
+        devices=devices_at(layout, fitted.access, point, experiment.tile.states),
+    )
     told = Sampled(
         event.probability,
         Interval(event.low, event.high, plan.confidence),
@@ -141,4 +197,5 @@ def estimate_tail(
         "monte_carlo.tail",
         by_factors=True,
     )
-    return tail, Finding("line_failure", event.high, condition, "nodal", where, experiment, told)
+    return tail, Finding("line_failure", event.high, condition, "nodal", where, experiment, told,
+                         shown=shown)  # fmt: skip

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -50,7 +50,7 @@ def time_stage(bench: Bench, sense: SensePart) -> TimePart:
     slow = {c: timing.slower_pattern(*bench.at(c)) for c in bench.conditions}
     said: list[str] = []
     slowest = _transients(bench, slow, said)
-    data = _transients(bench, dict.fromkeys(bench.conditions, timing.DATA), said)
+    data = _energies(bench)
     layout, fitted = bench.at(bench.nominal)
     one = slowest[bench.nominal]
     states = named_patterns(layout.crossbar.shape)[one.pattern]
@@ -59,12 +59,12 @@ def time_stage(bench: Bench, sense: SensePart) -> TimePart:
     findings: list[Finding] = []
     energies: dict[Condition, dict[str, float]] = {}
     for condition in bench.conditions:
-        one, other = slowest[condition], data[condition]
+        one = slowest[condition]
         found, energies[condition] = timing.time_findings(
             under(bench.layout, condition),
             condition,
-            (one.experiment, one.course, one.pattern),
-            (other.experiment, other.course),
+            (one.experiment, one.course, one.pattern, one.step),
+            data[condition],
             latches.get(condition),
         )
         findings += found
@@ -79,24 +79,23 @@ def time_stage(bench: Bench, sense: SensePart) -> TimePart:
     figures = _rc_figures(bench, slowest, capacitance)
     if latches:
         figures += _latch_figures(bench, sense, capacitance, latches)
-    figures.append(_ends(bench, [slowest, data]))
+    figures.append(_ends(bench, slowest))
     energy = energies[bench.nominal]
     return TimePart(tuple(findings), shown, energy, capacitance, tuple(figures), tuple(said))
 
 
-def _ends(bench: Bench, every: Sequence[Mapping[Condition, Timed]]) -> Figure:
+def _ends(bench: Bench, every: Mapping[Condition, Timed]) -> Figure:
     """Where transients end, beside the nodal solver."""
     worst = 0.0
-    for of_one in every:
-        for condition, one in of_one.items():
-            if not one.step.at_rest:
-                continue
-            layout, fitted = bench.at(condition)
-            states = named_patterns(layout.crossbar.shape)[one.pattern]
-            reads = Reads.of(layout, fitted.access, blocks(layout)[0], leakage=fitted.leakage)
-            nodal = reads.currents(torch.from_numpy(states[None].astype(np.float64)))[0, 0].numpy()
-            worst = max(worst, float(np.abs(nodal - one.step.final).max()) / full_scale(layout))
-    how = f"{sum(map(len, every))} transients at the end of hold, of those at rest"
+    for condition, one in every.items():
+        if not one.step.at_rest:
+            continue
+        layout, fitted = bench.at(condition)
+        states = named_patterns(layout.crossbar.shape)[one.pattern]
+        reads = Reads.of(layout, fitted.access, blocks(layout)[0], leakage=fitted.leakage)
+        nodal = reads.currents(torch.from_numpy(states[None].astype(np.float64)))[0, 0].numpy()
+        worst = max(worst, float(np.abs(nodal - one.step.final).max()) / full_scale(layout))
+    how = f"{len(every)} transients at the end of hold, of those at rest"
     name = "transients: largest current error at their end, nodal − ngspice"
     return Figure(name, worst, "of full scale", "", None, how)
 
@@ -131,8 +130,6 @@ def _transients(
             layout = under(bench.layout, condition)
             step = timing.step_of(layout, result, analysis)
             seen = timing.course(layout, result, analysis, step)
-            if condition in found:  # the energy is that of the read as it is designed
-                seen = replace(seen, energy=found[condition].course.energy)
             found[condition] = Timed(patterns[condition], experiment, step, seen)
         waiting = [
             c for c in waiting
@@ -158,6 +155,21 @@ def _again(
         f"end of timing.hold, or of timing.period: simulated again, held {si(analysis.hold, 's')} "
         f"of {si(analysis.period, 's')}."
     )
+
+
+def _energies(bench: Bench) -> dict[Condition, tuple[Experiment, Mapping[str, float]]]:
+    """The read that energy is stated for under each condition, and its energy by block.
+
+    Its gate lines open and close, as they do where rows are read one after the other.
+    """
+    states = named_patterns(bench.layout.crossbar.shape)[timing.DATA]
+    analysis = bench.layout.timing.analysis.replace(gates="pulsed")
+    planned = {c: timing.timed(bench.at(c)[0], states, analysis) for c in bench.conditions}
+    results = bench.simulator.run(list(planned.values()), partial(bench.tell, "energies"))
+    return {
+        condition: (experiment, timing.energy_of(bench.at(condition)[0], result, analysis))
+        for (condition, experiment), result in zip(planned.items(), results, strict=True)
+    }
 
 
 Latches = dict[Condition, tuple[Mapping[str, Experiment], timing.Decision]]

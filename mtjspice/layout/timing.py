@@ -9,13 +9,13 @@ simulated besides, as a check.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 import xarray as xr
 
-from mtjspice.data.layout import Condition, Finding, Floats, States, Waveform
+from mtjspice.data.layout import Condition, Finding, Floats, Shown, States, Waveform
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import (
     Reads,
@@ -60,12 +60,14 @@ class Course:
         recovered: after the end of `hold`, all outputs are at rest again, s.
         slowest: the output line that settles last.
         energy: J by block, without the latches.
+        latest: the output line that is at rest again last.
     """
 
     settled: float
     recovered: float
     slowest: int
     energy: Mapping[str, float]
+    latest: int = 0
 
 
 def load_of(layout: Layout) -> float:
@@ -235,7 +237,8 @@ def course(layout: Layout, result: xr.Dataset, analysis: TransientRead, step: St
         settled=max(settled),
         recovered=max(0.0, *recovered),
         slowest=int(np.argmax(settled)),
-        energy=_energy(layout, result, analysis),
+        energy=energy_of(layout, result, analysis),
+        latest=int(np.argmax(recovered)),
     )
 
 
@@ -255,11 +258,13 @@ def _last_outside(time: Floats, off: Floats, allowed: float) -> float:
     return float(time[last] + share * (time[last + 1] - time[last]))
 
 
-def _energy(layout: Layout, result: xr.Dataset, analysis: TransientRead) -> dict[str, float]:
+def energy_of(layout: Layout, result: xr.Dataset, analysis: TransientRead) -> dict[str, float]:
     """J of one read by block, from the supply, without the latches.
 
     Row drivers let their rail down to the row's voltage: the rest of it is theirs. The read-out
-    takes what its load and its reference burn, and its own current while it works.
+    takes what its load and its reference burn, and its own current while it works. Gate lines that
+    open and close take C V² of their own supply each time, which ngspice says of what the lines and
+    the gates on them are charged with.
     """
     time = result["time"].to_numpy()
     into, out = result["input_current"].to_numpy()[0], result["current"].to_numpy()[0]
@@ -275,10 +280,12 @@ def _energy(layout: Layout, result: xr.Dataset, analysis: TransientRead) -> dict
     supplied = np.maximum(into, 0.0)
     load, sunk = total(load_of(layout) * out**2), total(reference * out)
     own = layout.supply.amplifier * layout.supply.volts * analysis.hold * layout.crossbar.columns
+    gates = {"gates": float(result["gate_energy"][0])} if "gate_energy" in result else {}
     return {
         "array": total(rows * into) - sunk - load,
         "drivers": total((layout.supply.volts - rows) * supplied),
         "amplifiers": load + sunk + own,
+        **gates,
     }
 
 
@@ -326,12 +333,14 @@ class Decision:
         energy: of one decision and reset, J.
         right: whether it decides as it should on both sides.
         slower: side.
+        costlier: the side whose energy it is.
     """
 
     time: float
     energy: float
     right: bool
     slower: str
+    costlier: str
 
 
 def decided(results: Mapping[str, xr.Dataset]) -> Decision:
@@ -340,15 +349,17 @@ def decided(results: Mapping[str, xr.Dataset]) -> Decision:
     times = {side: math.inf if math.isnan(t) else t for side, t in times.items()}
     signs = {side: float(r["decision"].to_numpy()[0, 0]) for side, r in results.items()}
     slower = max(times, key=lambda side: times[side])
-    energy = max(float(r["decision_energy"].to_numpy()[0, 0]) for r in results.values())
-    return Decision(times[slower], energy, signs == {"low": -1.0, "high": 1.0}, slower)
+    energy = {side: float(r["decision_energy"].to_numpy()[0, 0]) for side, r in results.items()}
+    costlier = max(energy, key=lambda side: energy[side])
+    right = signs == {"low": -1.0, "high": 1.0}
+    return Decision(times[slower], energy[costlier], right, slower, costlier)
 
 
 def time_findings(
     layout: Layout,
     condition: Condition,
-    slow: tuple[Experiment, Course, str],
-    data: tuple[Experiment, Course],
+    slow: tuple[Experiment, Course, str, Step],
+    data: tuple[Experiment, Mapping[str, float]],
     latch: tuple[Mapping[str, Experiment], Decision] | None,
 ) -> tuple[list[Finding], dict[str, float]]:
     """Times and energies under a condition, and the energy by block.
@@ -356,33 +367,49 @@ def time_findings(
     Args:
         layout: under the condition.
         condition: that one.
-        slow: the slower pattern's read, its course and its name.
-        data: the same of the pattern that energy is stated for.
+        slow: the slower pattern's read, its course, its name, and what it goes between.
+        data: the read that energy is stated for, and its energy by block, without the latches.
         latch: the reads with latch and its decision; None without one.
     """
-    experiment, read, pattern = slow
+    experiment, read, pattern, step = slow
     where = f"pattern “{pattern}”, column {read.slowest} settles last"
-    energy = dict(data[1].energy)
-    findings = [Finding("settling", read.settled, condition, "ngspice", where, experiment)]
-    decision = 0.0
+    energy = dict(data[1])
+    shown = Shown(column=read.slowest, given=_between(read, step))
+    findings = [Finding("settling", read.settled, condition, "ngspice", where, experiment,
+                        shown=shown)]  # fmt: skip
+    decision, latched = 0.0, None
     if latch is not None:
         strip, found = latch
+        latched = strip[found.slower]
         decision, energy["latches"] = found.time, found.energy * layout.crossbar.columns
         words = f"{found.slower} side at the smallest margin, one line of {layout.crossbar.rows}"
-        findings.append(
-            Finding("decision_time", decision, condition, "ngspice", words, strip[found.slower])
-        )
+        findings.append(Finding("decision_time", decision, condition, "ngspice", words, latched))
     period = read.settled + decision + read.recovered
     words = "settling, decision and return to rest" if latch else "settling and return to rest"
     whole = sum(energy.values())
     operations = 2 * layout.rows_read * layout.crossbar.columns
     spent = f"pattern “{DATA}”, {operations} operations"
+    charged = Shown(latched=latch[0][latch[1].costlier] if latch else None)
     findings += [
-        Finding("read_period", period, condition, "ngspice", words, experiment),
-        Finding("energy", whole, condition, "ngspice", spent, data[0]),
-        Finding("operations_per_joule", operations / whole, condition, "ngspice", spent, data[0]),
-    ]
+        Finding("read_period", period, condition, "ngspice", words, experiment,
+                shown=replace(shown, latched=latched)),
+        Finding("energy", whole, condition, "ngspice", spent, data[0], shown=charged),
+        Finding("operations_per_joule", operations / whole, condition, "ngspice", spent, data[0],
+                shown=charged),
+    ]  # fmt: skip
     return findings, energy
+
+
+def _between(read: Course, step: Step) -> dict[str, float]:
+    """What the lines that are the last to settle and to be at rest again go between, A."""
+    return {
+        "final": float(step.final[read.slowest]),
+        "allowed": float(step.allowed[read.slowest]),
+        "latest": read.latest,
+        "recovered": read.recovered,
+        "rest": float(step.rest[read.latest]),
+        "allowed_back": float(step.allowed[read.latest]),
+    }
 
 
 def waveform(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from mtjspice.device import conductance
-from mtjspice.device.variation import Junctions, draw_junctions, draw_normal
+from mtjspice.device.variation import Devices, Junctions, draw_junctions, draw_normal
 from mtjspice.netlist.cards import Card
 from mtjspice.netlist.cells import Site, kind_of
 from mtjspice.netlist.drivers import driver_elements
@@ -16,26 +16,39 @@ from mtjspice.netlist.readout import readout_elements
 from mtjspice.spec.experiment import Experiment
 
 
-def array_elements(experiment: Experiment, card: Card | None) -> Iterator[Element]:
+def drawn_devices(experiment: Experiment, card: Card | None) -> Devices:
+    """Those that the die's seed gives.
+
+    Raises:
+        InputError: as `threshold_shifts`.
+    """
+    mtj, celsius = experiment.crossbar.cell.mtj, experiment.technology.temperature
+    return Devices(
+        draw_junctions(mtj, experiment.tile, experiment.die, celsius),
+        threshold_shifts(experiment, card),
+    )
+
+
+def array_elements(
+    experiment: Experiment, card: Card | None, devices: Devices | None = None
+) -> Iterator[Element]:
     """The whole circuit: stimulus, drivers, wires, cells, read-out.
 
     Args:
         experiment: what to draw.
         card: of its transistors; None for cells without any.
+        devices: in the place of those that the die's seed gives.
     """
     yield from driver_elements(experiment)
     yield from line_elements(experiment)
-    yield from _cells(experiment, card)
+    yield from _cells(experiment, card, devices or drawn_devices(experiment, card))
     yield from readout_elements(experiment)
 
 
-def _cells(experiment: Experiment, card: Card | None) -> Iterator[Element]:
+def _cells(experiment: Experiment, card: Card | None, devices: Devices) -> Iterator[Element]:
     crossbar, place = experiment.crossbar, Nodes(experiment)
     kind = kind_of(crossbar.cell)
-    drawn = draw_junctions(
-        crossbar.cell.mtj, experiment.tile, experiment.die, experiment.technology.temperature
-    )
-    shifts = threshold_shifts(experiment, card)
+    drawn, shifts = devices.junctions, devices.shifts
     transistors = kind.transistors(crossbar.cell) if card is not None else ()
     models = tuple(card.named(one) for one in transistors) if card is not None else ()
     for row, column in np.ndindex(*crossbar.shape):
@@ -80,9 +93,11 @@ def _junction(
 ) -> Iterator[Element]:
     """One junction: nothing where it is open, a resistor where the law is ohmic.
 
-    Elsewhere a source follows the law. Its voltage is first copied to a node of its own: an
-    expression of one node instead of a difference of two has half the derivatives, which makes
-    sweeps of tiles up to about 32 x 32 faster; docs/ngspice.md has the times.
+    Elsewhere a resistor carries the conductance at zero bias and a source beside it what bias
+    changes: a source has no noise, and the resistor has that of the junction at rest, 4kT/R. The
+    source's voltage is first copied to a node of its own: an expression of one node instead of a
+    difference of two has half the derivatives, which makes sweeps of tiles up to about 32 x 32
+    faster; docs/ngspice.md has the times.
     """
     name = f"{at[0]}_{at[1]}"
     if drawn.open[at]:
@@ -96,8 +111,9 @@ def _junction(
     if ohms is not None:
         yield Resistor(f"c{name}", *ends, ohms)
         return
-    over = junction_voltage(name)
+    over, at_rest = junction_voltage(name), float(conductance.conductance(state, r_p, tmr0))
+    yield Resistor(f"t{name}", *ends, 1 / at_rest)
     yield Transconductance(f"v{name}", GROUND, over, *ends, 1.0)
     yield Resistor(f"v{name}", over, GROUND, 1.0)
-    law = conductance.expression(f"v({over})", state, r_p, tmr0, mtj)
+    law = conductance.expression(f"v({over})", state, r_p, tmr0, mtj, beside=at_rest)
     yield BehaviouralCurrent(f"c{name}", *ends, law)

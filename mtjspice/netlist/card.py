@@ -26,16 +26,21 @@ def card_text() -> str:
 * vh    bias at which the magnetoresistance has fallen to half, V
 * c     quadratic rise of the parallel conductance, 1/V^2
 *
+* A resistor carries the conductance at zero bias and with it the thermal noise 4kT/R, the source
+* beside it what bias changes: by itself it would be without noise. Shot noise is left out.
+*
 * The defaults are a 50 nm junction with RA = 10 Ohm um^2 and TMR0 = 1. The state does not switch.
 *
 *   .include mtj.lib
 *   Xcell  wl bl  mtj_ap rp=5k tmr0=1.2
 
 .subckt mtj_p a b rp={r_p} c={c}
-Bp a b I=v(a,b)*(1/{{rp}}+{{c}}/{{rp}}*v(a,b)*v(a,b))
+Rp a b {{rp}}
+Bp a b I=v(a,b)*({{c}}/{{rp}}*v(a,b)*v(a,b))
 .ends mtj_p
 
 .subckt mtj_ap a b rp={r_p} tmr0={tmr0} vh={v_half}
-Bap a b I=v(a,b)*({{1/rp}}-{{vh*vh*tmr0/rp}}/({{vh*vh*(1+tmr0)}}+v(a,b)*v(a,b)))
+Rap a b {{rp*(1+tmr0)}}
+Bap a b I=v(a,b)*({{tmr0/(rp*(1+tmr0))}}-{{vh*vh*tmr0/rp}}/({{vh*vh*(1+tmr0)}}+v(a,b)*v(a,b)))
 .ends mtj_ap
 """

@@ -2,17 +2,18 @@
 
 import sys
 import textwrap
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from mtjspice.device.variation import Devices
 from mtjspice.netlist import nodes
 from mtjspice.netlist.array import array_elements
 from mtjspice.netlist.cards import Card, check_latch, check_together, read_card, read_subcircuit
 from mtjspice.netlist.cells import kind_of
 from mtjspice.netlist.check import well_defined
-from mtjspice.netlist.drivers import held_volts
+from mtjspice.netlist.drivers import held_volts, pulsed_gates
 from mtjspice.netlist.elements import (
     MAX_LINE,
     BehaviouralVoltage,
@@ -54,6 +55,7 @@ class Deck:
         sense_volts: node vectors that latches compare, by column; empty without latches.
         latch_volts: node vectors (p, n) of the latch outputs, by column; in transients only.
         latch_currents: branch vectors of the latches' supplies, by column; in transients only.
+        gate_currents: those of `other_currents` that belong to gate lines which open and close.
         other_currents: branch vectors of all other sources that carry current to ground.
         word_volts: node vectors [row][column] of the input lines; empty unless cells are observed.
         bit_volts: node vectors [row][column] of the output lines; empty unless cells are observed.
@@ -71,6 +73,7 @@ class Deck:
     sense_volts: dict[int, str]
     latch_volts: dict[int, tuple[str, str]]
     latch_currents: dict[int, str]
+    gate_currents: tuple[str, ...]
     other_currents: tuple[str, ...]
     word_volts: tuple[tuple[str, ...], ...]
     bit_volts: tuple[tuple[str, ...], ...]
@@ -98,21 +101,83 @@ class Deck:
         return tuple(dict.fromkeys(names))
 
 
-def build_deck(experiment: Experiment) -> Deck:
+@dataclass(frozen=True)
+class Added:
+    """What a netlist has besides the circuit of an experiment, so that it prints a number of it.
+
+    Attributes:
+        header: comments, without the asterisk.
+        parameters: numbers by name, for expressions of `elements` and `measures`.
+        elements: sources that follow an expression; they take no current from the circuit.
+        beside: another circuit, as lines of a subcircuit and its instance.
+        models: lines of models that only the other circuit has.
+        printed: nodes in the place of the output currents on the ``.print`` line.
+        measures: ``.meas`` lines.
+    """
+
+    header: tuple[str, ...] = ()
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    elements: tuple[Element, ...] = ()
+    beside: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    printed: tuple[str, ...] = ()
+    measures: tuple[str, ...] = ()
+
+
+NOTHING = Added()
+
+
+def build_deck(
+    experiment: Experiment, devices: Devices | None = None, added: Added = NOTHING
+) -> Deck:
     """Write the netlist of an experiment: one load, one analysis over all its vectors.
 
-    The same experiment and card give the same bytes.
+    The same arguments and card give the same bytes.
+
+    Args:
+        experiment: what to write.
+        devices: of its cells, in the place of those that the die's seed gives.
+        added: what it has besides.
 
     Raises:
         InputError: if a node without a path to ground is read, or the transistors' card does not
             have what is asked of it.
     """
-    deck, elements, settings = drawn(experiment)
-    return replace(deck, text=_text(experiment, elements, deck, settings))
+    deck, elements, settings = drawn(experiment, devices)
+    return replace(deck, text=_text(experiment, elements, deck, settings, added))
 
 
-def drawn(experiment: Experiment) -> tuple[Deck, tuple[Element, ...], tuple[str, ...]]:
+def as_subcircuit(
+    experiment: Experiment, name: str, pins: Sequence[str], elements: Sequence[Element]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The circuit of an experiment as a part of another netlist.
+
+    Args:
+        experiment: what to write.
+        name: of the subcircuit and its instance, whose nodes outside are those of the pins.
+        pins: nodes that are seen from outside.
+        elements: that it has besides its own.
+
+    Returns:
+        Lines of models and subcircuits that it needs, and its own.
+    """
+    _, own, settings = drawn(experiment)
+    return settings[2:], (
+        f".subckt {name} {' '.join(pins)}",
+        *(fold(element.line()) for element in (*own, *elements)),
+        f".ends {name}",
+        f"X{name} {' '.join(pins)} {name}",
+    )
+
+
+def drawn(
+    experiment: Experiment, devices: Devices | None = None
+) -> tuple[Deck, tuple[Element, ...], tuple[str, ...]]:
     """The circuit of an experiment, as text netlists and PySpice's circuits both have it.
+
+    Args:
+        experiment: what to draw.
+        devices: as `build_deck`.
 
     Returns:
         The deck without its text; the elements; and the lines that set tolerances and temperature
@@ -123,7 +188,7 @@ def drawn(experiment: Experiment) -> tuple[Deck, tuple[Element, ...], tuple[str,
     """
     cell = experiment.crossbar.cell
     card = read_card(experiment.technology) if kind_of(cell).transistors(cell) else None
-    whole = tuple(array_elements(experiment, card))
+    whole = tuple(array_elements(experiment, card, devices))
     deck = _what_to_read(experiment, whole)
     elements, dropped = well_defined(whole, deck.volts)
     kept = {f"m{element.name}" for element in elements if isinstance(element, Mosfet)}
@@ -185,6 +250,7 @@ def _what_to_read(experiment: Experiment, elements: tuple[Element, ...]) -> Deck
         sense_volts={c: nodes.column_end(c) for c in latched},
         latch_volts={c: (nodes.latch(c, "p"), nodes.latch(c, "n")) for c in compared},
         latch_currents=supplies,
+        gate_currents=tuple(sources[name] for name in pulsed_gates(experiment)),
         other_currents=tuple(sources.values()),
         word_volts=tuple(tuple(place.row(r, c) for c in range(columns)) for r in cells),
         bit_volts=tuple(tuple(place.column(r, c) for c in range(columns)) for r in cells),
@@ -193,13 +259,18 @@ def _what_to_read(experiment: Experiment, elements: tuple[Element, ...]) -> Deck
 
 
 def _text(
-    experiment: Experiment, elements: Iterable[Element], deck: Deck, settings: Iterable[str]
+    experiment: Experiment,
+    elements: Iterable[Element],
+    deck: Deck,
+    settings: Iterable[str],
+    added: Added,
 ) -> str:
     kind = kind_of(experiment.crossbar.cell)
     row, column = kind.input_line, kind.output_line
     timed = isinstance(experiment.analysis, TransientRead)
-    saved = [_saved(name) for name in deck.vectors if name != "time"]
-    sensed = [_saved(deck.column_currents[c]) for c in experiment.sensed_columns]
+    saved = [as_saved(name) for name in deck.vectors if name != "time"]
+    sensed = [as_saved(deck.column_currents[c]) for c in experiment.sensed_columns]
+    shown = [f"v({node})" for node in added.printed]
     rows, columns = experiment.crossbar.shape
     sweep = [] if timed else ["* the sweep over v(index) steps through the input vectors"]
     return "\n".join(
@@ -207,14 +278,18 @@ def _text(
             f"* {rows} x {columns} {experiment.crossbar.cell.kind} MTJ array",
             f"* written by mtjspice from experiment {experiment.key()}",
             f"* {row}<row>_<column>: input line at a cell; {column}<row>_<column>: output line",
+            *(f"* {line}" for line in added.header),
             *_what_is_dropped(deck),
             *sweep,
-            *settings,
-            *(fold(element.line()) for element in elements),
+            *dict.fromkeys((*settings, *added.models)),
+            *(f".param {name}={format_quantity(x)}" for name, x in added.parameters.items()),
+            *(fold(element.line()) for element in (*elements, *added.elements)),
+            *added.beside,
             _analysis(experiment),
-            fold(".save " + " ".join(saved)),
+            fold(".save " + " ".join((*saved, *shown))),
             # Without a .print line, plain "ngspice -b" runs nothing.
-            fold(f".print {'tran' if timed else 'dc'} " + " ".join(sensed)),
+            fold(f".print {'tran' if timed else 'dc'} " + " ".join(shown or sensed)),
+            *added.measures,
             ".end",
             "",
         ]
@@ -252,7 +327,7 @@ def _analysis(experiment: Experiment) -> str:
     return f".dc V{INDEX} 0 {vectors - 1} 1"
 
 
-def _saved(vector: str) -> str:
-    """How ``.save`` names a vector."""
+def as_saved(vector: str) -> str:
+    """How ``.save`` and expressions name a vector."""
     name, branch, _ = vector.partition("#branch")
     return f"i({name})" if branch else f"v({name})"

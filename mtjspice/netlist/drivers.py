@@ -62,6 +62,31 @@ def _driver(
     return BehaviouralVoltage(name, node, GROUND, f"pwl(v({INDEX}), {points})")
 
 
+def pulsed_gates(experiment: Experiment) -> tuple[str, ...]:
+    """Names of the sources of gate lines that open and close with every vector."""
+    crossbar, analysis = experiment.crossbar, experiment.analysis
+    if not isinstance(analysis, TransientRead) or analysis.gates == "on":
+        return ()
+    place = Nodes(experiment)
+    lines = crossbar.columns if gates_along(crossbar.cell) == "column" else crossbar.rows
+    return tuple(
+        nodes.gate_end(gate, k)
+        for gate in kind_of(crossbar.cell).gate_lines
+        for k in range(lines)
+        if place.selected(k)
+    )
+
+
+def _gate(experiment: Experiment, end: str, *, on: bool, high: bool, volts: float) -> VoltageSource:
+    """The source of a gate line; `high` says whether it is high when it is on."""
+    level, rest = (volts, 0.0) if high else (0.0, volts)
+    analysis = experiment.analysis
+    if on and isinstance(analysis, TransientRead) and analysis.gates == "pulsed":
+        levels = np.full(len(experiment.stimulus.volts), level)
+        return VoltageSource(end, end, GROUND, rest, pulses(analysis, levels, rest))
+    return VoltageSource(end, end, GROUND, level if on else rest)
+
+
 def pulses(
     analysis: TransientRead, volts: npt.NDArray[np.float64], rest: float
 ) -> tuple[tuple[float, float], ...]:
@@ -93,7 +118,7 @@ def _gates(experiment: Experiment) -> Iterator[Element]:
         else:
             ends = {nodes.gate_end(gate, k): on for k, on in states.items()}
         for end, on in ends.items():
-            yield VoltageSource(end, end, GROUND, cell.gate_volts if on == high else 0.0)
+            yield _gate(experiment, end, on=on, high=high, volts=cell.gate_volts)
     yield VoltageSource(BULK, BULK, GROUND, 0.0)
     if isinstance(cell, TransmissionGateCell):
         yield VoltageSource(WELL, WELL, GROUND, cell.gate_volts)

@@ -41,7 +41,7 @@ def front(story: LayoutStory) -> list[Front]:
     """Does every cell get its voltage, does it read, how far does it scale."""
     worst = worst_map(story)
     return [
-        *([_delivers(worst)] if worst is not None else []),
+        *([_delivers(story, worst)] if worst is not None else []),
         _reads(story),
         *([_scales(story)] if story.scaling.sizes else []),
     ]
@@ -52,12 +52,15 @@ def worst_map(story: LayoutStory) -> VoltageMap | None:
     return min(story.maps, key=lambda one: float(np.nanmin(one.delivered)), default=None)
 
 
-def _delivers(worst: VoltageMap) -> Front:
+def _delivers(story: LayoutStory, worst: VoltageMap) -> Front:
+    """The title is the worst value under all conditions, as the table has it."""
+    missing = next((j.worst.value for j in story.judged if j.quantity.name == "ir_drop"), None)
+    least = np.nanmin(worst.delivered) if missing is None else 1 - missing
     return Front(
-        title=f"The worst cell gets {100 * np.nanmin(worst.delivered):.1f} % of the read voltage",
+        title=f"The worst cell gets {100 * least:.1f} % of the read voltage",
         picture=plots.map_plot(worst),
         alt="Map of the voltage over every driven cell for the worst pattern",
-        note=f"Nodal, nominal condition, pattern “{worst.pattern}”; lowest cell ringed.",
+        note=f"Map: nodal, nominal condition, pattern “{worst.pattern}”; lowest cell ringed.",
         quantity="ir_drop",
     )
 
@@ -66,12 +69,14 @@ def _reads(story: LayoutStory) -> Front:
     """Margins where there are some, else headroom of the limits, else how the output settles."""
     limits = [line for line in tightest_first(story.judged) if line.limit]
     if story.margins is not None:
+        tracking = story.layout.sense.threshold == "tracking"
+        tracks = ", threshold tracks, at its best and without spread" if tracking else ""
         asked = next((line.limit for line in limits if line.quantity.name == "margin"), None)
         return Front(
             title=margin_words(story.margins),
             picture=plots.margins_plot(story.margins, asked),
             alt="Sense margin of every output line, nominal and in the worst condition",
-            note="Nodal; a line with a margin below 0 reads wrongly.",
+            note=f"Nodal{tracks}; a line with a margin below 0 reads wrongly.",
             quantity="margin",
         )
     if limits:

@@ -10,7 +10,7 @@ import numpy as np
 
 from mtjspice.data.figures import Figure
 from mtjspice.data.layout import Judged, LayoutStory, Yield
-from mtjspice.report.layout_words import uncertainty
+from mtjspice.report.layout_words import uncertainty, value_and_limit
 from mtjspice.spec.toml import format_spec
 
 
@@ -93,6 +93,7 @@ def quantity_line(line: Judged) -> dict[str, Any]:
         "better": line.quantity.better,
         "section": line.quantity.section,
         "worst": line.worst.value,
+        "stated": value_and_limit(line)[0],
         "nominal": line.nominal.value if line.nominal else None,
         "limit": line.limit,
         "holds": line.holds,

@@ -1,6 +1,7 @@
 """The pictures of a layout's report, as SVG text."""
 
 import math
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -34,6 +35,8 @@ CURVES = 6
 """More of them are not told apart in a small picture."""
 ACROSS = 5
 """Most patterns in a row of the gallery."""
+LETTERS = 10.5
+"""Of its titles on an inch, with room to the next."""
 LEAST, MOST = 0.05, 10.0
 """Of a value over its limit; what lies beyond is drawn there."""
 
@@ -69,7 +72,8 @@ def gallery_plot(maps: Sequence[VoltageMap]) -> str:
             axis = canvas.add_subplot(grid[2 * band, column])
             image = _draw_map(axis, one, low, high)
             lowest = 100 * np.nanmin(one.delivered)
-            axis.set_title(f"{one.pattern}\nlowest {lowest:.1f} %", fontsize=10.5)
+            title = textwrap.fill(one.pattern, round(LETTERS * 12.2 / across))
+            axis.set_title(f"{title}\nlowest {lowest:.1f} %", fontsize=9.5)
             upper.append(axis)
             _draw_states(canvas.add_subplot(grid[2 * band + 1, column]), one)
             if column == 0:

@@ -25,6 +25,8 @@ class TransientRead(Spec):
         hold: how long a vector is applied, s; the rest of the period is at the reference.
         step: of the time axis of the result, and largest step of the simulator, s.
         sense_at: when the sense amplifiers are clocked, s after the start of the period.
+        gates: ``on`` keeps selected gate lines on all the time; ``pulsed`` opens them with each
+            vector and closes them when it is taken away, as a read of one row after the other does.
     """
 
     kind: Literal["transient"] = "transient"
@@ -33,6 +35,7 @@ class TransientRead(Spec):
     hold: Time = 8e-9
     step: Time = 0.05e-9
     sense_at: Time = 6e-9
+    gates: Literal["on", "pulsed"] = "on"
 
     @model_validator(mode="after")
     def _check_order(self) -> Self:

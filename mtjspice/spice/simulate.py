@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 IMPOSSIBLE_SIZE = re.compile(r"Effective channel (length|width).*", re.IGNORECASE)
 """What ngspice says of a transistor that is too short or narrow for its model."""
+MEASURED = re.compile(r"^(\w+)[ \t]*=[ \t]+([-+]?\d\S*)(?:[ \t].*)?$", re.MULTILINE)
+"""A line of a measurement."""
 KCL_TOLERANCE = 1e-8
 """Largest sum of all currents into the array, relative to the sum of their magnitudes."""
 KCL_FLOOR = 1e-15
@@ -79,6 +81,30 @@ def run_samples(deck: Deck, shifts: npt.NDArray[np.float64]) -> list[Vectors]:
         raise SimulationError(error.reason, log=library.tail()) from None
     library.clear()
     return results
+
+
+def run_measures(netlist: str) -> dict[str, float]:
+    """Load a netlist, run its analysis once, and read what its ``.meas`` lines print, by name.
+
+    Raises:
+        SimulationError: unless ngspice finished and found everything that is measured.
+    """
+    from mtjspice.spice.library import open_library  # noqa: PLC0415, as above
+
+    library = open_library()
+    try:
+        library.load(with_solver(netlist, klu=library.info.klu))
+        library.run_analysis()
+    except SimulationError as error:
+        raise SimulationError(error.reason, log=library.tail()) from None
+    found = measured("\n".join(library.log))
+    library.clear()
+    return found
+
+
+def measured(printed: str) -> dict[str, float]:
+    """The measurements in what ngspice prints, by name; those that failed are left out."""
+    return {name: float(value) for name, value in MEASURED.findall(printed)}
 
 
 def _check_sizes(reason: str) -> None:

@@ -1,6 +1,7 @@
 """`mtjspice layout` whole, on small arrays, with ngspice."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import torch
 
 from mtjspice import cli
 from mtjspice.data.figures import Verdict, at_most
+from mtjspice.data.layout import QUANTITIES
 from mtjspice.layout import timing
 from mtjspice.layout.access import fit_conditions
 from mtjspice.layout.circuit import (
@@ -26,6 +28,7 @@ from mtjspice.layout.read import measure, pattern_experiments, worst_patterns
 from mtjspice.layout.run import run_layout, verdict_of_layout
 from mtjspice.layout.sense import margins, worst_reads
 from mtjspice.spec import Layout, parse_spec
+from mtjspice.spice.simulate import measured
 from mtjspice.surrogate import nodal
 from mtjspice.surrogate.array import array_of
 
@@ -164,6 +167,18 @@ decision_time = "0.3ns"
 """
 
 
+BEHIND = {
+    "array_yield": {"margin"},
+    "line_failure": {"margin"},
+    "read_disturb": {"junction_current"},
+    "life_disturb": {"junction_current"},
+    "write_error": {"junction_current"},
+    "half_select": {"junction_current"},
+    "write_voltage": {"junction_voltage"},
+}
+"""What is printed where the quantity itself is no property of one circuit."""
+
+
 @pytest.fixture(scope="module")
 def passive(tmp_path_factory):
     folder = tmp_path_factory.mktemp("passive")
@@ -176,17 +191,18 @@ def gated(tmp_path_factory):
     return run_layout(parse_spec(GATED, Layout), folder, jobs=2), folder
 
 
-@pytest.fixture(scope="module")
-def ngspice_program(tmp_path_factory):
-    """What plain ngspice prints for a netlist."""
+@pytest.fixture(params=["passive", "gated"])
+def small(request, passive, gated):
+    """The story and the folder of either."""
+    return {"passive": passive, "gated": gated}[request.param]
 
-    def run(netlist) -> str:
-        folder = tmp_path_factory.mktemp("plain")
-        command = ["ngspice", "-b", str(netlist)]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
-        return done.stdout
 
-    return run
+def plain(netlist, folder) -> tuple[str, dict[str, float]]:
+    """What plain ngspice prints of a netlist, and its measurements."""
+    done = subprocess.run(
+        ["ngspice", "-b", str(netlist)], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return done.stdout, measured(done.stdout)
 
 
 def without_times(folder) -> dict:
@@ -206,21 +222,91 @@ def test_a_passive_layout_comes_to_a_verdict(passive):
     assert (folder / "report.html").is_file()
 
 
-def test_every_quantity_has_a_netlist_that_plain_ngspice_runs(passive, gated, ngspice_program):
-    for story, folder in (passive, gated):
-        for line in story.judged:
-            printed = ngspice_program(folder / line.netlist)
-            assert "No. of Data Rows" in printed, line.netlist
+def test_plain_ngspice_prints_what_is_stated_to_the_digits_shown(small, tmp_path):
+    story, folder = small
+    for line in story.judged:
+        name = line.quantity.name
+        text = (folder / line.netlist).read_text()
+        _, printed = plain(folder / line.netlist, tmp_path)
+        assert re.search(rf"^\* {name} of {story.layout.name}: ", text, re.MULTILINE)
+        assert f"* condition: {line.worst.condition.process}, " in text
+        assert ".control" not in text
+        behind = BEHIND.get(name.removesuffix("_mean"))
+        if behind is not None:
+            assert set(printed) >= behind, name
+            continue
+        # Three digits are shown: the printed value is within half a unit of the last of them.
+        assert printed[name] == pytest.approx(line.worst.value, rel=5e-4), name
 
 
-def test_the_netlist_of_the_worst_read_gives_its_margin_again(passive, simulator):
+def test_what_a_head_says_is_printed_is_printed(small, tmp_path):
+    story, folder = small
+    for line in story.judged:
+        text = (folder / line.netlist).read_text()
+        _, printed = plain(folder / line.netlist, tmp_path)
+        said = re.findall(r"^\* prints (\w+) = (\S+): ", text, re.MULTILINE)
+        assert said, line.quantity.name
+        for name, value in said:
+            assert printed[name] == pytest.approx(float(value), rel=5e-4, abs=1e-9), name
+        assert text.isascii()
+
+
+def test_the_netlist_of_the_worst_read_gives_its_margin_from_currents(passive, simulator):
     story, _ = passive
     (line,) = [one for one in story.judged if one.quantity.name == "margin"]
     (result,) = simulator.run([line.worst.experiment])
     column = int(line.worst.where.split()[1].rstrip(","))
     out = story.layout.periphery.zero - float(result["amplifier_voltage"][0, column])
     distance = abs(out - story.margins.threshold)
-    assert distance == pytest.approx(line.worst.value, abs=1e-6)
+    assert distance == pytest.approx(line.worst.value, abs=1e-7)
+
+
+def test_times_and_energies_are_near_those_on_the_time_axis(small, simulator):
+    """The axis has some five steps until the output has settled."""
+    story, _ = small
+    worst = {line.quantity.name: line.worst for line in story.judged}
+    layout = under(story.layout, worst["settling"].condition)
+    analysis = worst["settling"].experiment.analysis
+    (result,) = simulator.run([worst["settling"].experiment])
+    step = timing.step_of(layout, result, analysis)
+    settled = timing.course(layout, result, analysis, step).settled
+    assert worst["settling"].value == pytest.approx(settled, rel=0.03)
+    layout = under(story.layout, worst["energy"].condition)
+    read = worst["energy"].experiment
+    (result,) = simulator.run([read])
+    blocks = timing.energy_of(layout, result, read.analysis)
+    latched = worst["energy"].shown.latched
+    if latched is not None:
+        (alone,) = simulator.run([latched])
+        columns = layout.crossbar.columns
+        blocks["latches"] = columns * float(alone["decision_energy"][0, 0])
+    assert worst["energy"].value == pytest.approx(sum(blocks.values()), rel=0.01)
+
+
+def test_the_worst_array_has_its_spread_and_the_likely_failure_no_margin(small, tmp_path):
+    story, folder = small
+    _, printed = plain(folder / "worst/array_yield.cir", tmp_path)
+    lowest = min(
+        float(y.margins.min()) for y in story.yields
+        if y.condition == next(
+            j.worst.condition for j in story.judged if j.quantity.name == "array_yield"
+        )
+    )  # fmt: skip
+    assert printed["margin"] == pytest.approx(lowest, abs=1e-6)
+    text = (folder / "worst/line_failure.cir").read_text()
+    _, printed = plain(folder / "worst/line_failure.cir", tmp_path)
+    assert "most likely failure" in text
+    nominal = story.margins.worst.min()
+    assert abs(printed["margin"]) < 2e-3 * nominal
+    ohms = set(re.findall(r"^Rc\d+_\d+ \S+ \S+ (\S+)$", text, re.MULTILINE))
+    assert len(ohms) > 2  # each has a deviation of its own
+
+
+def test_every_quantity_has_a_netlist_of_its_own(small):
+    story, _ = small
+    assert {line.quantity.name for line in story.judged} <= set(QUANTITIES)
+    for line in story.judged:
+        assert line.netlist == f"worst/{line.quantity.name}.cir"
 
 
 def test_a_second_run_finds_every_simulation_and_says_the_same(tmp_path):
@@ -242,7 +328,7 @@ def test_a_gated_layout_decides_in_every_condition(gated):
     worst = {line.quantity.name: line.worst for line in story.judged}
     assert worst["margin"].condition.temperature == 125.0
     assert 20e-12 < worst["decision_time"].value < 300e-12
-    assert set(story.energy) == {"array", "drivers", "amplifiers", "latches"}
+    assert set(story.energy) == {"array", "drivers", "amplifiers", "gates", "latches"}
 
 
 def test_the_levels_agree(passive, gated):
@@ -255,8 +341,8 @@ def test_the_levels_agree(passive, gated):
 def test_levels_that_disagree_are_no_pass(passive):
     story, _ = passive
     apart = at_most("nodal − ngspice", 2e-3, 1e-3, "of full scale", "made up")
-    assert verdict_of_layout(story.judged, story.figures) == Verdict.PASS
-    assert verdict_of_layout(story.judged, (*story.figures, apart)) == Verdict.FAIL
+    assert verdict_of_layout(story.judged, story.figures) is Verdict.PASS
+    assert verdict_of_layout(story.judged, (*story.figures, apart)) is Verdict.FAIL
 
 
 @pytest.mark.parametrize("text", [PASSIVE, GATED], ids=["passive", "gated"])

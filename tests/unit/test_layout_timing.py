@@ -200,7 +200,7 @@ def constant(one: Layout, into, out) -> dict[str, float]:
         time, np.tile(np.array(out, float), (time.size, 1)),
         np.tile(np.array(into, float), (time.size, 1)),
     )  # fmt: skip
-    return timing._energy(one, result, READ)
+    return timing.energy_of(one, result, READ)
 
 
 SUPPLY = Supply(volts=1.5, amplifier=10e-6)
@@ -469,9 +469,11 @@ def test_a_period_is_settling_decision_and_recovery_and_operations_are_two_a_cel
     one = layout(4, 3, read=2, periphery=SenseAmplifier() if with_latch else VirtualGround())
     states = named_patterns((4, 3))["all P"]
     e = timing.timed(one, states, one.timing.analysis)
-    slow = e, Course(3e-9, 1e-9, 2, {}), "all AP"
-    data = e, Course(9e-9, 9e-9, 0, ENERGY)
-    latch = ({"low": e, "high": e}, timing.Decision(0.4e-9, 5e-15, True, "high"))
+    final, allowed = np.array([1e-6, 2e-6, 3e-6]), np.array([1e-8, 2e-8, 3e-8])
+    step = timing.Step(np.zeros(3), final, allowed, np.zeros(3))
+    slow = e, Course(3e-9, 1e-9, 2, {}, latest=1), "all AP", step
+    data = e, ENERGY
+    latch = ({"low": e, "high": e}, timing.Decision(0.4e-9, 5e-15, True, "high", "low"))
     found, energy = timing.time_findings(
         one, Condition("tt", 1.0, 27.0), slow, data, latch if with_latch else None
     )
@@ -479,6 +481,11 @@ def test_a_period_is_settling_decision_and_recovery_and_operations_are_two_a_cel
     latches = 3 * 5e-15 if with_latch else 0.0
     decision = 0.4e-9 if with_latch else 0.0
     assert values["settling"] == 3e-9
+    shown = {finding.quantity: finding.shown for finding in found}
+    assert shown["settling"].column == 2
+    assert (shown["settling"].given["final"], shown["settling"].given["allowed"]) == (3e-6, 3e-8)
+    assert (shown["read_period"].given["latest"], shown["read_period"].given["rest"]) == (1, 0.0)
+    assert (shown["energy"].latched is None) == (not with_latch)
     assert values.get("decision_time", 0.0) == decision
     assert values["read_period"] == near(3e-9 + decision + 1e-9)
     assert values["energy"] == near(1e-12 + latches)

@@ -120,9 +120,10 @@ def test_a_resistance_of_zero_joins_the_nodes_and_writes_no_resistor(line, field
     assert set(after) <= set(before)
 
 
-def test_a_bias_dependent_junction_is_a_source_with_its_law_of_a_copy_of_its_voltage():
+def test_a_bias_dependent_junction_is_a_resistor_and_a_source_of_a_copy_of_its_voltage():
     parts = elements(experiment())
-    law = conductance.expression("v(v0_1)", 1, Mtj().r_p, 1.0, Mtj())
+    law = conductance.expression("v(v0_1)", 1, Mtj().r_p, 1.0, Mtj(), beside=1 / Mtj().r_ap)
+    assert parts["Rt0_1"] == f"in0 end1 {Mtj().r_ap}"
     assert parts["Bc0_1"] == f"in0 end1 I={law}"
     assert parts["Gv0_1"] == "0 v0_1 in0 end1 1.0"
     assert parts["Rv0_1"] == "v0_1 0 1.0"

@@ -8,6 +8,7 @@ import re
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from mtjspice.data.figures import Figure, Verdict, together
 from mtjspice.data.layout import (
@@ -563,7 +564,28 @@ def test_cell_by_cell_reads_are_drawn(story, tmp_path):
     some_rows[[0, 3, 5]] = np.linspace(0.99, 0.95, 5)
     maps = tuple(dataclasses.replace(one, delivered=some_rows) for one in story.maps)
     page = written(dataclasses.replace(story, maps=maps), tmp_path)
+    missing = next(j.worst.value for j in story.judged if j.quantity.name == "ir_drop")
+    assert f"The worst cell gets {100 * (1 - missing):.1f} % of the read voltage" in page
+    alone = [j for j in story.judged if j.quantity.name != "ir_drop"]
+    page = written(dataclasses.replace(story, maps=maps, judged=tuple(alone)), tmp_path)
     assert "The worst cell gets 95.0 % of the read voltage" in page
+
+
+def test_what_stands_behind_a_margin_is_said_beside_it(story, tmp_path):
+    """Of a threshold that tracks, and of the latch in whose place an offset is given."""
+    sense = story.layout.sense.replace(threshold="tracking")
+    tracking = dataclasses.replace(
+        story,
+        layout=story.layout.replace(name="array", sense=sense),
+        margins=dataclasses.replace(story.margins, latch=24e-3),
+    )
+    page = written(tracking, tmp_path)
+    assert page.count("without spread") + page.count("without a spread of its own") >= 2
+    wrong = stats.norm.cdf(-story.margins.worst.min() / 24e-3)
+    assert tracking.margins.latch_errs == pytest.approx(wrong)
+    assert "24\N{NO-BREAK SPACE}mV, with which it would decide wrongly" in page
+    assert f"{100 * wrong:.2g}\N{NO-BREAK SPACE}%" in page
+    assert "would decide wrongly" not in written(story, tmp_path)
 
 
 def test_the_nominal_condition_is_called_so(story, tmp_path):

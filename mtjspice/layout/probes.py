@@ -1,0 +1,292 @@
+"""How netlists of worst cases at rest print their numbers.
+
+Beside its circuit a netlist has sources that follow an expression of voltages and currents of the
+circuit, and ``.meas`` lines. What the circuit does not have, such as a threshold, is a parameter.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from mtjspice.data.layout import Finding
+from mtjspice.device import conductance
+from mtjspice.device.temperature import tmr_at
+from mtjspice.layout.circuit import full_scale, ideal_currents, r_p_of, under
+from mtjspice.layout.read import SCALES
+from mtjspice.netlist.deck import Added, Deck, as_saved, drawn
+from mtjspice.netlist.elements import BehaviouralCurrent, BehaviouralVoltage, Element, Resistor
+from mtjspice.netlist.nodes import GROUND
+from mtjspice.spec.analysis import TransientRead
+from mtjspice.spec.layout import Layout
+from mtjspice.spec.periphery import SenseAmplifier, TransimpedanceAmplifier
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a netlist prints, and how.
+
+    Attributes:
+        prints: unit of every number that is printed, by its name.
+        value: name of the one that the report states; empty where no circuit shows that number.
+        added: what the netlist has besides its circuit.
+        says: for its head: what the number takes that is not in the circuit.
+    """
+
+    prints: Mapping[str, str]
+    value: str
+    added: Added
+    says: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A worst case that a netlist is made for.
+
+    Attributes:
+        layout: under its condition.
+        finding: the case.
+        deck: names of what its circuit has.
+        elements: of the circuit.
+    """
+
+    layout: Layout
+    finding: Finding
+    deck: Deck
+    elements: tuple[Element, ...] = field(repr=False)
+
+    @classmethod
+    def of(cls, layout: Layout, finding: Finding) -> "Case":
+        """That of a finding; the layout is under nominal conditions."""
+        deck, elements, _ = drawn(finding.experiment, finding.shown.devices)
+        return cls(under(layout, finding.condition), finding, deck, elements)
+
+    @property
+    def column(self) -> int:
+        """The output line, or that of the cell."""
+        assert self.finding.shown.column is not None
+        return self.finding.shown.column
+
+    @property
+    def row(self) -> int:
+        """The row of the cell."""
+        assert self.finding.shown.row is not None
+        return self.finding.shown.row
+
+    @property
+    def given(self) -> Mapping[str, float]:
+        """Numbers that the circuit does not have."""
+        return self.finding.shown.given
+
+    @property
+    def analysis(self) -> TransientRead:
+        """Of a read in time."""
+        assert isinstance(self.finding.experiment.analysis, TransientRead)
+        return self.finding.experiment.analysis
+
+    def output(self, column: int) -> str:
+        """Current out of a column, A."""
+        return as_saved(self.deck.column_currents[column])
+
+    @property
+    def cell_volts(self) -> str:
+        """Voltage from the input to the output line of the cell, V."""
+        word, bit = (
+            side[self.row][self.column] for side in (self.deck.word_volts, self.deck.bit_volts)
+        )
+        return f"v({word})-v({bit})"
+
+    @property
+    def junction(self) -> tuple[str, str]:
+        """Voltage over the junction of the cell, V, and current through it, A."""
+        name = f"{self.row}_{self.column}"
+        parts = [
+            e
+            for e in self.elements
+            if isinstance(e, Resistor | BehaviouralCurrent) and e.name in {f"c{name}", f"t{name}"}
+        ]
+        volts = f"(v({parts[0].a})-v({parts[0].b}))"
+        amperes = [
+            f"{volts}/{e.ohms!r}" if isinstance(e, Resistor) else e.expression for e in parts
+        ]
+        return volts, "+".join(amperes)
+
+
+def at_rest(
+    case: Case,
+    values: Mapping[str, str],
+    units: Mapping[str, str],
+    parameters: Mapping[str, float],
+    value: str,
+    says: Sequence[str] = (),
+) -> Probe:
+    """A probe that follows expressions at the first point of a sweep.
+
+    Args:
+        case: the worst case.
+        values: expression of every number by its name.
+        units: of those that the report has.
+        parameters: of the expressions.
+        value: as `Probe`.
+        says: as `Probe`.
+    """
+    # Of a single point ngspice measures the largest, but finds no value "at" it.
+    how = "max v({0})" if case.deck.points == 1 else "find v({0}) at=0"
+    return Probe(
+        units,
+        value,
+        Added(
+            parameters=parameters,
+            elements=tuple(BehaviouralVoltage(n, n, GROUND, e) for n, e in values.items()),
+            printed=tuple(values),
+            measures=tuple(f".meas dc {name} {how.format(name)}" for name in values),
+        ),
+        tuple(says),
+    )
+
+
+def ir_drop(case: Case) -> Probe:
+    """Voltage missing over a cell, as a share of the read voltage."""
+    law = f"1-({case.cell_volts})/{{read_voltage}}"
+    volts = {"read_voltage": case.layout.read.voltage}
+    return at_rest(case, {"ir_drop": law}, {"ir_drop": "share"}, volts, "ir_drop")
+
+
+def _currents(case: Case) -> dict[str, float]:
+    """The ideal current of the line and the full scale, A."""
+    experiment = case.finding.experiment
+    states = torch.from_numpy(experiment.tile.states[None].astype(np.float64))
+    ideal = ideal_currents(case.layout, states, experiment.driven_rows)
+    return {"ideal_current": float(ideal[0, case.column]), "full_scale": full_scale(case.layout)}
+
+
+def error(case: Case) -> Probe:
+    """Error of an output current against I = G V, with the best common gain where one is given."""
+    name, gain = case.finding.quantity, case.given.get("gain")
+    factor, numbers = "" if gain is None else "{gain}*", _currents(case)
+    law = f"abs({factor}{case.output(case.column)}-{{ideal_current}})/{{full_scale}}"
+    says = ["ideal_current is I = G V with nominal junctions"]
+    if gain is not None:
+        numbers["gain"] = gain
+        says.append("gain is the one factor that brings random patterns closest to it")
+    return at_rest(case, {name: law}, {name: "share of full scale"}, numbers, name, says)
+
+
+def nonlinearity(case: Case) -> Probe:
+    """How far a line's current at half the inputs is from half of that at the whole ones."""
+    current = case.output(case.column)
+    law = f"abs(scaled_current-{SCALES[1]!r}*whole_current)/{full_scale(case.layout)!r}"
+    measures = (
+        f".meas dc whole_current find {current} at=0",
+        f".meas dc scaled_current find {current} at=1",
+        f".meas dc nonlinearity param='{law}'",
+    )
+    says = f"the second vector of the sweep is {SCALES[1]:g} of the first"
+    prints = {"whole_current": "A", "scaled_current": "A", "nonlinearity": "share of full scale"}
+    return Probe(prints, "nonlinearity", Added(measures=measures), (says,))
+
+
+def sneak(case: Case) -> Probe:
+    """Share of a line's current that its selected cell did not carry."""
+    whole, own = case.output(case.column), case.junction[1]
+    laws = {"own_current": own, "sneak": f"abs({whole}-v(own_current))/abs({whole})"}
+    return at_rest(case, laws, {"own_current": "A", "sneak": "share"}, {}, "sneak")
+
+
+def sensed(case: Case) -> str:
+    """What the read-out makes of the line, V above its output at zero current."""
+    periphery = case.layout.periphery
+    if isinstance(periphery, SenseAmplifier):
+        return f"v({case.deck.sense_volts[case.column]})"
+    assert isinstance(periphery, TransimpedanceAmplifier)
+    return f"{periphery.zero!r}-v({case.deck.output_volts[case.column]})"
+
+
+def margin_law(case: Case) -> str:
+    """How far the line is on its own side of the threshold, V."""
+    own, volts = "{threshold}", f"({sensed(case)})"
+    if "offset" in case.given:
+        own = "({threshold}+{offset})"
+    return f"{own}-{volts}" if case.finding.shown.side == "low" else f"{volts}-{own}"
+
+
+def threshold_words(layout: Layout) -> tuple[str, ...]:
+    """Where the threshold comes from."""
+    match layout.sense.threshold:
+        case "tracking":
+            return (
+                "threshold is the middle between the worst low and the worst high read under this "
+                "condition",
+                "(tracking: the best there is, without a spread of its own)",
+            )
+        case "fixed":
+            return ("threshold is the same under all conditions",)
+
+
+def margin(case: Case) -> Probe:
+    """How far the worst read is from the threshold, and the same in sigmas of the offset."""
+    laws, units = {"margin": margin_law(case)}, {"margin": "V"}
+    numbers, offset = dict(case.given), case.layout.sense.offset
+    says = list(threshold_words(case.layout))
+    if offset > 0:
+        laws["margin_sigmas"], units["margin_sigmas"] = "v(margin)/{offset_sigma}", "σ"
+        numbers["offset_sigma"] = offset
+        says.append("offset_sigma is sense.offset: what is given for the latch or the amplifier")
+    return at_rest(case, laws, units, numbers, case.finding.quantity, says)
+
+
+def drawn_array(case: Case) -> Probe:
+    """The margin of the worst line of the worst array that was drawn."""
+    says = (
+        "this is the worst array of those drawn: its resistances, threshold shifts and defects",
+        "offset is the one drawn for the line; the yield itself is no property of one circuit",
+        *threshold_words(case.layout),
+    )
+    law, numbers = margin_law(case), dict(case.given)
+    return at_rest(case, {"margin": law}, {"margin": "V"}, numbers, "", says)
+
+
+def likely_failure(case: Case) -> Probe:
+    """The margin at the most likely failure: zero, but for what levels differ by."""
+    found = case.given["found"] == 1
+    first = (
+        "this is the most likely failure: resistances, threshold shifts and the offset are those "
+        "of the point of zero margin nearest to the nominal ones"
+        if found
+        else "no failure was found: resistances and transistors of this netlist are nominal"
+    )
+    says = (first, "the probability is no property of one circuit", *threshold_words(case.layout))
+    numbers = {name: x for name, x in case.given.items() if name != "found"}
+    return at_rest(case, {"margin": margin_law(case)}, {"margin": "V"}, numbers, "", says)
+
+
+CELLS_DIFFER = (
+    "cells differ: what is stated is of all of them at this place, the worst or the mean;",
+    "the junction here is nominal, and whether a current switches it is a closed form",
+)
+
+
+def cell(case: Case) -> Probe:
+    """Voltage over a junction and current through it."""
+    volts, amperes = case.junction
+    laws = {"junction_voltage": f"abs({volts})", "junction_current": f"abs({amperes})"}
+    says = (f"the junction at row {case.row}, column {case.column}", *CELLS_DIFFER)
+    return at_rest(case, laws, {"junction_voltage": "V", "junction_current": "A"}, {}, "", says)
+
+
+def half_selected(case: Case) -> Probe:
+    """The same of a cell in the state that can switch; the netlist has it P."""
+    mtj, celsius = case.layout.crossbar.cell.mtj, case.layout.technology.temperature
+    state = 1 if case.finding.shown.side == "AP" else 0
+    r_p = float(r_p_of(case.layout)[case.row, case.column])
+    law = conductance.expression(
+        "v(cell_voltage)", state, r_p, tmr_at(mtj.tmr0, celsius, mtj.decay), mtj
+    )
+    laws = {"cell_voltage": f"abs({case.cell_volts})", "junction_current": law}
+    says = (
+        f"the cell at row {case.row}, column {case.column} is P in this netlist; the current is "
+        f"that of an {case.finding.shown.side} junction at its voltage",
+        *CELLS_DIFFER,
+    )
+    return at_rest(case, laws, {"cell_voltage": "V", "junction_current": "A"}, {}, "", says)

@@ -71,6 +71,11 @@ class Sweep:
     held: float = float("inf")
 
     @property
+    def vector_seconds(self) -> float:
+        """Of a core, for a vector at rest."""
+        return float(LEAST + SECONDS[self.kind] * float(self.cells) ** GROWTH)
+
+    @property
     def cells(self) -> int:
         """Of the array."""
         return self.rows * self.columns
@@ -79,8 +84,7 @@ class Sweep:
     def seconds(self) -> float:
         """Of a core, for all of them."""
         reads = self.vectors * (1 + POINT * self.points)
-        read = LEAST + SECONDS[self.kind] * float(self.cells) ** GROWTH
-        each = LOAD * self.cells + reads * read
+        each = LOAD * self.cells + reads * self.vector_seconds
         return float(self.count * each)
 
     @property
@@ -198,6 +202,11 @@ def signoff_size(
     count = conditions * tiles * seen / each
     sweep = replace(_sweep("tiles on all dies", crossbar, each, count=count), held=tiles)
     return Size((sweep,), {f"{images:,} images on {dies:,} dies": 500.0 * images * dies})
+
+
+def vector_seconds(crossbar: Crossbar) -> float:
+    """Of a core, for a vector at rest of an array."""
+    return _sweep("a vector", crossbar, 1).vector_seconds
 
 
 def _sweep(

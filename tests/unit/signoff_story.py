@@ -14,7 +14,7 @@ from mtjspice.data.signoff import (
     SignOffStory,
     Statement,
 )
-from mtjspice.signoff.figures import figures_of
+from mtjspice.signoff.figures import Asked, judge
 from mtjspice.signoff.margins import SAFEST
 from mtjspice.spec.signoff import SignOff, SignOffLimits
 
@@ -193,6 +193,7 @@ def make_story(
         judged.append(
             Judged(condition, "die20k", tuple(read), make_statement(read, guarded), tuple(flips))
         )
+    known, figures = judge(Asked(spec, labels, 1 / classes, 1e-3), judged)
     return SignOffStory(
         title=TITLE,
         spec=spec,
@@ -207,7 +208,9 @@ def make_story(
         full=full,
         one_network=one_network,
         judged=tuple(judged),
-        figures=figures_of(spec, judged, labels, 1e-3),
+        known=known,
+        figures=figures,
+        chance=1 / classes,
         warnings=("the card knows <no> bridges",) if guarded else (),
         versions={"mtjspice": "0.1", "simulator": "ngspice 46 (KLU)"},
         keys=("a" * 64, "b" * 64),

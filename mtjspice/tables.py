@@ -104,7 +104,11 @@ def print_outcome(study: Study, outcome: Any) -> None:
     console.print(f"flips, ideal to ngspice: {len(c.flips)} of {c.ideal.predicted.size} classes")
     for figure in outcome.figures:
         if figure.limit:
-            console.print(f"limit: {figure.name}: {figure.value:.4g} {figure.limit}: {figure.word}")
+            ends = figure.interval
+            within = "" if ends is None else f" ({ends.low:.3g} to {ends.high:.3g})"
+            console.print(f"limit: {figure.name}: {figure.value:.4g}{within} {figure.limit}: "
+                          f"{figure.word}")  # fmt: skip
+    _print_needed(console, outcome.figures)
     for warning in outcome.warnings:
         console.print(f"warning: {warning}", soft_wrap=True)
     seconds = ", ".join(f"{name} {s:.1f} s" for name, s in outcome.times.items())

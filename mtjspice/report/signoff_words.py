@@ -54,7 +54,8 @@ def share(value: float, digits: int = 2) -> str:
 
 def points(value: float, digits: int = 3) -> str:
     """A difference of shares in points of per cent."""
-    return f"{100 * value:.{digits}g} point{'' if 100 * value == 1 else 's'}".replace("-", "−")
+    text = f"{100 * value:.{digits}g}"
+    return f"{text} point{'' if text == '1' else 's'}".replace("-", "−")
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -136,10 +137,12 @@ def _on_dies(story: SignOffStory) -> str:
 def _open(story: SignOffStory, line: ConditionLine) -> str:
     """What leaves the accuracy open, and how much."""
     words, known = Words(story), line.known
-    parts = f"±{points(known.sampled, 2)}, as the {words.image}s are a sample"
     if line.skipped == 0:
-        return f"{parts}; all were simulated"
-    return f"{parts}, and ±{points(known.unseen, 2)} more, as not all were simulated"
+        return f"±{points(known.half, 2)}, as the {words.image}s are a sample; all were simulated"
+    return (
+        f"±{points(known.half, 2)}: {points(known.sampled, 2)} as the {words.image}s are a "
+        f"sample, {points(known.unseen, 2)} as not all were simulated"
+    )
 
 
 def ends(interval: Interval, digits: int = 1) -> str:

@@ -199,7 +199,8 @@ def _capital(
             used = np.clip(left - before, 0.0, room[order])
             taken = np.take_along_axis(loss, order, axis=1)
             capital = capital - np.where(used > 0, taken * used, 0.0).sum(axis=1)
-    return float(special.logsumexp(capital) - math.log(bets.size))
+    most = float(capital.max())
+    return -math.inf if math.isinf(most) else most + math.log(np.exp(capital - most).mean())
 
 
 def _times(logarithms: Floats, count: Floats) -> Floats:

@@ -260,7 +260,7 @@ def _population(spec: SignOff) -> str:
 
 
 def _limit_words(limits: SignOffLimits, chance: float) -> str:
-    if limits.above_chance is None:
+    if not limits.above_chance:
         return ""
     return f"; chance is {100 * chance:.3g} %"
 

@@ -441,7 +441,7 @@ def allowed_flips(seen: Seen, spec: SignOff, chance: float, conditions: int) -> 
 def accuracy_limit(limits: SignOffLimits, chance: float) -> float | None:
     """Least mean accuracy: the larger of the two limits on it."""
     wanted = [] if limits.accuracy is None else [limits.accuracy]
-    if limits.above_chance is not None:
+    if limits.above_chance:
         wanted.append(chance + limits.above_chance * (1 - chance))
     return max(wanted, default=None)
 

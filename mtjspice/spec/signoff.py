@@ -26,7 +26,7 @@ class SignOffLimits(Spec):
 
     Attributes:
         above_chance: least part of the way from chance to 100 % that the mean accuracy goes. Chance
-            is what always saying the most frequent class gives.
+            is what always saying the most frequent class gives. 0 asks for nothing.
         accuracy: least mean accuracy over the dies.
         drop_mean: largest mean over the dies of the accuracy that is lost, from the weights as
             numbers or from the reference that was given.
@@ -61,7 +61,7 @@ class SignOffLimits(Spec):
     @property
     def on_classes(self) -> bool:
         """Whether any limit is about what becomes of the images."""
-        means = (self.above_chance, self.accuracy, self.drop_mean, self.flips)
+        means = (self.above_chance or None, self.accuracy, self.drop_mean, self.flips)
         counts = (self.failing_dies, self.failing_share) if self.on_dies else ()
         return any(limit is not None for limit in (*means, *counts))
 

@@ -336,7 +336,9 @@ def known_of(seen: Seen, spec: SignOff, conditions: int) -> Known:
             joint(accuracy_of_die(seen, die, one, seen.left)) for die in range(seen.dies)
         ),
         lost_on_dies=tuple(joint(of_mean(v, one, seen.left)) for v in seen.lost_on_dies),
-        compared=tuple(float(one) for one in seen.compared.mean(axis=1)),
+        compared=tuple(
+            float(one.mean()) if seen.given is None else seen.given for one in seen.compared
+        ),
         held={name: tuple(verdicts) for name, verdicts in held.items()},
         failing=joint(failing),
         failing_share=joint(share_of_dies(failing, seen.dies, doubt)) if doubt.sample else None,

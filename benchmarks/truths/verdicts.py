@@ -233,7 +233,7 @@ def limits_for(
     """
 
     def near() -> float:
-        return float(chance.choice([1e-9, 1e-3, 0.01, 0.05, 0.2]))
+        return float(chance.choice([1e-9, 0.01, 0.05, 0.2, 0.5]))
 
     dies, lost = truth.severity.size, truth.mean_lost(all_dies=sample)
     centre = {

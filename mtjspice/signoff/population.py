@@ -18,7 +18,7 @@ from typing import assert_never
 import numpy as np
 import numpy.typing as npt
 
-from mtjspice.data.figures import Interval, kept
+from mtjspice.data.figures import Interval, Verdict, kept, of_holding, together
 from mtjspice.data.signoff import (
     Flags,
     GivenAccuracy,
@@ -409,8 +409,8 @@ def wanted(
 def allowed_flips(seen: Seen, spec: SignOff, chance: float, conditions: int) -> int:
     """How many flips an audit may leave open, from what the surrogate says of all images.
 
-    As many as do not change what the limits come to, with some slack; no more than make half of
-    what is open anyhow because the images are a sample; and no more than the spec allows.
+    As many as leave a verdict as it would be without any, with some slack; no more than make half
+    of what is open anyhow because the images are a sample; and no more than the spec allows.
 
     Args:
         seen: at the surrogate's level, nothing of it simulated.
@@ -423,13 +423,14 @@ def allowed_flips(seen: Seen, spec: SignOff, chance: float, conditions: int) -> 
     bound = 1.0 if spec.accuracy_bound is None else spec.accuracy_bound
     low, high = 0, int(bound * images + 1e-9)
     narrowest = _half(seen.accuracy.within(doubt))
-    before = list(_decided(seen, spec, chance, doubt, 0.0))
+    before = _foreseen(seen, spec, chance, doubt, 0.0)
 
     def too_many(left: int) -> bool:
         if _half(seen.accuracy.within(doubt, left)) > (1 + MOST_OPEN) * narrowest:
             return True
-        after = _decided(seen, spec, chance, doubt, SLACK * left)
-        return any(a is not None and a != b for a, b in zip(before, after, strict=True))
+        if before is Verdict.INCONCLUSIVE:
+            return False
+        return _foreseen(seen, spec, chance, doubt, SLACK * left) is not before
 
     while low < high:
         middle = (low + high + 1) // 2
@@ -448,18 +449,22 @@ def accuracy_limit(limits: SignOffLimits, chance: float) -> float | None:
     return max(wanted, default=None)
 
 
-def _decided(
-    seen: Seen, spec: SignOff, chance: float, doubt: Doubt, left: float
-) -> Iterator[bool | None]:
-    """What each limit on classes comes to."""
-    limits = spec.limits
+def _foreseen(seen: Seen, spec: SignOff, chance: float, doubt: Doubt, left: float) -> Verdict:
+    """What the limits on classes come to."""
+    limits, held = spec.limits, list[bool | None]()
     least = accuracy_limit(limits, chance)
     if least is not None:
         accuracy = seen.accuracy.within(doubt, left)
-        yield kept(accuracy.low, accuracy.high, least, ">=")
-    for limit, quantity in ((limits.drop_mean, "lost"), (limits.flips, "flips")):
+        held.append(kept(accuracy.low, accuracy.high, least, ">="))
+    for limit, quantity in ((limits.drop_mean, seen.lost), (limits.flips, seen.flips)):
         if limit is not None:
-            interval = getattr(seen, quantity).within(doubt, left)
-            yield kept(interval.low, interval.high, limit, "<=")
+            interval = quantity.within(doubt, left)
+            held.append(kept(interval.low, interval.high, limit, "<="))
     if limits.on_dies:
-        yield from verdicts_of_dies(seen, limits, doubt, left)
+        failing = count_failing(verdicts_of_dies(seen, limits, doubt, left))
+        if limits.failing_dies is not None:
+            held.append(kept(failing.low, failing.high, limits.failing_dies, "<="))
+        if limits.failing_share is not None:
+            share = share_of_dies(failing, seen.dies, doubt)
+            held.append(kept(share.low, share.high, limits.failing_share, "<="))
+    return together(map(of_holding, held))

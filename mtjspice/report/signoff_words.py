@@ -137,11 +137,12 @@ def _on_dies(story: SignOffStory) -> str:
 def _open(story: SignOffStory, line: ConditionLine) -> str:
     """What leaves the accuracy open, and how much."""
     words, known = Words(story), line.known
+    drawn = f"as the {words.image}s are a {'sample' if words.image == 'image' else 'draw'}"
     if line.skipped == 0:
-        return f"±{points(known.half, 2)}, as the {words.image}s are a sample; all were simulated"
+        return f"±{points(known.half, 2)}, {drawn}; all were simulated"
     return (
-        f"±{points(known.half, 2)}: {points(known.sampled, 2)} as the {words.image}s are a "
-        f"sample, {points(known.unseen, 2)} as not all were simulated"
+        f"±{points(known.half, 2)}: {points(known.sampled, 2)} {drawn}, "
+        f"{points(known.unseen, 2)} as not all were simulated"
     )
 
 

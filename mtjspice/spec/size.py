@@ -185,8 +185,8 @@ def signoff_size(
 ) -> Size:  # fmt: skip
     """What a sign-off asks for.
 
-    Where margins guide it, 3 % of the images of each die are not safe and an audit takes some 4,600
-    (docs/signoff.md, "Measured"). The process itself holds 500 bytes an image and die.
+    Where margins guide it, 3 % of the images of each die are not safe and an audit takes some
+    14,300 where limits of a die are near (docs/signoff.md, "Measured"). The process itself holds 500 bytes an image and die.
 
     Args:
         crossbar: of a tile.
@@ -197,7 +197,7 @@ def signoff_size(
         conditions: corners and temperatures.
         full: whether every image is simulated.
     """
-    seen = dies * images if full else min(dies * images, 0.03 * dies * images + 4600)
+    seen = dies * images if full else min(dies * images, 0.03 * dies * images + 14_300)
     each = max(1, min(vectors, round(seen / dies)))
     count = conditions * tiles * seen / each
     sweep = replace(_sweep("tiles on all dies", crossbar, each, count=count), held=tiles)

@@ -165,7 +165,7 @@ def test_the_tutorial_of_a_sign_off(monkeypatch, capsys, repository, tmp_path):
     assert 0 < simulated < images == 1000
 
 
-def test_the_spec_of_a_sign_off_is_that_of_the_defaults_with_two_changes(repository):
+def test_the_spec_of_a_sign_off_is_that_of_the_defaults_but_for_one_limit(repository):
     spec = read_spec(repository / "examples" / "die20k" / "signoff.toml", SignOff)
     limits = spec.limits.replace(accuracy_die=None)
     assert spec.replace(name="sign-off", limits=limits) == SignOff()

@@ -186,7 +186,8 @@ def signoff_size(
     """What a sign-off asks for.
 
     Where margins guide it, 3 % of the images of each die are not safe and an audit takes some
-    14,300 where limits of a die are near (docs/signoff.md, "Measured"). The process itself holds 500 bytes an image and die.
+    14,300 where limits of a die are near (docs/signoff.md, "Measured"). The process itself holds
+    500 bytes an image and die.
 
     Args:
         crossbar: of a tile.

@@ -403,7 +403,7 @@ MUTANTS = (
     ),
     Mutant(
         "all-wrong networks pass",
-        "signoff/population.py",
+        "signoff/audit.py",
         "chance + limits.above_chance * (1 - chance)",
         "chance * limits.above_chance * 0",
         "unit/test_signoff_figures.py::test_a_network_that_is_always_wrong_or_always_says_the_same_fails",

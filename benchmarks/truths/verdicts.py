@@ -36,10 +36,11 @@ from mtjspice.data.weights import save_weights
 from mtjspice.device.dies import draw_dies
 from mtjspice.run.signoff import Images, Subject, run_signoff
 from mtjspice.run.subjects import images_of, on_dies_of
+from mtjspice.signoff.audit import allowed_flips
 from mtjspice.signoff.figures import Asked, judge
 from mtjspice.signoff.guided import MOST_ROUNDS
 from mtjspice.signoff.intervals import of_share
-from mtjspice.signoff.population import allowed_flips, doubt_of, of_surrogate
+from mtjspice.signoff.population import doubt_of, of_surrogate
 from mtjspice.signoff.statement import audit_size, draw, most_flips, of_round
 from mtjspice.spec import SignOff, SignOffLimits, TiledNetwork, TrainingStudy, read_spec
 from mtjspice.surrogate.card import load_card

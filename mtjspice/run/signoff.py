@@ -1,6 +1,5 @@
 """The whole way of a sign-off: conditions, surrogate, ngspice, verdict. `mtjspice signoff`."""
 
-import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,17 +20,16 @@ from mtjspice.errors import InputError
 from mtjspice.netlist.cards import read_card
 from mtjspice.netlist.cells import kind_of
 from mtjspice.netlist.deck import build_deck
-from mtjspice.reading import read_json
 from mtjspice.report.signoff import write_signoff
-from mtjspice.report.signoff_words import duration
+from mtjspice.run.expected import SUMMED, VECTORS, expected, seconds_of_a_vector
+from mtjspice.signoff.audit import allowed_flips
 from mtjspice.signoff.dies import FoundFlip, Specimen, check_specimen
 from mtjspice.signoff.figures import Asked, judge
-from mtjspice.signoff.guided import Audit, Chosen, Read, read_guided
-from mtjspice.signoff.population import allowed_flips, doubt_of, of_surrogate
+from mtjspice.signoff.guided import Audit, Read, read_guided
+from mtjspice.signoff.population import doubt_of, of_surrogate
 from mtjspice.signoff.tiles import driven_tiles
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.signoff import SignOff
-from mtjspice.spec.size import vector_seconds
 from mtjspice.spec.technology import Technology
 from mtjspice.spec.toml import changed
 from mtjspice.spec.unusual import unusual
@@ -42,12 +40,6 @@ from mtjspice.surrogate.model import Surrogate
 Ints = npt.NDArray[np.int64]
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, steps done, steps in all)."""
-
-
-SUMMED, VECTORS = "ngspice, summed over workers and runs", "tile vectors"
-"""Names of times of a condition."""
-MOST_OF_THEM = 0.8
-"""Share of the images from which on margins save little."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +146,7 @@ def run_signoff(
     check_subject(subject.specimens, card)
     circuits = _conditions(spec, card.circuit)
     warned = [*subject.notes, *_odd(subject, spec), *_doubts(card, str(probe()), strict=strict)]
-    judged, times, rate = [], dict[str, float](), _seconds_of_a_vector(out, card)
+    judged, times, rate = [], dict[str, float](), seconds_of_a_vector(out, card.circuit.crossbar)
     with open_pool(jobs, scheduler, limits=spec.ngspice) as pool:
         outputs = Outputs(out)
         simulator = Simulator(store=make_folder(out / "simulations"), pool=pool)
@@ -177,7 +169,7 @@ def run_signoff(
                 told=named,
                 names=subject.images.numbers.tolist(),
                 audit=_audit(subject, spec, len(circuits)),
-                chosen=say and _expected(say, rate, simulator.jobs, spec, full=full),
+                chosen=say and expected(say, rate, simulator.jobs, spec, full=full),
             )
             rate = read.seconds / read.vectors if read.vectors else rate
             times |= _times(_label(circuit), read, time.perf_counter() - begun)
@@ -202,43 +194,6 @@ def _audit(subject: Subject, spec: SignOff, conditions: int) -> Audit:
         return allowed_flips(seen, spec, chance, conditions)
 
     return Audit(allowed, doubt_of(spec, conditions).confidence)
-
-
-def _seconds_of_a_vector(out: Path, card: Card) -> float:
-    """Of ngspice for an input vector of a tile: as it was measured here before, or estimated."""
-    with contextlib.suppress(InputError, KeyError, TypeError, ValueError, AttributeError):
-        times = read_json(out / "report.json")["times"]
-        vectors = sum(v for name, v in times.items() if name.endswith(VECTORS))
-        seconds = sum(v for name, v in times.items() if name.endswith(SUMMED))
-        if vectors > 0 and seconds > 0:
-            return float(seconds / vectors)
-    return vector_seconds(card.circuit.crossbar)
-
-
-def _expected(
-    say: Callable[[str], None], rate: float, jobs: int, spec: SignOff, *, full: bool
-) -> Callable[[Chosen], None]:
-    """Says what is about to be simulated."""
-
-    def told(chosen: Chosen) -> None:
-        count = chosen.unsafe + chosen.audited if not full else chosen.images
-        share = count / chosen.images
-        why = "" if full else f" ({chosen.unsafe:,} not safe, {chosen.audited:,} for the audit)"
-        takes = duration(rate * chosen.vectors / jobs)
-        say(
-            f"{count:,} of {chosen.images:,} images on dies are simulated, {100 * share:.3g} %"
-            f"{why}: {chosen.vectors:,} vectors of tiles, about {takes} with {jobs} workers"
-            + (_why_most(spec) if share > MOST_OF_THEM and not full else "")
-        )
-
-    return told
-
-
-def _why_most(spec: SignOff) -> str:
-    """Why margins save little."""
-    if spec.accuracy_bound is not None:
-        return f". An audit to accuracy_bound = {spec.accuracy_bound:g} takes most of so few images"
-    return ". Of so few images an audit takes most; margins save more the more images there are"
 
 
 def _times(label: str, read: Read, wall: float) -> dict[str, float]:

@@ -9,11 +9,11 @@ import numpy.typing as npt
 
 from mtjspice.data.figures import Figure, Interval, Verdict, at_least, at_most, kept
 from mtjspice.data.signoff import DieRead, GivenAccuracy, Judged, Known, OtherWeights, Reference
+from mtjspice.signoff.audit import accuracy_limit
 from mtjspice.signoff.population import (
     Doubt,
     Quantity,
     Seen,
-    accuracy_limit,
     count_failing,
     doubt_of,
     known_of,

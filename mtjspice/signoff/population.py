@@ -18,7 +18,7 @@ from typing import assert_never
 import numpy as np
 import numpy.typing as npt
 
-from mtjspice.data.figures import Interval, Verdict, kept, of_holding, together
+from mtjspice.data.figures import Interval, kept
 from mtjspice.data.signoff import (
     Flags,
     GivenAccuracy,
@@ -41,12 +41,8 @@ from mtjspice.signoff.intervals import (
 from mtjspice.spec.signoff import SignOff, SignOffLimits
 
 Floats = npt.NDArray[np.float64]
-MOST_OPEN = 0.5
-"""What is open because of images that were not simulated, over what is open anyhow, at most."""
 ON_DIES = ("drop_die", "accuracy_die")
 """Names of the limits of a die."""
-SLACK = 2.0
-"""An audit is chosen as if so many times the flips that it leaves were there."""
 TOO_NEAR = f"more than {MOST:,} images: what was seen lies at the limit"
 
 
@@ -323,7 +319,7 @@ def known_of(seen: Seen, spec: SignOff, conditions: int) -> Known:
     judged = [_both(verdicts) for verdicts in zip(*held.values(), strict=True)]
     failing = count_failing(judged or [True] * seen.dies)
     accuracy = seen.accuracy.within(doubt, seen.left)
-    sampled = _half(seen.accuracy.within(doubt)) if seen.left else _half(accuracy)
+    sampled = half_width(seen.accuracy.within(doubt)) if seen.left else half_width(accuracy)
 
     def joint(interval: Interval) -> Interval:
         return replace(interval, confidence=spec.confidence)
@@ -343,7 +339,7 @@ def known_of(seen: Seen, spec: SignOff, conditions: int) -> Known:
         failing=joint(failing),
         failing_share=joint(share_of_dies(failing, seen.dies, doubt)) if doubt.sample else None,
         sampled=sampled,
-        unseen=max(_half(accuracy) - sampled, 0.0),
+        unseen=max(half_width(accuracy) - sampled, 0.0),
         spread=float(seen.right.mean(axis=1).std()),
         changed=float(seen.changed.mean()),
     )
@@ -367,7 +363,8 @@ def share_of_dies(failing: Interval, dies: float, doubt: Doubt) -> Interval:
     return Interval(low.low, of_share(failing.high, dies, doubt.confidence).high, doubt.confidence)
 
 
-def _half(interval: Interval) -> float:
+def half_width(interval: Interval) -> float:
+    """Half of what an interval leaves open."""
     return (interval.high - interval.low) / 2
 
 
@@ -401,70 +398,3 @@ def wanted(
         return TOO_NEAR.replace("image", word)
     factor = more / dies
     return f"about {more:,} dies (now {seen.dies:,}) with {factor:.3g} times as many {word}s"
-
-
-# How large an audit has to be.
-
-
-def allowed_flips(seen: Seen, spec: SignOff, chance: float, conditions: int) -> int:
-    """How many flips an audit may leave open, from what the surrogate says of all images.
-
-    As many as leave a verdict as it would be without any, with some slack; no more than make half
-    of what is open anyhow because the images are a sample; and no more than the spec allows.
-
-    Args:
-        seen: at the surrogate's level, nothing of it simulated.
-        spec: with limits and confidence.
-        chance: as `accuracy_limit`.
-        conditions: how many there are.
-    """
-    doubt = doubt_of(spec, conditions)
-    images = seen.right.size
-    bound = 1.0 if spec.accuracy_bound is None else spec.accuracy_bound
-    low, high = 0, int(bound * images + 1e-9)
-    narrowest = _half(seen.accuracy.within(doubt))
-    before = _foreseen(seen, spec, chance, doubt, 0.0)
-
-    def too_many(left: int) -> bool:
-        if _half(seen.accuracy.within(doubt, left)) > (1 + MOST_OPEN) * narrowest:
-            return True
-        if before is Verdict.INCONCLUSIVE:
-            return False
-        return _foreseen(seen, spec, chance, doubt, SLACK * left) is not before
-
-    while low < high:
-        middle = (low + high + 1) // 2
-        if too_many(middle):
-            high = middle - 1
-        else:
-            low = middle
-    return low
-
-
-def accuracy_limit(limits: SignOffLimits, chance: float) -> float | None:
-    """Least mean accuracy: the larger of the two limits on it."""
-    wanted = [] if limits.accuracy is None else [limits.accuracy]
-    if limits.above_chance:
-        wanted.append(chance + limits.above_chance * (1 - chance))
-    return max(wanted, default=None)
-
-
-def _foreseen(seen: Seen, spec: SignOff, chance: float, doubt: Doubt, left: float) -> Verdict:
-    """What the limits on classes come to."""
-    limits, held = spec.limits, list[bool | None]()
-    least = accuracy_limit(limits, chance)
-    if least is not None:
-        accuracy = seen.accuracy.within(doubt, left)
-        held.append(kept(accuracy.low, accuracy.high, least, ">="))
-    for limit, quantity in ((limits.drop_mean, seen.lost), (limits.flips, seen.flips)):
-        if limit is not None:
-            interval = quantity.within(doubt, left)
-            held.append(kept(interval.low, interval.high, limit, "<="))
-    if limits.on_dies:
-        failing = count_failing(verdicts_of_dies(seen, limits, doubt, left))
-        if limits.failing_dies is not None:
-            held.append(kept(failing.low, failing.high, limits.failing_dies, "<="))
-        if limits.failing_share is not None:
-            share = share_of_dies(failing, seen.dies, doubt)
-            held.append(kept(share.low, share.high, limits.failing_share, "<="))
-    return together(map(of_holding, held))

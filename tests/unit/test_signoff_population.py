@@ -7,16 +7,8 @@ import pytest
 
 from mtjspice.data.figures import Verdict
 from mtjspice.data.signoff import GivenAccuracy, OtherWeights
-from mtjspice.signoff.population import (
-    MOST_OPEN,
-    SLACK,
-    Seen,
-    _foreseen,
-    allowed_flips,
-    doubt_of,
-    known_of,
-    of_surrogate,
-)
+from mtjspice.signoff.audit import MOST_OPEN, SLACK, allowed_flips, foreseen
+from mtjspice.signoff.population import Seen, doubt_of, known_of, of_surrogate
 from mtjspice.signoff.statement import audit_size, of_round
 from mtjspice.spec.signoff import SignOff, SignOffLimits
 
@@ -46,9 +38,9 @@ def test_an_audit_is_as_large_as_the_verdict_needs():
     doubt = doubt_of(spec, 1)
     for lost in (0.0, 0.008, 0.012):
         one = seen(10_000, 4, lost)
-        assert _foreseen(one, spec, CHANCE, doubt, 0.0) is Verdict.PASS
+        assert foreseen(one, spec, CHANCE, doubt, 0.0) is Verdict.PASS
         allowed = allowed_flips(one, spec, CHANCE, 1)
-        assert _foreseen(one, spec, CHANCE, doubt, SLACK * allowed) is Verdict.PASS
+        assert foreseen(one, spec, CHANCE, doubt, SLACK * allowed) is Verdict.PASS
     # The nearer to the limit, the fewer may be left.
     drops = SignOff(limits=SignOffLimits(flips=None))
     few, more = (allowed_flips(seen(10_000, 4, x), drops, CHANCE, 1) for x in (0.012, 0.0))
@@ -59,7 +51,7 @@ def test_where_nothing_is_decided_an_audit_stays_small():
     """Some 500 images of 36 dies: a twentieth of them, where all were simulated before."""
     one, spec = seen(500, 36, 0.006), SignOff()
     doubt = doubt_of(spec, 1)
-    assert _foreseen(one, spec, CHANCE, doubt, 0.0) is Verdict.INCONCLUSIVE
+    assert foreseen(one, spec, CHANCE, doubt, 0.0) is Verdict.INCONCLUSIVE
     allowed = allowed_flips(one, spec, CHANCE, 1)
     size = audit_size(500 * 36, allowed, of_round(doubt.confidence, 1, 5))
     assert size < 0.06 * 500 * 36

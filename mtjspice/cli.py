@@ -323,6 +323,14 @@ def signoff(
     images: Annotated[
         int | None, typer.Option(min=1, help="Only so many test images, drawn with the seed.")
     ] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ACCURACY|WEIGHTS",
+            help="What drops are counted from: an accuracy, 0.97 or 97%, or a folder of weights; "
+            "the same weights in software if left out.",
+        ),
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse another ngspice than that of the card.")
     ] = False,
@@ -343,15 +351,16 @@ def signoff(
     if seed is not None:
         asked = changed(asked, "--seed", seed=seed)
     subject = subject_of(
-        weights, dies, named=card, mnist=mnist, digits=digits, images=images, seed=asked.seed
-    )
+        weights, dies, named=card, mnist=mnist, digits=digits, images=images, seed=asked.seed,
+        reference=reference,
+    )  # fmt: skip
     size = size_of_signoff(subject, asked, full=full)
     _check(size, spec or weights, large=large, jobs=jobs, cluster=scheduler is not None)
     folder = out or Path("out") / "signoff"
     with nullcontext() if spec is None else _about(spec), tables.progress() as tell:
         story = run_signoff(
             subject, asked, folder, full=full, strict=strict, jobs=jobs, scheduler=scheduler,
-            progress=tell,
+            progress=tell, say=tell.say,
         )  # fmt: skip
     _signed_off(story, folder, as_json=as_json)
 
@@ -379,7 +388,7 @@ def goodwill2022(
         with tables.progress() as tell:
             signed = sign_goodwill(
                 folder, quick=quick, solutions=solutions, seed=seed, jobs=jobs,
-                scheduler=scheduler, progress=tell,
+                scheduler=scheduler, progress=tell, say=tell.say,
             )  # fmt: skip
         _signed_off(signed, folder / "signoff", as_json=as_json)
     _needs_signoff(scheduler)
@@ -417,7 +426,7 @@ def borders2024(
         with tables.progress() as tell:
             signed = sign_borders(
                 folder, quick=quick, mnist=mnist, digits=digits, seed=seed, jobs=jobs,
-                scheduler=scheduler, progress=tell,
+                scheduler=scheduler, progress=tell, say=tell.say,
             )  # fmt: skip
         _signed_off(signed, folder / "signoff", as_json=as_json)
     _needs_signoff(scheduler)

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, Literal, cast
 
@@ -21,12 +21,12 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from mtjspice.data.figures import WORDS
+from mtjspice.data.figures import WORDS, Figure
 from mtjspice.data.layout import LayoutStory
 from mtjspice.data.signoff import SignOffStory
 from mtjspice.errors import printable
-from mtjspice.report.signoff_numbers import noticed
-from mtjspice.report.signoff_words import value_and_limit
+from mtjspice.report.signoff_numbers import condition_lines, noticed
+from mtjspice.report.signoff_words import conclusion, interval_words, value_and_limit
 from mtjspice.spec.study import Study
 from mtjspice.spec.unusual import unusual
 from mtjspice.units import si
@@ -104,7 +104,11 @@ def print_outcome(study: Study, outcome: Any) -> None:
     console.print(f"flips, ideal to ngspice: {len(c.flips)} of {c.ideal.predicted.size} classes")
     for figure in outcome.figures:
         if figure.limit:
-            console.print(f"limit: {figure.name}: {figure.value:.4g} {figure.limit}: {figure.word}")
+            ends = figure.interval
+            within = "" if ends is None else f" ({ends.low:.3g} to {ends.high:.3g})"
+            console.print(f"limit: {figure.name}: {figure.value:.4g}{within} {figure.limit}: "
+                          f"{figure.word}")  # fmt: skip
+    _print_needed(console, outcome.figures)
     for warning in outcome.warnings:
         console.print(f"warning: {warning}", soft_wrap=True)
     seconds = ", ".join(f"{name} {s:.1f} s" for name, s in outcome.times.items())
@@ -156,16 +160,20 @@ def print_figures(title: str, story: Any, report: Path, notes: Sequence[str] = (
 
 def print_signoff(story: SignOffStory, page: Path) -> None:
     """Every figure of a sign-off, what was simulated, the first flips of classes, the verdict."""
-    console = made_console()
-    table = _table(story.title, *FIGURES, left=("figure", "limit", ""))
+    console, lines = made_console(), condition_lines(story)
+    interval = f"{100 * story.spec.confidence:g} % interval"
+    headings = ("figure", "value", interval, "limit", "")
+    table = _table(story.title, *headings, left=("figure", "limit", ""))
     for figure in story.figures:
-        table.add_row(figure.name, *value_and_limit(figure), figure.word)
+        value, limit = value_and_limit(figure)
+        table.add_row(figure.name, value, interval_words(figure), limit, figure.word)
     console.print(table)
-    for judged in story.judged:
+    console.print(conclusion(story, lines), soft_wrap=True, highlight=False)
+    for line in lines:
+        judged = line.judged
         s = judged.statement
         rest = (
-            f"; at {100 * s.confidence:g} % confidence what was not can change the mean accuracy "
-            f"by {100 * s.accuracy:.3g} points"
+            f"; what was not leaves {100 * line.known.unseen:.2g} points of the mean accuracy open"
             if s.simulated < s.images
             else ""
         )
@@ -177,8 +185,17 @@ def print_signoff(story: SignOffStory, page: Path) -> None:
     _print_flips(console, story)
     for warning in story.warnings:
         console.print(f"warning: {warning}", soft_wrap=True)
+    _print_needed(console, story.figures)
     console.print(f"report: {page}", soft_wrap=True)
     console.print(f"verdict: {story.verdict.upper()}")
+
+
+def _print_needed(console: Console, figures: Sequence[Figure]) -> None:
+    """What would decide the limits that are not decided."""
+    for figure in figures:
+        if figure.needed:
+            console.print(f"not decided: {figure.name}: needs {figure.needed}", soft_wrap=True,
+                          highlight=False)  # fmt: skip
 
 
 def _print_flips(console: Console, story: SignOffStory) -> None:
@@ -272,9 +289,30 @@ class _Rate(ProgressColumn):
         return Text("" if task.speed is None else f"{task.speed:.3g}/s")
 
 
+class Told:
+    """Bars on stderr, one for each kind of step, and lines above them.
+
+    Args:
+        bars: where they are shown.
+    """
+
+    def __init__(self, bars: Progress):
+        self._bars, self._tasks = bars, dict[str, TaskID]()
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """So many of so many steps are done."""
+        if what not in self._tasks:
+            self._tasks[what] = self._bars.add_task(what, total=total)
+        self._bars.update(self._tasks[what], completed=done, total=total)
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        self._bars.console.print(text, soft_wrap=True, highlight=False)
+
+
 @contextlib.contextmanager
-def progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Bars on stderr, one for each kind of step."""
+def progress() -> Iterator[Told]:
+    """Shows how far a command is."""
     columns = (
         TextColumn("{task.description:>10}"),
         BarColumn(),
@@ -282,12 +320,5 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
         _Rate(),
         TimeRemainingColumn(),
     )
-    bars: dict[str, TaskID] = {}
     with Progress(*columns, console=made_console(stderr=True)) as shown:
-
-        def tell(what: str, done: int, total: int) -> None:
-            if what not in bars:
-                bars[what] = shown.add_task(what, total=total)
-            shown.update(bars[what], completed=done, total=total)
-
-        yield tell
+        yield Told(shown)

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from mtjspice.data.figures import Figure, Verdict, verdict_of
+from mtjspice.data.figures import Figure, Interval, Verdict, together, verdict_of
 from mtjspice.spec.signoff import SignOff
 
 Floats = npt.NDArray[np.float64]
@@ -21,6 +21,34 @@ SAFEST = 1e6
 """Of an image that nothing can flip."""
 NOT, UNSAFE, AUDIT, ALL = 0, 1, 2, 3
 """Why an image was simulated on a die: it was not, it was unsafe, for the audit, all were."""
+
+
+@dataclass(frozen=True)
+class GivenAccuracy:
+    """An accuracy that the circuit's is compared with, as if it were known without any doubt.
+
+    Attributes:
+        share: of rightly classified images.
+    """
+
+    share: float
+
+
+@dataclass(frozen=True)
+class OtherWeights:
+    """Weights that are compared with, in software, on the same images.
+
+    Attributes:
+        source: where they come from, in words.
+        classes: int64 [image].
+    """
+
+    source: str
+    classes: Ints
+
+
+Reference = GivenAccuracy | OtherWeights
+"""What drops are counted from, in the place of the same weights in software."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +158,7 @@ class Statement:
         unsafe: of those, because they were not safe.
         audited: of those, drawn at random from the safe ones.
         audit_flips: flips among those that were drawn in the last round.
-        confidence: of the bound.
+        confidence: of the bound by itself.
         flip_rate: upper bound of the share of flips among those not simulated.
         accuracy: by how much they can change the mean accuracy at most.
         widened: factor on the card's errors, 1 if none of them had to be widened.
@@ -149,6 +177,11 @@ class Statement:
     widened: float
     rounds: int
     notes: tuple[str, ...]
+
+    @property
+    def left(self) -> int:
+        """So many flips at most are among the images that were not simulated."""
+        return round(self.accuracy * self.images)
 
 
 @dataclass(frozen=True)
@@ -171,6 +204,49 @@ class Judged:
 
 
 @dataclass(frozen=True)
+class Known:
+    """Where everything lies that is stated of one condition, for all images like those given.
+
+    All intervals of all conditions hold together at the confidence that each has.
+
+    Attributes:
+        accuracy: mean accuracy over the dies.
+        lost: mean over the dies of the accuracy that is lost.
+        flips: share of classes that differ between surrogate and SPICE.
+        of_dies: accuracy of each die.
+        lost_on_dies: accuracy that each die loses.
+        compared: accuracy of each die that drops are counted from.
+        held: of each limit of a die, whether each die keeps it; None where that is not decided.
+        failing: how many of the dies fail.
+        failing_share: share of all dies like these that fail; None where the dies are no sample.
+        sampled: half the width of `accuracy` if every image had been simulated.
+        unseen: what images that were not simulated add to that.
+        spread: standard deviation over the dies of their accuracy on the same images.
+        changed: share of classes, of the images given, that differ between the weights as numbers
+            and SPICE.
+    """
+
+    accuracy: Interval
+    lost: Interval
+    flips: Interval
+    of_dies: tuple[Interval, ...]
+    lost_on_dies: tuple[Interval, ...]
+    compared: tuple[float, ...]
+    held: Mapping[str, tuple[bool | None, ...]]
+    failing: Interval
+    failing_share: Interval | None
+    sampled: float
+    unseen: float
+    spread: float
+    changed: float
+
+    @property
+    def half(self) -> float:
+        """Half the width of the accuracy's interval."""
+        return self.sampled + self.unseen
+
+
+@dataclass(frozen=True)
 class SignOffStory:
     """Everything that the report tells.
 
@@ -188,11 +264,14 @@ class SignOffStory:
         full: whether every image was asked for.
         one_network: whether the entries are dies with one network, or networks each on its own die.
         judged: under each condition.
+        known: the same, for all images like those given.
         figures: with limits.
         warnings: what to know before trusting them.
         versions: of all that computed.
         keys: of all simulations.
         times: wall seconds of each step, and what else differs from run to run.
+        chance: accuracy of who always says the most frequent class.
+        reference: what drops are counted from; None for the same weights in software.
         drawn: int64 [image], rising: numbers of the images among all test images, where only some
             of them are shown; None for all.
     """
@@ -210,11 +289,14 @@ class SignOffStory:
     full: bool
     one_network: bool
     judged: tuple[Judged, ...]
+    known: tuple[Known, ...]
     figures: Sequence[Figure]
     warnings: Sequence[str]
     versions: Mapping[str, str]
     keys: Sequence[str]
     times: Mapping[str, float]
+    chance: float
+    reference: Reference | None = None
     drawn: Ints | None = None
 
     def place(self, image: int) -> int:
@@ -223,5 +305,6 @@ class SignOffStory:
 
     @property
     def verdict(self) -> Verdict:
-        """What the limits come to."""
-        return verdict_of(self.figures)
+        """What the limits come to; without one on what becomes of the images, nothing passes."""
+        found = verdict_of(self.figures)
+        return found if self.spec.limits.on_classes else together((found, Verdict.INCONCLUSIVE))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from mtjspice.data.figures import Figure
+from mtjspice.data.figures import Figure, Verdict
 from mtjspice.data.files import write_text
 from mtjspice.data.outputs import NO_FILES
 from mtjspice.data.signoff import DieRead, Flip, SignOffStory
@@ -29,6 +29,7 @@ from mtjspice.report.signoff_numbers import (
     noticed,
     tiles_of,
 )
+from mtjspice.signoff.figures import compared_with
 from mtjspice.spec.toml import format_spec
 
 GALLERY = 40
@@ -152,7 +153,8 @@ def _page(story: SignOffStory, lines: Sequence[ConditionLine]) -> str:
         shown=shown,
         conclusion=words.conclusion(story, lines),
         broken=words.broken(story),
-        figures=[_figure_row(f) for f in sorted(story.figures, key=lambda f: f.holds is not False)],
+        figures=[_figure_row(f) for f in sorted(story.figures, key=_urgency)],
+        apart=words.apart(story, worst),
         views=[_view(story, line, drawn=k < DRAWN) for k, line in enumerate(ordered)],
         flips=flips,
         flips_title=words.flips_title(story, flips),
@@ -164,6 +166,7 @@ def _page(story: SignOffStory, lines: Sequence[ConditionLine]) -> str:
         or story.spec.limits.accuracy_die is not None,
         netlists=any(flip.netlist for judged in story.judged for flip in judged.flips),
         same_software=len({die.software for line in lines for die in line.dies}) == 1,
+        compared=compared_with(story.reference),
         spec_key=story.spec.key(),
         spec=format_spec(story.spec),
     )
@@ -174,11 +177,18 @@ def _figure_row(figure: Figure) -> dict[str, Any]:
     return {
         "name": figure.name,
         "value": value,
+        "interval": words.interval_words(figure),
         "limit": limit,
         "holds": figure.word or "–",
-        "broken": figure.holds is False,
+        "over": figure.verdict in {Verdict.FAIL, Verdict.INCONCLUSIVE},
         "how": figure.how,
+        "needed": figure.needed,
     }
+
+
+def _urgency(figure: Figure) -> int:
+    """What breaks comes first, then what is not decided."""
+    return [Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PASS, None].index(figure.verdict)
 
 
 def _view(story: SignOffStory, line: ConditionLine, *, drawn: bool) -> View:

@@ -4,9 +4,9 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
-from typing import Any
+from typing import Any, assert_never
 
-from mtjspice.data.signoff import Flip, SignOffStory
+from mtjspice.data.signoff import Flip, GivenAccuracy, Known, OtherWeights, SignOffStory
 from mtjspice.report.signoff_numbers import ConditionLine, DieLine, kinds_of, tiles_of
 from mtjspice.spec.toml import format_spec
 
@@ -16,6 +16,8 @@ def report(story: SignOffStory, lines: Sequence[ConditionLine]) -> dict[str, Any
     return {
         "study": story.title,
         "verdict": story.verdict,
+        "reference": _reference(story),
+        "chance": story.chance,
         "data": story.data,
         "warnings": list(story.warnings),
         "figures": [figure.as_dict() for figure in story.figures],
@@ -23,6 +25,19 @@ def report(story: SignOffStory, lines: Sequence[ConditionLine]) -> dict[str, Any
         "versions": dict(story.versions),
         "times": dict(story.times),
     }
+
+
+def _reference(story: SignOffStory) -> dict[str, Any] | None:
+    """What drops are counted from; None for the same weights in software."""
+    match story.reference:
+        case None:
+            return None
+        case GivenAccuracy(share):
+            return {"accuracy": share, "source": "given"}
+        case OtherWeights(source, classes):
+            return {"accuracy": float((classes == story.labels).mean()), "source": source}
+        case _:
+            assert_never(story.reference)
 
 
 def manifest(story: SignOffStory) -> dict[str, Any]:
@@ -44,17 +59,37 @@ def _condition(line: ConditionLine) -> dict[str, Any]:
         "condition": judged.condition,
         "card": judged.card,
         "statement": asdict(judged.statement),
+        "known": _known(line.known),
         "accuracy": {
             "software": line.software,
             "surrogate": line.surrogate,
             "spice": line.spice,
-            "spice at least": line.least,
+            "spice, for all images like these": asdict(line.known.accuracy),
         },
         "failing dies": [die.die for die in line.failing],
+        "dies not decided": [die.die for die in line.undecided],
         "flips": kinds_of(judged.flips),
         "class flips": [asdict(flip) for flip in judged.flips if flip.kind == "class"],
         "rms error by tile and line": tiles_of(judged.dies).error,
-        "dies": [_die(die, judged.statement.confidence) for die in line.dies],
+        "dies": [_die(die, line.known.accuracy.confidence) for die in line.dies],
+    }
+
+
+def _known(known: Known) -> dict[str, Any]:
+    """Where each number lies for all images like these, and what leaves it open."""
+    return {
+        "accuracy": asdict(known.accuracy),
+        "accuracy lost": asdict(known.lost),
+        "flips": asdict(known.flips),
+        "accuracy, half width": {
+            "images are a sample": known.sampled,
+            "not all were simulated": known.unseen,
+            "together": known.half,
+        },
+        "classes changed by the circuit": known.changed,
+        "standard deviation over dies": known.spread,
+        "dies that fail": asdict(known.failing),
+        "share of all dies that fail": known.failing_share and asdict(known.failing_share),
     }
 
 
@@ -65,7 +100,12 @@ def _die(die: DieLine, confidence: float) -> dict[str, Any]:
             "software": die.software,
             "surrogate": die.surrogate,
             "spice": die.spice,
+            "compared with": die.compared,
             "interval of spice": {"low": die.low, "high": die.high, "confidence": confidence},
+        },
+        "lost": {
+            "value": die.drop,
+            "interval": {"low": die.lost_low, "high": die.lost_high, "confidence": confidence},
         },
         "flips": die.flips,
         "level flips": die.level_flips,
@@ -82,6 +122,7 @@ def _die(die: DieLine, confidence: float) -> dict[str, Any]:
         "clipped in spice": die.ngspice_clipped,
         "defects": die.defects,
         "broken": die.broken,
+        "not decided": die.undecided,
     }
 
 

@@ -2,11 +2,10 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from mtjspice.data.signoff import (
     AUDIT,
@@ -17,10 +16,10 @@ from mtjspice.data.signoff import (
     Floats,
     Ints,
     Judged,
+    Known,
     SignOffStory,
 )
-from mtjspice.signoff.figures import failing, worst_margin
-from mtjspice.spec.signoff import SignOff
+from mtjspice.signoff.figures import worst_margin
 
 KINDS = ("class", "sign", "level")
 
@@ -39,8 +38,12 @@ class DieLine:
         software: accuracy of the weights as numbers.
         surrogate: accuracy at the surrogate's level.
         spice: accuracy in SPICE; what was not simulated counts as the surrogate has it.
-        low: lower end of the interval that the images, as a draw from others like them, give.
+        compared: accuracy that drops are counted from: software's, or the reference's.
+        low: lower end of where the accuracy in SPICE lies for all images like these, every
+            statement of the report together.
         high: upper end of it.
+        lost_low: lower end of where the accuracy lies that is lost.
+        lost_high: upper end of it.
         flips: classes that differ.
         level_flips: levels that differ.
         safety: least lead of a class over the bound of its error.
@@ -52,7 +55,8 @@ class DieLine:
         clipped: share of the amplifiers' outputs at a limit, surrogate.
         ngspice_clipped: the same in SPICE.
         defects: number of defects.
-        broken: names of the limits of a die that it breaks.
+        broken: names of the limits of a die that it breaks, for all images like these.
+        undecided: names of those that are not decided.
     """
 
     condition: str
@@ -64,8 +68,11 @@ class DieLine:
     software: float
     surrogate: float
     spice: float
+    compared: float
     low: float
     high: float
+    lost_low: float
+    lost_high: float
     flips: int
     level_flips: int
     safety: float
@@ -77,11 +84,12 @@ class DieLine:
     ngspice_clipped: float
     defects: int
     broken: tuple[str, ...]
+    undecided: tuple[str, ...]
 
     @property
     def drop(self) -> float:
-        """Accuracy that is lost from software to SPICE."""
-        return self.software - self.spice
+        """Accuracy that is lost in SPICE."""
+        return self.compared - self.spice
 
     @property
     def fails(self) -> bool:
@@ -89,40 +97,12 @@ class DieLine:
         return bool(self.broken)
 
 
-def die_lines(story: SignOffStory, judged: Judged) -> list[DieLine]:
+def die_lines(labels: Ints, judged: Judged, known: Known) -> list[DieLine]:
     """A line for each die, in their order."""
-    right = np.array([np.sum(die.final == story.labels) for die in judged.dies], dtype=np.int64)
-    low, high = interval(right, story.labels.size, judged.statement.confidence)
-    broken = {
-        name: set(failing(judged, story.labels, spec))
-        for name, spec in _alone(story.spec, ("drop_die", "accuracy_die"))
-    }
-    return [
-        _line(
-            story.labels,
-            judged.condition,
-            die,
-            (float(low[k]), float(high[k])),
-            tuple(name for name, dies in broken.items() if k in dies),
-        )
-        for k, die in enumerate(judged.dies)
-    ]
+    return [_line(labels, judged.condition, die, k, known) for k, die in enumerate(judged.dies)]
 
 
-def _alone(spec: SignOff, names: Sequence[str]) -> Iterator[tuple[str, SignOff]]:
-    """Each limit, and the spec without the others of them."""
-    for name in names:
-        others = {other: None for other in names if other != name}
-        yield name, spec.replace(limits=spec.limits.replace(**others))
-
-
-def _line(
-    labels: Ints,
-    condition: str,
-    die: DieRead,
-    ends: tuple[float, float],
-    broken: tuple[str, ...],
-) -> DieLine:
+def _line(labels: Ints, condition: str, die: DieRead, k: int, known: Known) -> DieLine:
     return DieLine(
         condition=condition,
         die=die.name,
@@ -133,8 +113,11 @@ def _line(
         software=_share(die.software == labels),
         surrogate=_share(die.surrogate == labels),
         spice=_share(die.final == labels),
-        low=ends[0],
-        high=ends[1],
+        compared=known.compared[k],
+        low=known.of_dies[k].low,
+        high=known.of_dies[k].high,
+        lost_low=known.lost_on_dies[k].low,
+        lost_high=known.lost_on_dies[k].high,
         flips=int(die.flipped.sum()),
         level_flips=int(die.level_flips.sum()),
         safety=_smallest(die.safety),
@@ -145,17 +128,9 @@ def _line(
         clipped=die.clipped,
         ngspice_clipped=die.ngspice_clipped,
         defects=die.defects,
-        broken=broken,
+        broken=tuple(name for name, dies in known.held.items() if dies[k] is False),
+        undecided=tuple(name for name, dies in known.held.items() if dies[k] is None),
     )
-
-
-def interval(right: Ints, images: int, confidence: float) -> tuple[Floats, Floats]:
-    """Clopper–Pearson interval of shares of so many images, two-sided."""
-    half = (1 - confidence) / 2
-    wrong = images - right
-    low = np.where(right > 0, stats.beta.ppf(half, np.maximum(right, 1), wrong + 1), 0.0)
-    high = np.where(wrong > 0, stats.beta.isf(half, right + 1, np.maximum(wrong, 1)), 1.0)
-    return low, high
 
 
 @dataclass(frozen=True)
@@ -164,16 +139,18 @@ class ConditionLine:
 
     Attributes:
         judged: what was read.
+        known: where everything lies for all images like these.
         dies: a line for each.
         software: mean accuracy of the weights as numbers.
         surrogate: mean accuracy at the surrogate's level.
         spice: mean accuracy in SPICE.
-        least: the same at the lower end of the statement.
+        least: the same for all images like these, at the lower end.
         apart: largest difference of a die's accuracy between surrogate and SPICE.
         most_flips: flips that the statement leaves to what was not simulated.
     """
 
     judged: Judged
+    known: Known
     dies: tuple[DieLine, ...]
     software: float
     surrogate: float
@@ -198,6 +175,11 @@ class ConditionLine:
         return [line for line in self.dies if line.fails]
 
     @property
+    def undecided(self) -> list[DieLine]:
+        """Dies that may keep their limits or not."""
+        return [line for line in self.dies if line.undecided and not line.fails]
+
+    @property
     def flips(self) -> int:
         """Classes that differ."""
         return sum(line.flips for line in self.dies)
@@ -219,27 +201,30 @@ class ConditionLine:
         return self.judged.statement.images / simulated if simulated else math.inf
 
 
-def condition_line(story: SignOffStory, judged: Judged) -> ConditionLine:
+def condition_line(story: SignOffStory, judged: Judged, known: Known) -> ConditionLine:
     """Means over the dies, and where they end."""
-    lines = die_lines(story, judged)
+    lines = die_lines(story.labels, judged, known)
     spice = _mean([line.spice for line in lines])
     statement = judged.statement
-    skipped = statement.images - statement.simulated
     return ConditionLine(
         judged=judged,
+        known=known,
         dies=tuple(lines),
         software=_mean([line.software for line in lines]),
         surrogate=_mean([line.surrogate for line in lines]),
         spice=spice,
-        least=max(spice - statement.accuracy, 0.0),
+        least=known.accuracy.low,
         apart=max(abs(line.spice - line.surrogate) for line in lines),
-        most_flips=math.floor(statement.flip_rate * skipped + 1e-9),
+        most_flips=statement.left,
     )
 
 
 def condition_lines(story: SignOffStory) -> list[ConditionLine]:
     """A line for each condition, in their order."""
-    return [condition_line(story, judged) for judged in story.judged]
+    return [
+        condition_line(story, judged, known)
+        for judged, known in zip(story.judged, story.known, strict=True)
+    ]
 
 
 def kinds_of(flips: Sequence[Flip]) -> dict[str, dict[str, int]]:

@@ -71,6 +71,8 @@ def _draw_levels(axis: Axes, ordered: Sequence[DieLine]) -> None:
         axis.plot(place, software, "_", ms=13, mew=2, color=SOFTWARE, label="software")
     surrogate = [100 * die.surrogate for die in ordered]
     spice = [100 * die.spice for die in ordered]
+    low, high = (100 * np.array([getattr(die, end) for die in ordered]) for end in ("low", "high"))
+    axis.vlines(place, low, high, color=SPICE, lw=1.4, label="all images like these", zorder=2)
     axis.plot(place, spice, "s", ms=5, color=SPICE, mec="k", mew=0.5, label="SPICE", zorder=3)
     axis.plot(
         place, surrogate, "o", ms=9, mfc="none", mec=IDEAL, mew=1.6, label="surrogate", zorder=4
@@ -85,7 +87,7 @@ def _limits(axis: Axes, ordered: Sequence[DieLine], limits: SignOffLimits) -> No
     if limits.accuracy_die is not None:
         wanted.append(("least accuracy of a die", np.full(place.size, 100 * limits.accuracy_die)))
     if limits.drop_die is not None:
-        software = np.array([die.software for die in ordered])
+        software = np.array([die.compared for die in ordered])
         wanted.append(("largest drop of a die", 100 * (software - limits.drop_die)))
     for (label, values), dash in zip(wanted, (":", (0, (5, 1, 1, 1))), strict=False):
         if values.max() > low - 0.6 * (high - low):
@@ -99,6 +101,10 @@ def _curves(ordered: Sequence[DieLine], limits: SignOffLimits, noun: str) -> str
         for name, colour, dash, _, value in LOOKS:
             curve = np.sort([100 * value(die) for die in ordered])
             left.plot(share, curve, dash, color=colour, lw=2, label=name)
+        low, high = (100 * np.array([getattr(die, end) for die in ordered])
+                     for end in ("low", "high"))  # fmt: skip
+        left.fill_between(share, low, high, color=SPICE, alpha=0.15, lw=0,
+                          label="all like these")  # fmt: skip
         failing = [k for k, die in enumerate(ordered) if die.fails]
         if failing:
             left.plot(
@@ -117,7 +123,7 @@ def _curves(ordered: Sequence[DieLine], limits: SignOffLimits, noun: str) -> str
 def _drops(axis: Axes, ordered: Sequence[DieLine], limits: SignOffLimits, noun: str) -> None:
     """Histograms of what is lost from software, at both levels."""
     spice = 100 * np.array([die.drop for die in ordered])
-    surrogate = 100 * np.array([die.software - die.surrogate for die in ordered])
+    surrogate = 100 * np.array([die.compared - die.surrogate for die in ordered])
     edges = _steps(np.concatenate([spice, surrogate]), 100 / ordered[0].images)
     for values, colour, dash, name in (
         (spice, SPICE, "-", "SPICE"),
@@ -132,7 +138,7 @@ def _drops(axis: Axes, ordered: Sequence[DieLine], limits: SignOffLimits, noun: 
         limit, (low, high) = 100 * limits.drop_die, (edges[0], edges[-1])
         if limit < high + 0.6 * (high - low):
             axis.axvline(limit, color=FAIL, ls=":", lw=1.8, label="largest drop of a die")
-    axis.set_xlabel("accuracy lost from software, points of per cent")
+    axis.set_xlabel("accuracy lost, points of per cent")
     axis.set_ylabel(f"{noun}s")
     axis.yaxis.set_major_locator(MaxNLocator(6, integer=True))
     axis.grid(alpha=0.3)
@@ -253,6 +259,10 @@ def conditions_plot(lines: Sequence[ConditionLine]) -> str:
                 )
             shape = {"ms": 20, "mew": 2.2} if mark == "_" else {"ms": 8, "mec": "k", "mew": 0.6}
             axis.plot(at, [a.mean() for a in each], mark, color=colour, label=name, **shape)
+        known = [line.known.accuracy for line in lines]
+        axis.bar(place + 0.16, [100 * (one.high - one.low) for one in known], 0.12,
+                 [100 * one.low for one in known], color=SPICE, alpha=0.2,
+                 label="all images like these")  # fmt: skip
         names = [line.condition.replace(", ", ",\n") for line in lines]
         axis.set_xticks(place, names)
         axis.set_xlim(-0.6, len(lines) - 0.4)

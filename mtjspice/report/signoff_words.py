@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mtjspice.data.figures import Figure
+from mtjspice.data.figures import Figure, Interval, Verdict
 from mtjspice.data.signoff import DieRead, Flip, SignOffStory
 from mtjspice.report.layout_words import MOST_DIGITS, NO_BREAK, shown
 from mtjspice.report.signoff_numbers import ConditionLine, DieLine, Tiles, layer_of
@@ -54,7 +54,8 @@ def share(value: float, digits: int = 2) -> str:
 
 def points(value: float, digits: int = 3) -> str:
     """A difference of shares in points of per cent."""
-    return f"{100 * value:.{digits}g} point{'' if 100 * value == 1 else 's'}".replace("-", "−")
+    text = f"{100 * value:.{digits}g}"
+    return f"{text} point{'' if text == '1' else 's'}".replace("-", "−")
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -95,6 +96,14 @@ def sentences(notes: Sequence[str]) -> str:
     return " ".join(f"{note[:1].upper()}{note[1:].rstrip('.')}." for note in notes)
 
 
+def duration(seconds: float) -> str:
+    """A time for people, to a digit or two."""
+    for unit, size in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.2g} {unit}"
+    return f"{max(seconds, 1):.2g} s" if seconds < 99.5 else f"{seconds:.0f} s"
+
+
 def of_this_run(value: float) -> str:
     """What differs from run to run: a count if it is whole, else seconds."""
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f} s"
@@ -114,16 +123,62 @@ def conclusion(story: SignOffStory, lines: Sequence[ConditionLine]) -> str:
     over = f"mean over {words.dies(len(worst.dies))}" if many else alone
     return (
         f"In SPICE{under if len(lines) > 1 else ''} {subject} {share(worst.spice)} of the "
-        f"{words.image}s{',' if many else ''} {over} ({_sure(worst)}); "
+        f"{words.image}s given{',' if many else ''} {over}, and {ends(worst.known.accuracy)} of "
+        f"all {words.image}s like them{_on_dies(story)} at "
+        f"{100 * story.spec.confidence:g} % confidence ({_open(story, worst)}); "
         f"{_failing(story, lines)}{_differ(story, lines)}."
     )
 
 
-def _sure(line: ConditionLine) -> str:
+def _on_dies(story: SignOffStory) -> str:
+    return f" on all {Words(story).die}s like these" if story.spec.dies == "sample" else ""
+
+
+def _open(story: SignOffStory, line: ConditionLine) -> str:
+    """What leaves the accuracy open, and how much."""
+    words, known = Words(story), line.known
+    drawn = f"as the {words.image}s are a {'sample' if words.image == 'image' else 'draw'}"
     if line.skipped == 0:
-        return "all simulated"
-    confidence = line.judged.statement.confidence
-    return f"at least {share(line.least)} at {100 * confidence:g} % confidence"
+        return f"±{points(known.half, 2)}, {drawn}; all were simulated"
+    return (
+        f"±{points(known.half, 2)}: {points(known.sampled, 2)} {drawn}, "
+        f"{points(known.unseen, 2)} as not all were simulated"
+    )
+
+
+def ends(interval: Interval, digits: int = 1) -> str:
+    """An interval of a share, in per cent."""
+    low, high = (
+        f"{100 * end:.{digits}f}".replace("-", "−") for end in (interval.low, interval.high)
+    )
+    return f"{low}–{high}{NO_BREAK}%" if interval.low >= 0 else f"{low} to {high}{NO_BREAK}%"
+
+
+def interval_words(figure: Figure) -> str:
+    """Where a figure lies; nothing without an interval."""
+    if figure.interval is None:
+        return ""
+    if figure.unit.startswith("share"):
+        width = figure.interval.high - figure.interval.low
+        return ends(figure.interval, 2 if width < 0.01 else 1)
+    low, high = figure.interval.low, figure.interval.high
+    return f"{low:g}" if low == high else f"{low:g}–{high:g}"
+
+
+def apart(story: SignOffStory, line: ConditionLine) -> str:
+    """What the circuit changes, how dies differ, how well the images tell: each by itself."""
+    words, known = Words(story), line.known
+    dies = (
+        f"; the accuracies of the {words.die}s have a standard deviation of "
+        f"{points(known.spread, 2)}"
+        if len(line.dies) > 1
+        else ""
+    )
+    return (
+        f"Apart from each other: the circuit changes {shown(known.changed, 'share')} of the "
+        f"classes, from software to SPICE{dies}; {words.images(len(story.labels))} tell the "
+        f"accuracy to ±{points(known.sampled, 2)}."
+    )
 
 
 def _failing(story: SignOffStory, lines: Sequence[ConditionLine]) -> str:
@@ -131,13 +186,19 @@ def _failing(story: SignOffStory, lines: Sequence[ConditionLine]) -> str:
     if limits.drop_die is None and limits.accuracy_die is None:
         return ""
     names = list(dict.fromkeys(die.die for line in lines for die in line.failing))
+    unsure = {die.die for line in lines for die in line.undecided} - set(names)
     total = len(lines[0].dies)
     if total == 1:
-        return f"the {words.die} {'fails' if names else 'does not fail'}; "
+        state = "fails" if names else "may fail or not" if unsure else "does not fail"
+        return f"the {words.die} {state}; "
+    rest = f"{len(unsure)} may fail or not" if unsure else ""
     if not names:
-        return f"no {words.die} fails; "
+        return (
+            f"{f'no {words.die} fails for certain, {rest}' if rest else f'no {words.die} fails'}; "
+        )
     listed = f" ({', '.join(names)})" if len(names) <= NAMED else ""
-    return f"{len(names)} of {words.dies(total)} fail{'s' if len(names) == 1 else ''}{listed}; "
+    told = f"{len(names)} of {words.dies(total)} fail{'s' if len(names) == 1 else ''}{listed}"
+    return f"{told}{f', {rest}' if rest else ''}; "
 
 
 def _differ(story: SignOffStory, lines: Sequence[ConditionLine]) -> str:
@@ -161,21 +222,40 @@ def worst_of(lines: Sequence[ConditionLine]) -> ConditionLine:
 
 
 def broken(story: SignOffStory) -> str:
-    """The limits that break; that all hold, if they do."""
-    limited = [figure for figure in story.figures if figure.holds is not None]
-    wrong = [figure for figure in limited if not figure.holds]
-    if not limited:
-        return "No limits are set, so that nothing is judged."
-    if not wrong:
+    """The limits that break and those that are not decided; that all hold, if they do."""
+    limited = [figure for figure in story.figures if figure.verdict is not None]
+    wrong = [figure for figure in limited if figure.verdict is Verdict.FAIL]
+    unsure = [figure for figure in limited if figure.verdict is Verdict.INCONCLUSIVE]
+    if not story.spec.limits.on_classes:
+        return "No limits are set on accuracy or classes, so that nothing is judged."
+    if not wrong and not unsure:
         return "The one limit holds." if len(limited) == 1 else f"All {len(limited)} limits hold."
-    told = "; ".join("{}: {} ({})".format(f.name, *value_and_limit(f)) for f in wrong)
-    verb = "breaks" if len(wrong) == 1 else "break"
-    return f"{len(wrong)} of {counted(len(limited), 'limit')} {verb}: {told}."
+    of = counted(len(limited), "limit")
+    said = []
+    if wrong:
+        told = "; ".join("{}: {} ({})".format(f.name, *value_and_limit(f)) for f in wrong)
+        said.append(f"{len(wrong)} of {of} {'breaks' if len(wrong) == 1 else 'break'}: {told}.")
+    if unsure:
+        told = "; ".join(map(_undecided, unsure))
+        verb = "is" if len(unsure) == 1 else "are"
+        said.append(f"{len(unsure)} of {of} {verb} not decided: {told}.")
+    return " ".join(said)
 
 
-def broken_words(die: DieLine) -> str:
-    """Which limits a die breaks, as short as a table needs it."""
-    return " and ".join(name.removesuffix("_die") for name in die.broken)
+def _undecided(figure: Figure) -> str:
+    value, limit = value_and_limit(figure)
+    return f"{figure.name}: {value} ({interval_words(figure)}; {limit}), needs {figure.needed}"
+
+
+def die_words(die: DieLine) -> str:
+    """Which limits a die breaks or may break, as short as a table needs it."""
+
+    def names(limits: Sequence[str]) -> str:
+        return " and ".join(name.removesuffix("_die") for name in limits)
+
+    told = [f"FAILS: {names(die.broken)}"] if die.broken else []
+    told += [f"not decided: {names(die.undecided)}"] if die.undecided else []
+    return ", ".join(told) or "hold"
 
 
 def bought(story: SignOffStory, line: ConditionLine) -> str:
@@ -198,11 +278,14 @@ def bought(story: SignOffStory, line: ConditionLine) -> str:
         f"{f'{s.audit_flips:,}' if s.audit_flips else 'none'} of {last} flipped"
     )
     bound = (
-        f"So at {100 * s.confidence:g} % confidence at most {shown(s.flip_rate, 'share')} of the "
-        f"{line.skipped:,} that were not simulated flip, which can change the "
-        f"{'mean ' if many else ''}accuracy by at most ±{points(s.accuracy)}"
+        f"So at most {shown(s.flip_rate, 'share')} of the {line.skipped:,} that were not "
+        f"simulated flip ({100 * s.confidence:.4g} % confidence by itself), which can change the "
+        f"{'mean ' if many else ''}accuracy of the {words.image}s given by at most "
+        f"±{points(s.accuracy)}"
     )
-    together = f" The bound is for all {words.die}s together, not for each of them." if many else ""
+    together = (
+        f" These flips may all be on one {words.die}: its interval allows for that." if many else ""
+    )
     return f"{unsafe}. {drawn}. {bound}.{together}"
 
 
@@ -221,8 +304,10 @@ def simulated_title(lines: Sequence[ConditionLine]) -> str:
     if simulated == images:
         return "everything, so that nothing rests on a bound"
     fewer = f", {images / simulated:.3g} times less than everything" if simulated else ""
-    bound = max(line.judged.statement.accuracy for line in lines)
-    return f"{shown(simulated / images, 'share')} of all{fewer}, known to ±{points(bound, 2)}"
+    bound = max(line.known.unseen for line in lines)
+    return (
+        f"{shown(simulated / images, 'share')} of all{fewer}; the others leave ±{points(bound, 2)}"
+    )
 
 
 def accuracy_title(story: SignOffStory, line: ConditionLine) -> str:

@@ -50,6 +50,7 @@ def sign_borders(
     jobs: int | None = None,
     scheduler: str | None = None,
     progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
     **options: Any,
 ) -> SignOffStory:
     """Sign off the weights of `borders_subject` on every die, where margins ask for it.
@@ -59,12 +60,13 @@ def sign_borders(
         jobs: as `run_signoff`.
         scheduler: the same.
         progress: told of each step.
+        say: as `run_signoff`.
         options: of `borders_subject`.
     """
     subject = borders_subject(out, progress=progress, **options)
     return run_signoff(
         subject, shipped_signoff("borders2024"), out / "signoff",
-        jobs=jobs, scheduler=scheduler, progress=progress,
+        jobs=jobs, scheduler=scheduler, progress=progress, say=say,
     )  # fmt: skip
 
 
@@ -74,6 +76,7 @@ def sign_goodwill(
     jobs: int | None = None,
     scheduler: str | None = None,
     progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
     **options: Any,
 ) -> SignOffStory:
     """Sign off the networks of `goodwill_subject`, every one with every sample.
@@ -83,7 +86,7 @@ def sign_goodwill(
     subject = goodwill_subject(out, progress=progress, **options)
     return run_signoff(
         subject, shipped_signoff("goodwill2022"), out / "signoff", full=True,
-        jobs=jobs, scheduler=scheduler, progress=progress,
+        jobs=jobs, scheduler=scheduler, progress=progress, say=say,
     )  # fmt: skip
 
 

@@ -15,15 +15,18 @@ from mtjspice.collect.simulator import Simulator
 from mtjspice.data import versions
 from mtjspice.data.files import make_folder
 from mtjspice.data.outputs import Outputs
-from mtjspice.data.signoff import Flip, Judged, SignOffStory
+from mtjspice.data.signoff import Flip, Judged, Reference, SignOffStory
 from mtjspice.errors import InputError
 from mtjspice.netlist.cards import read_card
 from mtjspice.netlist.cells import kind_of
 from mtjspice.netlist.deck import build_deck
 from mtjspice.report.signoff import write_signoff
+from mtjspice.run.expected import SUMMED, VECTORS, expected, seconds_of_a_vector
+from mtjspice.signoff.audit import allowed_flips
 from mtjspice.signoff.dies import FoundFlip, Specimen, check_specimen
-from mtjspice.signoff.figures import figures_of
-from mtjspice.signoff.guided import Read, read_guided
+from mtjspice.signoff.figures import Asked, judge
+from mtjspice.signoff.guided import Audit, Read, read_guided
+from mtjspice.signoff.population import doubt_of, of_surrogate
 from mtjspice.signoff.tiles import driven_tiles
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.signoff import SignOff
@@ -34,6 +37,7 @@ from mtjspice.spice.probe import probe
 from mtjspice.surrogate.card import Card
 from mtjspice.surrogate.model import Surrogate
 
+Ints = npt.NDArray[np.int64]
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, steps done, steps in all)."""
 
@@ -50,6 +54,8 @@ class Images:
         shape: in pixels; None where inputs are no image.
         drawn: int64 [image], rising: their numbers among all test images, where only some of them
             are shown; None for all.
+        chance: accuracy of who always says the most frequent class of all test images; of the most
+            frequent of these labels, and one over the classes at least, if left out.
     """
 
     inputs: npt.NDArray[np.float64]
@@ -58,11 +64,22 @@ class Images:
     source: str
     shape: tuple[int, int] | None = None
     drawn: npt.NDArray[np.int64] | None = None
+    chance: float | None = None
+
+    @property
+    def guessed(self) -> float:
+        """Chance, as it was given or from the labels."""
+        return chance_of(self.labels, len(self.classes)) if self.chance is None else self.chance
 
     @property
     def numbers(self) -> npt.NDArray[np.int64]:
         """Of each image among all test images."""
         return np.arange(len(self.labels)) if self.drawn is None else self.drawn
+
+
+def chance_of(labels: npt.NDArray[np.int64], classes: int) -> float:
+    """Share of the most frequent class; one over the number of classes at least."""
+    return max(float(np.bincount(labels).max()) / labels.size, 1 / classes)
 
 
 @dataclass(frozen=True)
@@ -77,6 +94,7 @@ class Subject:
         card: that the networks were trained with.
         one_network: whether it is one network on many dies.
         notes: warnings from before, for the report.
+        reference: what drops are counted from; None for the same weights in software.
     """
 
     title: str
@@ -86,6 +104,7 @@ class Subject:
     card: Card
     one_network: bool = True
     notes: tuple[str, ...] = ()
+    reference: Reference | None = None
 
 
 def run_signoff(
@@ -98,6 +117,7 @@ def run_signoff(
     jobs: int | None = None,
     scheduler: str | None = None,
     progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> SignOffStory:
     """Read networks on their dies in SPICE, under every condition; judge; write the report.
 
@@ -113,6 +133,7 @@ def run_signoff(
         jobs: local worker processes; all processors if left out.
         scheduler: address of a Dask cluster, in the place of local workers.
         progress: told of each step.
+        say: told in words what is about to be simulated, and about how long that takes.
 
     Raises:
         InputError: if anything given is wrong; nothing is written then.
@@ -125,7 +146,7 @@ def run_signoff(
     check_subject(subject.specimens, card)
     circuits = _conditions(spec, card.circuit)
     warned = [*subject.notes, *_odd(subject, spec), *_doubts(card, str(probe()), strict=strict)]
-    judged, times = [], dict[str, float]()
+    judged, times, rate = [], dict[str, float](), seconds_of_a_vector(out, card.circuit.crossbar)
     with open_pool(jobs, scheduler, limits=spec.ngspice) as pool:
         outputs = Outputs(out)
         simulator = Simulator(store=make_folder(out / "simulations"), pool=pool)
@@ -147,7 +168,10 @@ def run_signoff(
                 number=number,
                 told=named,
                 names=subject.images.numbers.tolist(),
+                audit=_audit(subject, spec, len(circuits)),
+                chosen=say and expected(say, rate, simulator.jobs, spec, full=full),
             )
+            rate = read.seconds / read.vectors if read.vectors else rate
             times |= _times(_label(circuit), read, time.perf_counter() - begun)
             judged.append(_judged(subject, spec, of_condition, read, outputs))
         times |= {
@@ -161,12 +185,23 @@ def run_signoff(
     return story
 
 
+def _audit(subject: Subject, spec: SignOff, conditions: int) -> Audit:
+    """As large as verdicts under each of so many conditions need it."""
+    labels, chance = subject.images.labels, subject.images.guessed
+
+    def allowed(surrogate: Ints, software: Ints) -> int:
+        seen = of_surrogate(surrogate, software, labels, subject.reference)
+        return allowed_flips(seen, spec, chance, conditions)
+
+    return Audit(allowed, doubt_of(spec, conditions).confidence)
+
+
 def _times(label: str, read: Read, wall: float) -> dict[str, float]:
     """What one condition cost, and how much it was."""
     return {
         f"{label}: wall": wall,
-        f"{label}: ngspice, summed over workers and runs": read.seconds,
-        f"{label}: tile vectors": float(read.vectors),
+        f"{label}: {SUMMED}": read.seconds,
+        f"{label}: {VECTORS}": float(read.vectors),
     }
 
 
@@ -206,7 +241,15 @@ def _story(
     times: dict[str, float],
 ) -> SignOffStory:
     first, images = subject.specimens[0].weights, subject.images
-    allowed = float(getattr(card.circuit.periphery, "clipped", 0.0))
+    asked = Asked(
+        spec=spec,
+        labels=images.labels,
+        chance=images.guessed,
+        clipping=float(getattr(card.circuit.periphery, "clipped", 0.0)),
+        reference=subject.reference,
+        numbers=images.numbers,
+    )
+    known, figures = judge(asked, judged)
     edges = [layer.first for layer in first.layers]
     return SignOffStory(
         title=subject.title,
@@ -223,11 +266,14 @@ def _story(
         full=full,
         one_network=subject.one_network,
         judged=tuple(judged),
-        figures=figures_of(spec, judged, images.labels, allowed, images.numbers),
+        known=known,
+        figures=figures,
         warnings=[*warned, *simulator.notes],
         versions=versions.of_everything(str(simulator.info)),
         keys=sorted(simulator.keys),
         times=times,
+        chance=images.guessed,
+        reference=subject.reference,
     )
 
 

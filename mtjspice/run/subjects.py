@@ -5,19 +5,22 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import torch
 
 from mtjspice.data.defects import dies_from
 from mtjspice.data.mnist import find_mnist
 from mtjspice.data.samples import Samples
+from mtjspice.data.signoff import GivenAccuracy, OtherWeights, Reference
 from mtjspice.data.weights import ProgrammedNetwork, load_weights
 from mtjspice.errors import InputError
-from mtjspice.run.signoff import Images, Subject, check_subject
+from mtjspice.run.signoff import Images, Subject, chance_of, check_subject
 from mtjspice.signoff.dies import Specimen
 from mtjspice.spec.die import Die
 from mtjspice.spec.signoff import SignOff
 from mtjspice.spec.size import Size, signoff_size
-from mtjspice.train.hardware import card_of, check_design
+from mtjspice.train.hardware import card_of, check_design, in_software
 from mtjspice.train.orders import read_digits
+from mtjspice.units import parse_quantity
 
 T = TypeVar("T")
 
@@ -31,6 +34,7 @@ def subject_of(
     digits: bool = False,
     images: int | None = None,
     seed: int = 0,
+    reference: str | None = None,
 ) -> Subject:
     """Weights on every die of a folder, with the test images of what they were trained on.
 
@@ -42,9 +46,11 @@ def subject_of(
         digits: use the small digits that scikit-learn ships.
         images: only so many test images, drawn at random.
         seed: of that draw.
+        reference: what drops are counted from: an accuracy, as "0.97" or "97%", or a folder of
+            weights; the same weights in software if left out.
 
     Raises:
-        InputError: if weights, card, dies and images do not fit each other.
+        InputError: if weights, card, dies, images and reference do not fit each other.
     """
     network = load_weights(weights)
     hardware = network.study.hardware
@@ -58,15 +64,52 @@ def subject_of(
     specimens = on_dies_of(network, groups)
     _within(weights, lambda: check_design(network, card, groups[0]))
     _within(dies, lambda: check_subject(specimens, card))
-    samples = _samples(network, weights, mnist, digits=digits)
+    shown = images_of(_samples(network, weights, mnist, digits=digits), images, seed)
     return Subject(
         title=f"{network.study.name} on {len(groups)} {'die' if len(groups) == 1 else 'dies'}",
         weights=f"{weights}, {network.study.training.method}, key {network.key}",
         specimens=specimens,
-        images=images_of(samples, images, seed),
+        images=shown,
         card=card,
         notes=said,
+        reference=None if reference is None else _reference(reference, network, shown),
     )
+
+
+def _reference(text: str, network: ProgrammedNetwork, images: Images) -> Reference:
+    """An accuracy, or what other weights make of the same images in software.
+
+    Raises:
+        InputError: if it is neither, or the weights are for other images.
+    """
+    source = "--reference"
+    try:
+        share = parse_quantity(text, "1")
+    except ValueError:
+        share = None
+    if share is not None:
+        if not 0 <= share <= 1:
+            allowed = "an accuracy is a share from 0 to 1, as 0.97 or '97%'"
+            raise InputError(source=source, value=text, allowed=allowed)
+        return GivenAccuracy(share)
+    folder = Path(text)
+    try:
+        there = folder.is_dir()
+    except (OSError, ValueError):  # a name that no file can have
+        there = False
+    if not there:
+        allowed = "must be an accuracy, as 0.97 or '97%', or a folder of weights"
+        raise InputError(source=source, value=text, allowed=allowed)
+    other = load_weights(folder)
+    if (other.data, other.classes) != (network.data, network.classes):
+        raise InputError(
+            source=source, value=text,
+            allowed=f"these weights are for {other.data}, not for {network.data}, which is what "
+            "is signed off",
+        )  # fmt: skip
+    inputs = torch.from_numpy(images.inputs)
+    classes = _within(folder, lambda: in_software(other, inputs)).argmax(-1).numpy()
+    return OtherWeights(f"{folder}, {other.study.training.method}, key {other.key}", classes)
 
 
 def size_of_signoff(subject: Subject, spec: SignOff, *, full: bool) -> Size:
@@ -126,6 +169,7 @@ def images_of(samples: Samples, count: int | None = None, seed: int = 0) -> Imag
         source=source,
         shape=(side, side) if side * side == inputs.shape[1] else None,
         drawn=drawn,
+        chance=chance_of(samples.labels[~samples.train], len(samples.classes)),
     )
 
 

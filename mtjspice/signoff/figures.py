@@ -1,14 +1,28 @@
 """The stated figures of a sign-off, held against its limits."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import assert_never
 
 import numpy as np
 import numpy.typing as npt
 
-from mtjspice.data.figures import Figure, at_least, at_most
-from mtjspice.data.signoff import DieRead, Judged
-from mtjspice.spec.signoff import SignOff
+from mtjspice.data.figures import Figure, Interval, Verdict, at_least, at_most, kept
+from mtjspice.data.signoff import DieRead, GivenAccuracy, Judged, Known, OtherWeights, Reference
+from mtjspice.signoff.audit import accuracy_limit
+from mtjspice.signoff.population import (
+    Doubt,
+    Quantity,
+    Seen,
+    count_failing,
+    doubt_of,
+    known_of,
+    seen_of,
+    share_of_dies,
+    verdicts_of_dies,
+    wanted,
+)
+from mtjspice.spec.signoff import SignOff, SignOffLimits
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -49,106 +63,224 @@ def worst_margin(die: DieRead, labels: Ints) -> tuple[float, int]:
     return float(leads[least]), int(right[least])
 
 
-def failing(judged: Judged, labels: Ints, spec: SignOff) -> list[int]:
-    """Numbers of the dies that lose too much, or are too bad, in SPICE."""
-    found, limits = accuracies(judged, labels), spec.limits
-    fails = np.zeros(len(judged.dies), dtype=np.bool_)
+def failing(seen: Seen, limits: SignOffLimits) -> list[int]:
+    """Numbers of the dies that lose too much, or are too bad, on the images given."""
+    fails = np.zeros(seen.dies, dtype=np.bool_)
     if limits.drop_die is not None:
-        fails |= found.software - found.ngspice > limits.drop_die
+        fails |= (seen.compared - seen.right).mean(axis=1) > limits.drop_die
     if limits.accuracy_die is not None:
-        fails |= found.ngspice < limits.accuracy_die
+        fails |= seen.right.mean(axis=1) < limits.accuracy_die
     return [int(n) for n in np.flatnonzero(fails)]
 
 
-def figures_of(
-    spec: SignOff,
-    judged: Sequence[Judged],
-    labels: Ints,
-    allowed_clipping: float,
-    numbers: Ints | None = None,
-) -> list[Figure]:
-    """Figures of each condition, in the order of the conditions.
+@dataclass(frozen=True)
+class Asked:
+    """What figures are made of, besides what was read.
 
-    Args:
+    Attributes:
         spec: with the limits.
-        judged: under each condition.
-        labels: of the images.
-        allowed_clipping: share of an amplifier's reads, where the limits say nothing of it.
-        numbers: of the images among all test images; in their order from 0 on if left out.
+        labels: int64 [image].
+        chance: accuracy of who always says the most frequent class.
+        clipping: share of an amplifier's reads that may be at a limit, where the spec has no limit.
+        reference: what drops are counted from; None for the same weights in software.
+        numbers: int64 [image], of the images among all test images; None for their order.
     """
-    many = len(judged) > 1
-    named = np.arange(len(labels)) if numbers is None else numbers
-    return [
-        figure
-        for one in judged
-        for figure in _of_condition(
-            spec, one, labels, allowed_clipping, named, f", {one.condition}" if many else ""
-        )
-    ]
+
+    spec: SignOff
+    labels: Ints
+    chance: float
+    clipping: float
+    reference: Reference | None = None
+    numbers: Ints | None = None
 
 
-def _of_condition(
-    spec: SignOff,
-    judged: Judged,
-    labels: Ints,
-    allowed_clipping: float,
-    numbers: Ints,
-    suffix: str,
+def judge(asked: Asked, judged: Sequence[Judged]) -> tuple[tuple[Known, ...], list[Figure]]:
+    """What is known under each condition, and the figures of each, in their order."""
+    all_known, figures = list[Known](), list[Figure]()
+    for one in judged:
+        seen = seen_of(one, asked.labels, asked.reference)
+        known = known_of(seen, asked.spec, len(judged))
+        suffix = f", {one.condition}" if len(judged) > 1 else ""
+        of_one = (*_of_classes(asked, one, seen, known, len(judged)), *_of_reads(asked, one))
+        figures += [figure.named(figure.name + suffix) for figure in of_one]
+        all_known.append(known)
+    return tuple(all_known), figures
+
+
+def _of_classes(
+    asked: Asked, judged: Judged, seen: Seen, known: Known, conditions: int
 ) -> list[Figure]:
-    limits, statement = spec.limits, judged.statement
-    found = accuracies(judged, labels)
-    over = f"mean over {len(judged.dies)} dies, {len(labels)} images each"
-    unseen = (
-        f"what SPICE has not seen as the surrogate says, off by at most "
-        f"{100 * statement.accuracy:.3g} points at {100 * statement.confidence:g} % confidence"
-        if statement.simulated < statement.images
-        else "every image simulated"
-    )
-    lost = found.software - found.ngspice
+    """What becomes of the images, and where that lies for all images like them."""
+    spec, limits, statement = asked.spec, asked.spec.limits, judged.statement
+    doubt = doubt_of(spec, conditions)
+    found = accuracies(judged, asked.labels)
+    over = f"{_over(seen.dies)}, {_counted(seen.images, 'image')}{' each' * (seen.dies > 1)}"
+    lost = (seen.compared - seen.right).mean(axis=1)
     worst = int(np.argmax(lost))
-    margins = [worst_margin(die, labels) for die in judged.dies]
-    narrow = int(np.nanargmin([m for m, _ in margins])) if _any(margins) else 0
-    clipped = [max(die.clipped, die.ngspice_clipped) for die in judged.dies]
-    flips = sum(int(die.flipped.sum()) for die in judged.dies)
-    most_flips = flips + statement.accuracy * statement.images
-    limit_clipped = allowed_clipping if limits.clipped is None else limits.clipped
-    figures = [
+    least = accuracy_limit(limits, asked.chance)
+    flips = int(seen.flipped.sum())
+    from_what = compared_with(asked.reference)
+
+    def held(
+        make: Callable[..., Figure], name: str, quantity: Quantity, limit: float | None,
+        interval: Interval, how: str,
+    ) -> Figure:  # fmt: skip
+        figure = make(name, quantity.mean, limit, "share", how, interval)
+        if figure.verdict is not Verdict.INCONCLUSIVE:
+            return figure
+
+        def decided(images: float, dies: float) -> bool:
+            within = quantity.within(doubt, 0.0, images, dies)
+            return make(name, quantity.mean, limit, "share", how, within).holds is not None
+
+        return replace(figure, needed=wanted(seen, doubt, decided))
+
+    return [
         at_least("accuracy, software", float(found.software.mean()), None, "share", over),
+        *_of_reference(asked, seen),
         at_least("accuracy, surrogate", float(found.surrogate.mean()), None, "share", over),
-        at_least("accuracy, ngspice", float(found.ngspice.mean()), None, "share",
-                 f"{over}; {unseen}"),
-        at_most("accuracy lost, mean over dies", float(lost.mean()) + statement.accuracy,
-                limits.drop_mean, "share",
-                "software less SPICE, with all that the bound leaves open"),
+        held(at_least, "accuracy, ngspice", seen.accuracy, least, known.accuracy,
+             f"{over}; {_population(spec)}{_limit_words(limits, asked.chance)}"),
+        held(at_most, "accuracy lost, mean over dies", seen.lost, limits.drop_mean, known.lost,
+             f"{from_what} less SPICE, image by image"),
         at_most("accuracy lost on the worst die", float(lost[worst]), None, "share",
-                f"{judged.dies[worst].name}; software less SPICE"),
-        at_most("dies that fail", len(failing(judged, labels, spec)), limits.failing_dies, "",
-                _failing_words(spec)),
-        at_most("flipped classes, share", most_flips / statement.images, limits.flips, "share",
-                f"{flips} found, surrogate to SPICE, of {statement.images}; at most "
-                f"{round(most_flips) - flips} more at {100 * statement.confidence:g} % confidence"),
-        at_least("worst margin", margins[narrow][0], limits.margin, "standard deviations",
-                 f"{judged.dies[narrow].name}, {_image(numbers, margins[narrow][1])}: least lead "
+                f"{judged.dies[worst].name}; {from_what} less SPICE; the interval is for the worst "
+                "of all dies", _worst(known)),
+        *_of_failing(spec, seen, known, doubt),
+        held(at_most, "flipped classes, share", seen.flips, limits.flips, known.flips,
+             f"{flips} found, surrogate to SPICE, of {statement.images}; at most "
+             f"{statement.left} more among those not simulated"),
+        at_most("classes changed by the circuit, share", known.changed, None, "share",
+                "software to SPICE"),
+        at_most("accuracy, standard deviation over dies", known.spread, None, "share",
+                "how dies differ, on the same images"),
+        at_most("accuracy, open as images are a sample", known.sampled, None, "share",
+                "half the width of the interval if every image were simulated"),
+        at_most("accuracy, open as not all were simulated", known.unseen, None, "share",
+                "what that adds to the half width"),
+    ]  # fmt: skip
+
+
+def _of_reads(asked: Asked, judged: Judged) -> list[Figure]:
+    """Margins, amplifiers, and how much was simulated: of the images given."""
+    spec, statement, dies = asked.spec, judged.statement, judged.dies
+    margins = [worst_margin(die, asked.labels) for die in dies]
+    narrow = int(np.nanargmin([m for m, _ in margins])) if _any(margins) else 0
+    clipped = [max(die.clipped, die.ngspice_clipped) for die in dies]
+    allowed = asked.clipping if spec.limits.clipped is None else spec.limits.clipped
+    return [
+        at_least("worst margin", margins[narrow][0], spec.limits.margin, "standard deviations",
+                 f"{dies[narrow].name}, {_image(asked, margins[narrow][1])}: least lead "
                  "of a class that the surrogate finds rightly; SPICE where simulated"),
-        at_most("amplifier outputs at a limit, worst die", float(np.max(clipped)), limit_clipped,
-                "share", f"{judged.dies[int(np.argmax(clipped))].name}; surrogate for all images, "
+        at_most("amplifier outputs at a limit, worst die", float(np.max(clipped)), allowed,
+                "share", f"{dies[int(np.argmax(clipped))].name}; surrogate for all images, "
                 "SPICE for those simulated, whichever is larger"),
         at_most("bound on accuracy", statement.accuracy, spec.accuracy_bound, "share",
                 f"what flips among images not simulated can do to the mean, "
-                f"{100 * statement.confidence:g} % confidence"),
+                f"{100 * statement.confidence:.4g} % confidence by itself"),
         at_most("share simulated in ngspice", statement.simulated / statement.images, None, "share",
                 f"{statement.unsafe} not safe, {statement.audited} for the audit, "
                 f"of {statement.images}"),
     ]  # fmt: skip
-    return [_renamed(figure, suffix) for figure in figures]
+
+
+def _of_reference(asked: Asked, seen: Seen) -> list[Figure]:
+    """The accuracy that drops are counted from, where it is not that of the same weights."""
+    match asked.reference:
+        case None:
+            return []
+        case GivenAccuracy(share):
+            return [at_least("accuracy, reference", share, None, "share", "as it was given")]
+        case OtherWeights(source, _):
+            value = float(seen.compared.mean())
+            return [at_least("accuracy, reference", value, None, "share",
+                             f"{source}, in software, on the same images")]  # fmt: skip
+        case _:
+            assert_never(asked.reference)
+
+
+def compared_with(reference: Reference | None) -> str:
+    """What drops are counted from, in a word."""
+    return "software" if reference is None else "reference"
+
+
+def _of_failing(spec: SignOff, seen: Seen, known: Known, doubt: Doubt) -> list[Figure]:
+    limits = spec.limits
+    value = len(failing(seen, limits))
+    judging = limits.failing_dies if limits.on_dies else None
+    how = _failing_words(spec)
+    open_dies = int(known.failing.high - known.failing.low)
+    how += f"; {_counted(open_dies, 'die')} not decided" if open_dies else ""
+    interval = known.failing if limits.on_dies else None
+    figure = at_most("dies that fail", value, judging, "", how, interval)
+
+    def undecided(images: float) -> Interval:
+        return count_failing(verdicts_of_dies(seen, limits, doubt, 0.0, images))
+
+    if figure.verdict is Verdict.INCONCLUSIVE and judging is not None:
+        count = judging
+
+        def decided(images: float, _: float) -> bool:
+            found = undecided(images)
+            return kept(found.low, found.high, count, "<=") is not None
+
+        figure = replace(figure, needed=wanted(seen, replace(doubt, sample=False), decided))
+    share = known.failing_share
+    if share is None or not limits.on_dies:
+        return [figure]
+    of_all = at_most("dies that fail, share of all such dies", value / seen.dies,
+                     limits.failing_share, "share", "the dies given are a sample of them",
+                     share)  # fmt: skip
+    if of_all.verdict is Verdict.INCONCLUSIVE and limits.failing_share is not None:
+        limit = limits.failing_share
+
+        def enough(images: float, dies: float) -> bool:
+            count = undecided(images) if images != 1.0 else known.failing
+            scaled = Interval(dies * count.low, dies * count.high, 1.0)
+            found = share_of_dies(scaled, dies * seen.dies, doubt)
+            return kept(found.low, found.high, limit, "<=") is not None
+
+        of_all = replace(of_all, needed=wanted(seen, doubt, enough))
+    return [figure, of_all]
+
+
+def _worst(known: Known) -> Interval:
+    """The largest of what the dies lose."""
+    dies = known.lost_on_dies
+    low, high = max(die.low for die in dies), max(die.high for die in dies)
+    return Interval(low, high, dies[0].confidence)
+
+
+def _population(spec: SignOff) -> str:
+    dies = "all dies like these" if spec.dies == "sample" else "these dies"
+    return (
+        f"the interval is for all images like these on {dies}, "
+        f"{100 * spec.confidence:g} % for everything in this report together"
+    )
+
+
+def _limit_words(limits: SignOffLimits, chance: float) -> str:
+    if not limits.above_chance:
+        return ""
+    return f"; chance is {100 * chance:.3g} %"
+
+
+def _over(dies: int) -> str:
+    return f"mean over {dies} dies" if dies > 1 else "one die"
+
+
+def _counted(count: int, one: str) -> str:
+    return f"{count} {one}{'' if count == 1 else 's'}"
 
 
 def _any(margins: Sequence[tuple[float, int]]) -> bool:
     return any(image >= 0 for _, image in margins)
 
 
-def _image(numbers: Ints, place: int) -> str:
-    return f"image {numbers[place]}" if place >= 0 else "no image"
+def _image(asked: Asked, place: int) -> str:
+    if place < 0:
+        return "no image"
+    return f"image {place if asked.numbers is None else asked.numbers[place]}"
 
 
 def _failing_words(spec: SignOff) -> str:
@@ -159,7 +291,3 @@ def _failing_words(spec: SignOff) -> str:
     if limits.accuracy_die is not None:
         words.append(f"have an accuracy below {100 * limits.accuracy_die:g} %")
     return "dies that " + " or ".join(words) if words else "no limit was set"
-
-
-def _renamed(figure: Figure, suffix: str) -> Figure:
-    return figure.named(figure.name + suffix)

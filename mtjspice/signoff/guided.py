@@ -30,12 +30,47 @@ Ints = npt.NDArray[np.int64]
 Told = Callable[[str, int, int], None]
 """Called with (what is being done, how much of it is done, how much there is): dies by the
 surrogate, input vectors of tiles by ngspice."""
+Allowed = Callable[[Ints, Ints], int]
+"""How many flips the audit may leave open, from the classes by the surrogate and by the weights as
+numbers, int64 [die, image]."""
+USUAL_BOUND = 0.001
+"""What flips may do to the mean accuracy, where nobody says anything of it."""
 WIDER = 1.1
 """A bound that was broken is widened to so many times what broke it."""
 MOST_ROUNDS = 5
 MOST_AT_ONCE = 10.0
 """A class that flips without any doubt in it says that the errors are too small, not by how much:
 they are widened so many times at most for it, in one round."""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What the audit is to find out.
+
+    Attributes:
+        allowed: how many flips it may leave open.
+        confidence: of that.
+    """
+
+    allowed: Allowed
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What is about to be simulated, in the first round.
+
+    Attributes:
+        images: on all dies.
+        unsafe: of those, because they are not safe.
+        audited: of those, drawn at random from the safe ones.
+        vectors: input vectors of tiles that this makes.
+    """
+
+    images: int
+    unsafe: int
+    audited: int
+    vectors: int
 
 
 @dataclass(frozen=True)
@@ -68,6 +103,8 @@ def read_guided(
     number: int = 0,
     told: Told | None = None,
     names: Sequence[int] | None = None,
+    audit: Audit | None = None,
+    chosen: Callable[[Chosen], None] | None = None,
 ) -> Read:
     """Read networks on their dies, in SPICE where their margins or chance ask for it.
 
@@ -81,6 +118,8 @@ def read_guided(
         number: of the condition, so that conditions have samples of their own.
         told: of progress.
         names: numbers by which words about images call them; from 0 on if left out.
+        audit: what it is to find out; if left out, as the spec says without knowing any labels.
+        chosen: told what is about to be simulated, before it is.
 
     Raises:
         InputError: if a die is outside of the card's range, or the card says nothing of such tiles.
@@ -88,7 +127,15 @@ def read_guided(
     """
     with one_thread():
         dies = [OnOneDie(one, surrogate) for one in specimens]
-        return _Guided(dies, inputs, spec, simulator, full, number, told, names).read()
+        asked = audit or _usual(spec, len(dies) * len(inputs))
+        guided = _Guided(dies, inputs, spec, simulator, full, number, told, names, asked, chosen)
+        return guided.read()
+
+
+def _usual(spec: SignOff, images: int) -> Audit:
+    """An audit that keeps to the spec's bound."""
+    bound = USUAL_BOUND if spec.accuracy_bound is None else spec.accuracy_bound
+    return Audit(lambda *_: int(bound * images + 1e-9), spec.confidence)
 
 
 class _Guided:
@@ -104,6 +151,8 @@ class _Guided:
         number: int,
         told: Told | None,
         names: Sequence[int] | None,
+        audit: Audit,
+        chosen: Callable[[Chosen], None] | None,
     ):
         self.dies, self.inputs, self.spec = dies, inputs, spec
         self.simulator, self.full, self.number = simulator, full, number
@@ -113,12 +162,17 @@ class _Guided:
         self.notes: list[str] = []
         self.why = np.full((len(dies), len(inputs)), NOT, dtype=np.int64)
         self.seen: list[Foreseen] = []
+        self.audit, self.chosen = audit, chosen
+        self.allowed: int | None = None
+        self.software = np.stack([_software(one.specimen, inputs) for one in dies])
 
     def read(self) -> Read:
         """Rounds until no flip is impossible."""
         for rounds in range(1, MOST_ROUNDS + 1):
             self._foresee()
             population, sample = self._choose(rounds)
+            if rounds == 1 and self.chosen:
+                self.chosen(self._first())
             self._simulate()
             broken, words = self._broken()
             if self.full or broken <= 1:
@@ -156,11 +210,24 @@ class _Guided:
         safety = np.stack([seen.safety(self.spec.guard).numpy() for seen in self.seen])
         self.why[~(safety > 1) & (self.why == NOT)] = UNSAFE  # also what is not a number
         left = np.flatnonzero(self.why.ravel() == NOT)
-        allowed = int(self.spec.accuracy_bound * self.why.size + 1e-9)
-        size = audit_size(left.size, allowed, of_round(self.spec.confidence, rounds, MOST_ROUNDS))
+        if self.allowed is None:
+            surrogate = np.stack([seen.outputs.argmax(-1).numpy() for seen in self.seen])
+            self.allowed = self.audit.allowed(surrogate, self.software)
+        confidence = of_round(self.audit.confidence, rounds, MOST_ROUNDS)
+        size = audit_size(left.size, self.allowed, confidence)
         sample = draw(left, size, self.spec.seed, self.number, rounds)
         self.why.ravel()[sample] = AUDIT
         return left.size, sample
+
+    def _first(self) -> Chosen:
+        """What the first round simulates."""
+        tiles = [one.specimen.tiles for one in self.dies]
+        return Chosen(
+            images=self.why.size,
+            unsafe=int((self.why == UNSAFE).sum()),
+            audited=int((self.why == AUDIT).sum()),
+            vectors=int((self.why != NOT).sum(axis=1) @ np.array(tiles)),
+        )
 
     def _simulate(self) -> None:
         """Read what is marked and was not read yet, several dies at once."""
@@ -232,7 +299,7 @@ class _Guided:
             )
         left = 0
         if images > simulated:
-            confidence = of_round(self.spec.confidence, rounds, MOST_ROUNDS)
+            confidence = of_round(self.audit.confidence, rounds, MOST_ROUNDS)
             most = most_flips(population, len(sample), flips, confidence)
             left = most - flips
         return Statement(
@@ -241,7 +308,7 @@ class _Guided:
             unsafe=int((self.why == UNSAFE).sum()),
             audited=int((self.why == AUDIT).sum()),
             audit_flips=flips,
-            confidence=self.spec.confidence,
+            confidence=self.audit.confidence,
             flip_rate=left / max(images - simulated, 1),
             accuracy=left / images,
             widened=self.scale,
@@ -253,7 +320,6 @@ class _Guided:
         one, seen, why = self.dies[n], self.seen[n], self.why[n]
         log, specimen = one.log, one.specimen
         ours = seen.outputs.argmax(-1)
-        software = in_software(specimen.intended or specimen.weights, self.inputs).argmax(-1)
         ngspice = np.full(len(self.inputs), -1, dtype=np.int64)
         leads = np.full(len(self.inputs), np.nan)
         lead = lead_of(seen.outputs, ours).numpy()
@@ -268,7 +334,7 @@ class _Guided:
         mean_square = np.broadcast_to(log.square, shape) / max(reads, 1)
         return DieRead(
             name=specimen.name,
-            software=software.numpy(),
+            software=self.software[n],
             surrogate=ours.numpy(),
             lead=lead / spread,
             safety=seen.safety(self.spec.guard).numpy(),
@@ -284,6 +350,12 @@ class _Guided:
             ngspice_clipped=log.clipped / max(reads, 1),
             defects=sum(len(die.defects) for die in specimen.dies),
         )
+
+
+def _software(specimen: Specimen, inputs: Tensor) -> Ints:
+    """Classes of the weights as numbers."""
+    outputs = in_software(specimen.intended or specimen.weights, inputs)
+    return np.asarray(outputs.argmax(-1).numpy(), dtype=np.int64)
 
 
 def lead_of(outputs: Tensor, classes: Tensor) -> Tensor:

@@ -1,14 +1,22 @@
 """Both levels compared, and held against the limits of the study."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from mtjspice.data.figures import Figure, at_least, at_most
+from mtjspice.data.figures import Figure, Interval, Verdict, at_least, at_most
 from mtjspice.data.network import Network
 from mtjspice.data.samples import Samples
+from mtjspice.signoff.intervals import (
+    MOST,
+    of_mean,
+    of_median,
+    of_share,
+    samples_needed,
+    values_of,
+)
 from mtjspice.signoff.levels import SpiceRun, full_scale_current, ideal_current, ideal_outputs
 from mtjspice.signoff.metrics import accuracy, best_index, confusion
 from mtjspice.spec.study import Study
@@ -60,6 +68,7 @@ class Comparison:
     Attributes:
         ideal: the networks on ideal arrays.
         ngspice: the networks in ngspice.
+        labels: int64 [sample], true class.
         flips: where the two differ.
         current_errors: by layer, float64: ngspice current minus ideal current for the same input
             voltages, as a share of full scale; every network, sample and column at the network's
@@ -71,6 +80,7 @@ class Comparison:
 
     ideal: LevelScore
     ngspice: LevelScore
+    labels: npt.NDArray[np.int64]
     flips: tuple[Flip, ...]
     current_errors: tuple[Floats, ...]
     clipped: tuple[float, ...]
@@ -106,7 +116,9 @@ def compare(
     ]
     delivered = tuple(r.delivered for r in runs[0].reads if r.delivered is not None)
     clipped = tuple(float(np.mean([r.reads[k].clipped for r in runs])) for k in range(depth))
-    return Comparison(ideal, ngspice, tuple(flips), tuple(errors), clipped, delivered)
+    return Comparison(
+        ideal, ngspice, samples.labels, tuple(flips), tuple(errors), clipped, delivered
+    )
 
 
 def score(level: str, outputs: Sequence[Floats], samples: Samples) -> LevelScore:
@@ -123,11 +135,16 @@ def score(level: str, outputs: Sequence[Floats], samples: Samples) -> LevelScore
     return LevelScore(level, curves, best, predicted, np.asarray(counts))
 
 
+PARTS = 3
+"""Statements that a study's limits are held against, each with its part of the doubt."""
+
+
 def judge(study: Study, comparison: Comparison) -> list[Figure]:
-    """The stated figures; the verdict is a pass if none of them breaks its limit."""
+    """The stated figures, with the intervals that limits are held against."""
     many = comparison.ngspice.best.size > 1
     median = "median over the networks, " if many else ""
     how = f"{median}at the G_norm that is best on the training samples of this level"
+    judged = _Judged(study, comparison)
     figures = []
     for level in (comparison.ideal, comparison.ngspice):
         best_g = np.asarray(study.readout.g_norm)[level.best]
@@ -137,23 +154,29 @@ def judge(study: Study, comparison: Comparison) -> list[Figure]:
             )
         )
         for split in SPLITS:
-            limited = level.level == "ngspice" and split == "all"
-            limit = study.limits.min_accuracy if limited else None
-            value = float(np.median(level.tuned(split)))
-            figures.append(
-                at_least(f"accuracy, {split} samples, {level.level}", value, limit, "", how)
-            )
-    drop = np.median(comparison.ideal.tuned("all")) - np.median(comparison.ngspice.tuned("all"))
-    flips = (comparison.ideal.predicted != comparison.ngspice.predicted).mean(axis=1)
-    limits = study.limits
+            name = f"accuracy, {split} samples, {level.level}"
+            if level.level == "ngspice" and split == "all":
+                right = (level.predicted == comparison.labels).astype(np.float64)
+                figures.append(
+                    judged.held(at_least, name, right, study.limits.min_accuracy, (0.0, 1.0), how)
+                )
+            else:
+                value = float(np.median(level.tuned(split)))
+                figures.append(at_least(name, value, None, "", how))
+    ideal, ngspice = (
+        (level.predicted == comparison.labels).astype(np.float64)
+        for level in (comparison.ideal, comparison.ngspice)
+    )
+    flips = (comparison.ideal.predicted != comparison.ngspice.predicted).astype(np.float64)
     figures += [
-        at_most(
-            "accuracy drop, ideal to ngspice", float(drop), limits.max_accuracy_drop, "",
-            "difference of the two accuracies over all samples",
+        judged.held(
+            at_most, "accuracy drop, ideal to ngspice", ideal - ngspice,
+            study.limits.max_accuracy_drop, (-1.0, 1.0),
+            f"{median}right ideally less right in ngspice, sample by sample",
         ),
-        at_most(
-            "share of flipped classes, ideal to ngspice", float(np.median(flips)),
-            limits.max_flips, "", f"{median}all samples, each level at its best G_norm",
+        judged.held(
+            at_most, "share of flipped classes, ideal to ngspice", flips, study.limits.max_flips,
+            (0.0, 1.0), f"{median}all samples, each level at its best G_norm",
         ),
     ]  # fmt: skip
     for k, error in enumerate(comparison.current_errors):
@@ -165,6 +188,53 @@ def judge(study: Study, comparison: Comparison) -> list[Figure]:
             )
         )  # fmt: skip
     return figures
+
+
+class _Judged:
+    """Holds what samples or networks show against limits."""
+
+    def __init__(self, study: Study, comparison: Comparison):
+        limits = study.limits
+        self.confidence = 1 - (1 - limits.confidence) / PARTS
+        self.networks, self.samples = comparison.ngspice.predicted.shape
+        together = f"{100 * limits.confidence:g} % for all intervals together"
+        self.population = (
+            f"interval of the median over all networks trained like these, on these samples, "
+            f"{together}"
+            if self.networks > 1
+            else f"interval for all samples like these, {together}"
+        )
+
+    def held(
+        self, make: Callable[..., Figure], name: str, shown: Floats, limit: float | None,
+        span: tuple[float, float], how: str,
+    ) -> Figure:  # fmt: skip
+        """A figure of what is shown, [network, sample]; several networks by their median."""
+        value = float(np.median(shown.mean(axis=1)))
+        told = f"{how}; {self.population}"
+
+        def figure(times: float) -> Figure:
+            interval = self._interval(shown, span, times)
+            return make(name, value, limit, "", told, interval)
+
+        found = figure(1.0)
+        if found.verdict is not Verdict.INCONCLUSIVE:
+            return found
+        now = self.networks if self.networks > 1 else self.samples
+        what = "networks" if self.networks > 1 else "samples"
+        more = samples_needed(now, lambda n: figure(n / now).holds is not None)
+        needed = f"about {more:,} {what} (now {now:,})" if more else f"more than {MOST:,} {what}"
+        return replace(found, needed=needed)
+
+    def _interval(self, shown: Floats, span: tuple[float, float], times: float) -> Interval:
+        if self.networks > 1:
+            # So many times as many networks, spread like these.
+            ranks = (np.arange(round(times * self.networks)) + 0.5) / times / self.networks
+            values = np.quantile(shown.mean(axis=1), ranks, method="inverted_cdf")
+            return of_median(values, self.confidence, span)
+        if span == (0.0, 1.0):
+            return of_share(times * shown.sum(), times * shown.size, self.confidence)
+        return of_mean(values_of(shown[0], span).times(times), self.confidence)
 
 
 def warnings(study: Study, comparison: Comparison) -> list[str]:

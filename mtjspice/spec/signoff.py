@@ -1,6 +1,6 @@
 """What `mtjspice signoff` is asked for: confidence, conditions, limits of the verdict."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -19,29 +19,51 @@ Guard = Annotated[float, Within("1", 0.1, 100, "a number of standard deviations"
 class SignOffLimits(Spec):
     """Limits of the verdict, under every condition. A limit that is left out is not checked.
 
-    Accuracies are those in SPICE, drops from the weights as numbers, without any circuit. Means and
-    flips are taken at the worse end of what the statement leaves open; for a single die there is no
-    such bound, and images that SPICE has not seen count there as the surrogate says.
+    Accuracies are those in SPICE. Accuracies, drops, flips and dies that fail are held against a
+    limit with the interval in which they lie for all images like those given, not for these alone;
+    what images that were not simulated may do is in it. A limit that an interval has on both sides
+    is not decided. Without any limit on these, nothing can pass.
 
     Attributes:
-        drop_mean: largest mean over the dies of the accuracy that is lost.
+        above_chance: least part of the way from chance to 100 % that the mean accuracy goes. Chance
+            is what always saying the most frequent class gives. 0 asks for nothing.
+        accuracy: least mean accuracy over the dies.
+        drop_mean: largest mean over the dies of the accuracy that is lost, from the weights as
+            numbers or from the reference that was given.
         drop_die: largest accuracy that a die may lose; a die that loses more fails.
         accuracy_die: least accuracy of a die; a die with less fails.
-        failing_dies: so many dies may fail.
-        flips: largest share of images whose class differs between surrogate and SPICE, found and
-            not excluded.
+        failing_dies: so many of the dies may fail.
+        failing_share: largest share of dies that may fail, of all that those given are a sample of;
+            needs ``dies = "sample"``.
+        flips: largest share of images whose class differs between surrogate and SPICE.
         margin: least lead of an image's class over the next, in standard deviations of the lead
-            over all images: of the worst image that the surrogate classifies rightly.
-        clipped: largest share of an amplifier's reads at a limit.
+            over all images: of the worst image, among those given, that the surrogate classifies
+            rightly.
+        clipped: largest share of an amplifier's reads at a limit, for the images given.
     """
 
+    above_chance: Share | None = 0.5
+    accuracy: Share | None = None
     drop_mean: Share | None = 0.02
     drop_die: Share | None = 0.05
     accuracy_die: Share | None = None
-    failing_dies: Some = 0
+    failing_dies: Some | None = 0
+    failing_share: Share | None = None
     flips: Share | None = 0.005
     margin: Deviations | None = None
     clipped: Share | None = None
+
+    @property
+    def on_dies(self) -> bool:
+        """Whether a die can fail."""
+        return self.drop_die is not None or self.accuracy_die is not None
+
+    @property
+    def on_classes(self) -> bool:
+        """Whether any limit is about what becomes of the images."""
+        means = (self.above_chance or None, self.accuracy, self.drop_mean, self.flips)
+        counts = (self.failing_dies, self.failing_share) if self.on_dies else ()
+        return any(limit is not None for limit in (*means, *counts))
 
 
 class SignOff(Spec):
@@ -50,9 +72,13 @@ class SignOff(Spec):
     Attributes:
         name: of the sign-off.
         seed: of the random audit.
-        confidence: of every bound.
+        confidence: that all intervals of the report hold together, under all conditions.
+        dies: ``given``: verdicts are about the dies that were given; ``sample``: about all dies
+            that these are a random sample of.
         accuracy_bound: what flips among the images that are not simulated may at most do to the
-            mean accuracy over all dies, at that confidence. It sets the size of the audit.
+            mean accuracy over all dies; if left out, no more than half of what is open anyhow
+            because the images are a sample, and no more than the limits leave. It sets the size of
+            the audit.
         guard: a class is safe if its lead over every other exceeds so many standard deviations of
             what the card's errors make of it.
         corners: process corners; that of the card if left out.
@@ -69,7 +95,8 @@ class SignOff(Spec):
     name: Name = "sign-off"
     seed: Seed = 0
     confidence: Confidence = 0.99
-    accuracy_bound: Part = 0.001
+    dies: Literal["given", "sample"] = "given"
+    accuracy_bound: Part | None = None
     guard: Guard = 6.0
     corners: Annotated[tuple[str, ...], Field(max_length=100)] = ()
     temperatures: Annotated[tuple[Celsius, ...], Field(max_length=100)] = ()
@@ -85,4 +112,9 @@ class SignOff(Spec):
             given = getattr(self, name)
             if len(set(given)) < len(given):
                 raise ValueError(f"{name} must differ from each other: {list(given)}")
+        if self.limits.failing_share is not None and self.dies != "sample":
+            raise ValueError(
+                "limits.failing_share is about all dies that those given are a sample of: it needs "
+                "dies = 'sample'"
+            )
         return self

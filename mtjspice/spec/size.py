@@ -71,6 +71,11 @@ class Sweep:
     held: float = float("inf")
 
     @property
+    def vector_seconds(self) -> float:
+        """Of a core, for a vector at rest."""
+        return float(LEAST + SECONDS[self.kind] * float(self.cells) ** GROWTH)
+
+    @property
     def cells(self) -> int:
         """Of the array."""
         return self.rows * self.columns
@@ -79,8 +84,7 @@ class Sweep:
     def seconds(self) -> float:
         """Of a core, for all of them."""
         reads = self.vectors * (1 + POINT * self.points)
-        read = LEAST + SECONDS[self.kind] * float(self.cells) ** GROWTH
-        each = LOAD * self.cells + reads * read
+        each = LOAD * self.cells + reads * self.vector_seconds
         return float(self.count * each)
 
     @property
@@ -181,8 +185,9 @@ def signoff_size(
 ) -> Size:  # fmt: skip
     """What a sign-off asks for.
 
-    Where margins guide it, 3 % of the images of each die are not safe and an audit takes some 4,600
-    (docs/signoff.md, "Measured"). The process itself holds 500 bytes an image and die.
+    Where margins guide it, 3 % of the images of each die are not safe and an audit takes some
+    14,300 where limits of a die are near (docs/signoff.md, "Measured"). The process itself holds
+    500 bytes an image and die.
 
     Args:
         crossbar: of a tile.
@@ -193,11 +198,16 @@ def signoff_size(
         conditions: corners and temperatures.
         full: whether every image is simulated.
     """
-    seen = dies * images if full else min(dies * images, 0.03 * dies * images + 4600)
+    seen = dies * images if full else min(dies * images, 0.03 * dies * images + 14_300)
     each = max(1, min(vectors, round(seen / dies)))
     count = conditions * tiles * seen / each
     sweep = replace(_sweep("tiles on all dies", crossbar, each, count=count), held=tiles)
     return Size((sweep,), {f"{images:,} images on {dies:,} dies": 500.0 * images * dies})
+
+
+def vector_seconds(crossbar: Crossbar) -> float:
+    """Of a core, for a vector at rest of an array."""
+    return _sweep("a vector", crossbar, 1).vector_seconds
 
 
 def _sweep(

@@ -74,9 +74,9 @@ def test_a_study_on_gated_cells_with_amplifiers_runs_to_its_verdict(
     text = re.sub(r"g_norm = .*", "g_norm = [0.4, 0.5]", text)
     spec = tmp_path / "gated.toml"
     spec.write_text(re.sub(r"\[limits\].*", "", text, flags=re.DOTALL))
-    assert command(monkeypatch, "run", spec, "--out", tmp_path / "out", "--json") == 0
+    assert command(monkeypatch, "run", spec, "--out", tmp_path / "out", "--json") == 4
     content = json.loads(capsys.readouterr().out)
-    assert content["verdict"] == "pass"
+    assert content["verdict"] == "inconclusive"  # without limits nothing is judged
     assert max(content["levels"]["ngspice"]["accuracy"]["all"][0]) > 0.6
     assert any("clipped by the amplifier" in warning for warning in content["warnings"])
 
@@ -87,9 +87,13 @@ def test_one_published_solution_runs_through_the_same_path(
     spec = repository / "examples" / "wine_nist" / "experiment.toml"
     solutions = shared_data / "wine-nist"
     arguments = ("--solutions", solutions, "--only", "7", "--out", tmp_path, "--json")
-    assert command(monkeypatch, "run", spec, *arguments) == 0
+    assert command(monkeypatch, "run", spec, *arguments) == 4
     content = json.loads(capsys.readouterr().out)
     assert content["networks"] == ["solution 7"]
+    # Limits for the median of 300 networks are too narrow for 178 samples of one.
+    needed = [figure["needed"] for figure in content["figures"] if figure["needed"]]
+    assert needed
+    assert all("samples (now 178)" in one or one.startswith("more than") for one in needed)
     assert content["samples"] == {"source": "Wine data in NIST's split", "train": 148, "test": 30}
 
 
@@ -165,7 +169,7 @@ def test_the_tutorial_of_a_sign_off(monkeypatch, capsys, repository, tmp_path):
     assert 0 < simulated < images == 1000
 
 
-def test_the_spec_of_a_sign_off_is_that_of_the_defaults_with_two_changes(repository):
+def test_the_spec_of_a_sign_off_is_that_of_the_defaults_but_for_one_limit(repository):
     spec = read_spec(repository / "examples" / "die20k" / "signoff.toml", SignOff)
     limits = spec.limits.replace(accuracy_die=None)
     assert spec.replace(name="sign-off", limits=limits) == SignOff()

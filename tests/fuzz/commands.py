@@ -85,7 +85,8 @@ SHAPES: tuple[Shape, ...] = (
     Shape(("signoff", "weights", "--dies", "dies", "--digits", "--images", "8", "--spec",
            "signoff.toml"),
           "signoff.toml", COMMON | DATA | {"--full": FLAG, "--strict": FLAG, "--scheduler": ADDRESS,
-                                           "--images": NUMBER, "--dies": PATH}, 240.0, True),
+                                           "--images": NUMBER, "--dies": PATH,
+                                           "--reference": PATH}, 240.0, True),
     Shape(("doctor",), "", {"--json": FLAG}),
 )  # fmt: skip
 REFUSED: tuple[Shape, ...] = (

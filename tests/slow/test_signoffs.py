@@ -20,7 +20,7 @@ def test_every_network_of_goodwill2022_in_full(monkeypatch, capsys, tmp_path):
 def test_the_weights_of_borders2024_on_their_dies(monkeypatch, capsys, tmp_path):
     call = caller(monkeypatch, capsys)
     options = ("--signoff", "--digits", "--quick", "--out", tmp_path)
-    assert call("reproduce", "borders2024", *options).code in (0, 1)  # trained briefly
+    assert call("reproduce", "borders2024", *options).code in (0, 1, 4)  # trained briefly
     report = json.loads((tmp_path / "signoff" / "report.json").read_text())
     (condition,) = report["conditions"]
     statement = condition["statement"]

@@ -11,10 +11,11 @@ from mtjspice.data.signoff import (
     DieRead,
     Flip,
     Judged,
+    Reference,
     SignOffStory,
     Statement,
 )
-from mtjspice.signoff.figures import figures_of
+from mtjspice.signoff.figures import Asked, judge
 from mtjspice.signoff.margins import SAFEST
 from mtjspice.spec.signoff import SignOff, SignOffLimits
 
@@ -164,13 +165,18 @@ def make_story(
     guarded: bool = False,
     netlists: bool = True,
     limits: SignOffLimits | None = None,
+    sample: bool = False,
+    reference: Reference | None = None,
     times: dict[str, float] | None = None,
 ) -> SignOffStory:
     """A story; `noise` 0 has no flips, `audit` 1 simulates everything, `bound` 0 is always safe."""
     inputs, labels = make_images(images, shape)
     classes = int(labels.max()) + 1
     limits = limits or SignOffLimits(drop_mean=0.05, drop_die=0.1, flips=0.02)
-    spec = SignOff(name="made up", confidence=CONFIDENCE, accuracy_bound=0.05, limits=limits)
+    spec = SignOff(
+        name="made up", confidence=CONFIDENCE, accuracy_bound=0.05, limits=limits,
+        dies="sample" if sample else "given",
+    )  # fmt: skip
     chance = np.random.default_rng(3)
 
     def software() -> np.ndarray:
@@ -193,6 +199,7 @@ def make_story(
         judged.append(
             Judged(condition, "die20k", tuple(read), make_statement(read, guarded), tuple(flips))
         )
+    known, figures = judge(Asked(spec, labels, 1 / classes, 1e-3, reference), judged)
     return SignOffStory(
         title=TITLE,
         spec=spec,
@@ -207,7 +214,10 @@ def make_story(
         full=full,
         one_network=one_network,
         judged=tuple(judged),
-        figures=figures_of(spec, judged, labels, 1e-3),
+        known=known,
+        figures=figures,
+        chance=1 / classes,
+        reference=reference,
         warnings=("the card knows <no> bridges",) if guarded else (),
         versions={"mtjspice": "0.1", "simulator": "ngspice 46 (KLU)"},
         keys=("a" * 64, "b" * 64),

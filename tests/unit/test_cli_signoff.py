@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import json
+import re
 import shutil
 from concurrent.futures import Future
 from dataclasses import replace
@@ -259,7 +260,10 @@ def test_tiles_that_the_card_was_not_judged_on(mtjspice, folder):
     ("text", "words"),
     [
         ("seeds = 3", ("seeds = 3", "unknown key; allowed are name, seed, confidence")),
-        ("[limits]\ndrop = 0.1", ("limits.drop = 0.1", "allowed are drop_mean, drop_die")),
+        (
+            "[limits]\ndrop = 0.1",
+            ("limits.drop = 0.1", "allowed are above_chance, accuracy, drop_mean"),
+        ),
         ("confidence = 1.0", ("confidence = 1.0", "must be from 0.5 to 1")),
         ("confidence = 0.3", ("confidence = 0.3", "must be from 0.5 to 1")),
         ("accuracy_bound = 0", ("accuracy_bound = 0", "must be from 1e-06 to 0.999")),
@@ -273,6 +277,9 @@ def test_tiles_that_the_card_was_not_judged_on(mtjspice, folder):
         ("temperatures = [27, 27.0]", ("temperatures must differ", "27.0")),
         ("[limits]\nflips = 2", ("limits.flips = 2", "must be from 0 to 1")),
         ("[limits]\nfailing_dies = 0.5", ("limits.failing_dies = 0.5", "whole number")),
+        ("[limits]\nabove_chance = 2", ("limits.above_chance = 2", "must be from 0 to 1")),
+        ("[limits]\nfailing_share = 0.1", ("failing_share", "needs dies = 'sample'")),
+        ('dies = "some"', ("dies = 'some'", "given", "sample")),
         ("seed = ", ("is not TOML",)),
     ],
 )
@@ -316,6 +323,26 @@ def test_options_that_are_out_of_range(mtjspice, folder, option):
     assert not (folder / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("97", ("'97'", "a share from 0 to 1, as 0.97 or '97%'")),
+        ("-0.1", ("'-0.1'", "a share from 0 to 1")),
+        ("120%", ("'120%'", "a share from 0 to 1")),
+        ("nan", ("'nan'", "must be an accuracy, as 0.97 or '97%', or a folder of weights")),
+        ("nowhere", ("'nowhere'", "or a folder of weights")),
+        ("x" * 5000, ("must be an accuracy",)),
+        ("0.9 V", ("'0.9 V'", "must be an accuracy")),
+        ("dies", ("dies: ", "does not hold weights")),
+        ("wine", ("'wine'", "are for wine, not for digits of scikit-learn")),
+    ],
+)
+def test_a_reference_that_is_none(mtjspice, folder, given, words):
+    save_weights(folder / "wine", network(data="wine"), {})
+    answer = mtjspice("signoff", "weights", "--dies", "dies", "--reference", given)
+    assert_refused(answer, folder, *words)
+
+
 def test_dies_must_be_given(mtjspice, folder):
     answer = mtjspice("signoff", "weights")
     assert answer.code == 2
@@ -339,7 +366,10 @@ def test_a_scheduler_without_a_sign_off(mtjspice, folder, experiment):
 
 # What is done. The array is a passive one: its simulations take no time.
 
-OPEN = "accuracy_bound = 0.2\n[limits]\ndrop_mean = 1.0\ndrop_die = 1.0\nflips = 1.0\n"
+OPEN = (
+    "accuracy_bound = 0.2\n"
+    "[limits]\nabove_chance = 0\ndrop_mean = 1.0\ndrop_die = 1.0\nflips = 1.0\n"
+)
 IMAGES = 30
 
 
@@ -411,6 +441,70 @@ def test_a_fail_is_exit_code_one(passive, folder):
     assert said["verdict"] == "fail"
     assert said["conditions"][0]["failing dies"] == ["die 00", "die 01"]
     assert not (folder / "out").exists()
+
+
+@pytest.mark.ngspice
+def test_what_is_about_to_be_simulated_is_said_first(passive, folder):
+    answer = passive()
+    statement = report(folder / "out" / "signoff")["conditions"][0]["statement"]
+    count = statement["simulated"]
+    assert f"{count} of {2 * IMAGES} images on dies are simulated" in answer.err
+    said = f"({statement['unsafe']} not safe, {statement['audited']} for the audit)"
+    assert said in answer.err
+    tiles = len(network("passive15").layers[0].states) + len(network("passive15").layers[1].states)
+    assert re.search(
+        rf"{count * tiles} vectors of tiles, about [\d.]+ s with \d+ workers", answer.err
+    )
+    # The second time it knows what a vector took.
+    rate = report(folder / "out" / "signoff")["times"]
+    assert any(name.endswith("tile vectors") for name in rate)
+    assert "about" in passive().err
+
+
+@pytest.mark.ngspice
+def test_random_weights_fail_by_default_and_few_images_decide_little(passive, folder):
+    (folder / "asked.toml").write_text("accuracy_bound = 0.2\n")
+    assert passive().code == 1
+    said = report(folder / "out" / "signoff")
+    verdicts = {figure["name"]: figure["holds"] for figure in said["figures"] if figure["limit"]}
+    assert verdicts["accuracy, ngspice"] is False
+    assert verdicts["flipped classes, share"] is None
+    (folder / "asked.toml").write_text(OPEN.replace("flips = 1.0", "flips = 0.01"))
+    answer = passive()
+    assert answer.code == 4
+    assert "verdict: INCONCLUSIVE" in answer.out
+    assert re.search(r"not decided: flipped classes, share: needs about [\d,]+ images", answer.out)
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("given", ["0.97", "97%"])
+def test_a_reference_is_what_drops_are_counted_from(passive, folder, given):
+    answer = passive("--reference", given)
+    said = report(folder / "out" / "signoff")
+    value = {figure["name"]: figure["value"] for figure in said["figures"]}
+    lost = value["accuracy lost, mean over dies"]
+    assert lost == pytest.approx(0.97 - value["accuracy, ngspice"])
+    assert value["accuracy, reference"] == 0.97 != value["accuracy, software"]
+    assert "accuracy, reference" in answer.out
+
+
+@pytest.mark.ngspice
+def test_other_weights_as_reference_are_read_in_software(passive, folder):
+    other = replace(network("passive15"), key="1" * 64)
+    states = tuple(replace(x, states=1 - x.states) for x in other.layers)
+    other = replace(other, layers=states)
+    save_weights(folder / "other", other, {})
+    passive("--reference", "other")
+    said = report(folder / "out" / "signoff")
+    images = torch.from_numpy(DIGITS.inputs[~DIGITS.train][drawn(0)])
+    labels = DIGITS.labels[~DIGITS.train][drawn(0)]
+    right = (in_software(other, images).argmax(-1).numpy() == labels).mean()
+    assert said["reference"]["accuracy"] == pytest.approx(right)
+    assert said["reference"]["source"].startswith("other, ")
+    value = {figure["name"]: figure["value"] for figure in said["figures"]}
+    assert value["accuracy lost, mean over dies"] == pytest.approx(
+        right - value["accuracy, ngspice"]
+    )
 
 
 @pytest.mark.ngspice

@@ -168,6 +168,13 @@ def test_a_failed_study_says_so(story, tmp_path):
     assert json.loads((tmp_path / "report.json").read_text())["verdict"] == "fail"
 
 
+def test_limits_stand_beside_their_intervals_and_what_would_decide(page, story):
+    (figure,) = [f for f in story.figures if f.limit]
+    assert f"{figure.interval.low:.3g} to {figure.interval.high:.3g}" in page
+    assert (f"decided by {figure.needed}" in page) is bool(figure.needed)
+    assert figure.word in page
+
+
 def test_the_page_tells_how_sure_the_test_accuracy_is(folder, story):
     page = (folder / "report.html").read_text()
     count = int((~story.samples.train).sum())

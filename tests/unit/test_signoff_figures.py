@@ -1,17 +1,31 @@
 """Figures of a sign-off and their limits, from dies that are made by hand."""
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from mtjspice.data.signoff import ALL, AUDIT, NOT, UNSAFE, DieRead, Judged, Statement
-from mtjspice.signoff.figures import accuracies, failing, figures_of, worst_margin
+from mtjspice.data.figures import Verdict, verdict_of
+from mtjspice.data.signoff import (
+    ALL,
+    AUDIT,
+    NOT,
+    UNSAFE,
+    DieRead,
+    GivenAccuracy,
+    Judged,
+    OtherWeights,
+    Statement,
+)
+from mtjspice.signoff.figures import Asked, accuracies, failing, judge, worst_margin
+from mtjspice.signoff.intervals import of_mean, values_of
+from mtjspice.signoff.population import seen_of
 from mtjspice.spec.signoff import SignOff, SignOffLimits
 
 LABELS = np.arange(20) % 4
-OPEN = dict.fromkeys(("drop_mean", "drop_die", "accuracy_die", "flips", "clipped"))
+OPEN = dict.fromkeys(("above_chance", "drop_mean", "drop_die", "accuracy_die", "flips", "clipped"))
 """No limit but that every die must do, which none can fail then."""
 SEEN = 12
 """Images of each die that were simulated: the first ones."""
@@ -65,30 +79,41 @@ def judged(*dies: DieRead, accuracy: float = 0.0, condition: str = "tt, 27 °C")
     return Judged(condition, "a card", dies, statement, ())
 
 
-def figures(*dies: DieRead, accuracy: float = 0.0, allowed: float = 0.0, **limits):
+def asked_for(spec: SignOff, allowed: float = 0.0, **parts) -> Asked:
+    return Asked(spec, LABELS, chance=0.25, clipping=allowed, **parts)
+
+
+def figures(*dies: DieRead, left: float = 0.0, allowed: float = 0.0, reference=None, **limits):
     spec = SignOff(accuracy_bound=0.05, limits=SignOffLimits(**(OPEN | limits)))
-    found = figures_of(spec, [judged(*dies, accuracy=accuracy)], LABELS, allowed)
+    asked = asked_for(spec, allowed, reference=reference)
+    _, found = judge(asked, [judged(*dies, accuracy=left)])
     by_name = {figure.name: figure for figure in found}
     assert len(by_name) == len(found)
     return by_name
 
 
 ALMOST = 1e-9
-LIMITS = {
+ON_ALL = {
     # Three of twenty right images less on one of two dies, all of them simulated.
-    "drop_mean": ("accuracy lost, mean over dies", 0.075, {}),
-    "flips": ("flipped classes, share", 3 / 40, {}),
+    "drop_mean": ("accuracy lost, mean over dies", 0.075),
+    "flips": ("flipped classes, share", 3 / 40),
+    "accuracy": ("accuracy, ngspice", 0.725),
+}
+"""Limits for all images like these."""
+ON_THESE = {
     "margin": ("worst margin", 1.0, {}),
     "clipped": ("amplifier outputs at a limit, worst die", 0.25, {"clipped": 0.25}),
 }
+"""Limits of the images given."""
+WORSE = {"software": 12, "surrogate": 12, "ngspice": 9}
 
 
-@pytest.mark.parametrize("limit", LIMITS)
+@pytest.mark.parametrize("limit", ON_THESE)
 def test_a_limit_is_kept_at_its_value_and_broken_beyond(limit):
-    name, value, parts = LIMITS[limit]
-    dies = (die(), die("die 01", surrogate=12, ngspice=9, software=12, **parts))
+    name, value, parts = ON_THESE[limit]
+    dies = (die(), die("die 01", **WORSE, **parts))
     beyond = -ALMOST if limit != "margin" else ALMOST
-    kept = figures(*dies, **{limit: value + (ALMOST if limit == "drop_mean" else 0)})[name]
+    kept = figures(*dies, **{limit: value})[name]
     assert kept.value == pytest.approx(value)
     assert kept.holds is True
     broken = figures(*dies, **{limit: value + beyond})[name]
@@ -99,12 +124,45 @@ def test_a_limit_is_kept_at_its_value_and_broken_beyond(limit):
         assert figures(*dies)[name].limit == ""
 
 
+@pytest.mark.parametrize("limit", ON_ALL)
+def test_a_limit_is_held_against_the_interval_for_all_images_like_these(limit):
+    name, value = ON_ALL[limit]
+    dies = (die(), die("die 01", **WORSE))
+    found = figures(*dies)[name]
+    assert found.value == pytest.approx(value)
+    low, high = found.interval.low, found.interval.high
+    assert low < value < high
+    assert found.interval.confidence == 0.99
+    assert (found.holds, found.limit, found.needed) == (None, "", "")
+    inside, outside = (low, high) if limit == "accuracy" else (high, low)
+    step = ALMOST * (1 if limit == "accuracy" else -1)
+    assert figures(*dies, **{limit: max(inside, 0.0)})[name].holds is True
+    near = figures(*dies, **{limit: inside + step})[name]
+    assert near.holds is None
+    assert near.verdict is Verdict.INCONCLUSIVE
+    if 0 <= outside <= 1:
+        assert figures(*dies, **{limit: outside + step})[name].holds in (False, None)
+    open_ones = figures(*dies, **{limit: value})[name]
+    assert open_ones.needed == "more than 1,000,000 images: what was seen lies at the limit"
+
+
+def test_what_would_decide_does():
+    """As many images with the same rates, and the limit holds."""
+    limit, times = 0.2, 100
+    few = figures(die(), die("die 01", **WORSE), drop_mean=limit)["accuracy lost, mean over dies"]
+    needed = int(re.match(r"about ([\d,]+) images \(now 20\)", few.needed)[1].replace(",", ""))
+    assert 20 < needed < 20 * times
+    values = values_of(np.repeat([0.0, 0.5], (17, 3)), (-1.0, 1.0))
+    confidence = 1 - 0.01 / 5
+    for images, decides in ((needed, True), (0.9 * needed, False)):
+        interval = of_mean(values.times(images / 20), confidence)
+        assert (interval.high <= limit) is decides
+
+
 def test_only_the_figures_with_a_limit_can_fail():
-    without = figures(die(surrogate=12, ngspice=3, software=20), accuracy=0.05)
+    without = figures(die(surrogate=12, ngspice=3, software=20), left=0.05)
     limited = {name for name, figure in without.items() if figure.holds is not None}
-    assert limited == {
-        "dies that fail", "amplifier outputs at a limit, worst die", "bound on accuracy",
-    }  # fmt: skip
+    assert limited == {"amplifier outputs at a limit, worst die", "bound on accuracy"}
     assert all(figure.holds is not False for figure in without.values())
 
 
@@ -120,28 +178,117 @@ def test_accuracies_are_those_of_each_level_and_spice_where_it_was():
     assert means["accuracy, ngspice"].value == pytest.approx((0.3 + 0.8) / 2)
 
 
-def test_what_the_statement_leaves_open_counts_against_means_and_flips():
-    one, other = die(), die("die 01", surrogate=12, ngspice=9, software=12)
-    closed, left = figures(one, other), figures(one, other, accuracy=0.05)
-    for name, more in (("accuracy lost, mean over dies", 0.05), ("flipped classes, share", 0.05)):
-        assert left[name].value == pytest.approx(closed[name].value + more)
+def test_what_the_statement_leaves_open_widens_the_intervals():
+    one, other = die(), die("die 01", **WORSE)
+    closed, left = figures(one, other), figures(one, other, left=0.05)
+    for name in ("accuracy, ngspice", "accuracy lost, mean over dies", "flipped classes, share"):
+        assert left[name].value == closed[name].value
+        assert left[name].interval.high >= closed[name].interval.high
+        assert left[name].interval.low <= closed[name].interval.low
+        assert left[name].interval != closed[name].interval
     assert left["accuracy lost on the worst die"].value == pytest.approx(3 / 20)
     assert "3 found" in left["flipped classes, share"].how
-    assert "at most 2 more at 95 %" in left["flipped classes, share"].how
-    assert "off by at most 5 points at 95 %" in left["accuracy, ngspice"].how
+    assert "at most 2 more" in left["flipped classes, share"].how
+    sampled, unseen = (
+        left[f"accuracy, open as {why}"]
+        for why in ("images are a sample", "not all were simulated")
+    )
+    width = left["accuracy, ngspice"].interval
+    assert sampled.value + unseen.value == pytest.approx((width.high - width.low) / 2)
+    assert unseen.value > 0 == closed["accuracy, open as not all were simulated"].value
+
+
+def test_the_three_kinds_of_difference_stand_apart():
+    found = figures(die(), die("die 01", software=20, surrogate=18, ngspice=10))
+    # SPICE has ten of the first twelve right on the second die, and none was asked for behind.
+    assert found["classes changed by the circuit, share"].value == pytest.approx(4 / 40)
+    assert found["accuracy, standard deviation over dies"].value == pytest.approx(0.1)
+    assert found["flipped classes, share"].value == pytest.approx(2 / 40)
+
+
+CHANCE = [
+    (0.5, None, 0.625),
+    (0.5, 0.9, 0.9),
+    (0.5, 0.1, 0.625),
+    (0.0, None, None),
+    (None, None, None),
+    (1.0, None, 1.0),
+]
+
+
+@pytest.mark.parametrize(("above", "accuracy", "limit"), CHANCE)
+def test_the_accuracy_has_to_beat_chance(above, accuracy, limit):
+    found = figures(die(), above_chance=above, accuracy=accuracy)["accuracy, ngspice"]
+    assert found.limit == ("" if limit is None else f">= {limit:g}")
+
+
+def everything(right: int) -> DieRead:
+    """A die of which every image was simulated."""
+    return die(
+        software=right, surrogate=right, why=np.full(20, ALL), ngspice_lead=np.ones(20)
+    )  # fmt: skip
+
+
+def repeated(one: DieRead, times: int) -> DieRead:
+    """The same with so many times as many images."""
+    names = ("software", "surrogate", "lead", "safety", "why", "ngspice", "ngspice_lead")
+    return replace(one, **{name: np.tile(getattr(one, name), times) for name in names})
+
+
+def usual(one: DieRead, times: int, **limits):
+    """Verdict under the usual limits, of so many times as many images."""
+    many = repeated(one, times)
+    images = 20 * times
+    statement = replace(judged(one).statement, images=images, simulated=images, accuracy=0.0)
+    asked = Asked(SignOff(limits=SignOffLimits(**limits)), np.tile(LABELS, times), 0.25, 0.0)
+    _, found = judge(asked, [replace(judged(many), statement=statement)])
+    return verdict_of(found)
+
+
+def test_a_network_that_is_always_wrong_or_always_says_the_same_fails():
+    constant = np.zeros(20, dtype=np.int64)
+    same = replace(everything(0), software=constant, surrogate=constant, ngspice=constant)
+    assert usual(everything(0), 1) is Verdict.FAIL
+    assert usual(everything(0), 100) is Verdict.FAIL
+    assert usual(same, 1) is not Verdict.PASS
+    assert usual(same, 100) is Verdict.FAIL
+    assert usual(everything(20), 1) is Verdict.INCONCLUSIVE
+    assert usual(everything(20), 100) is Verdict.PASS
+    assert usual(everything(15), 100) is Verdict.PASS
+    assert usual(everything(13), 100) is Verdict.INCONCLUSIVE  # 0.65, where 0.625 is asked for
+
+
+def test_drops_are_counted_from_the_reference():
+    one = everything(18)
+    given = figures(one, reference=GivenAccuracy(0.97))
+    assert given["accuracy, reference"].value == 0.97
+    assert given["accuracy, software"].value == 0.9
+    assert given["accuracy lost, mean over dies"].value == pytest.approx(0.07)
+    accuracy = given["accuracy, ngspice"].interval
+    lost = given["accuracy lost, mean over dies"].interval
+    assert lost.low == pytest.approx(0.97 - accuracy.high, abs=0.06)
+    assert -0.03 <= lost.low < 0.07 < lost.high <= 0.97
+    classes = np.where(np.arange(20) < 19, LABELS, (LABELS + 2) % 4)
+    other = figures(one, die("die 01"), reference=OtherWeights("those", classes))
+    assert other["accuracy, reference"].value == pytest.approx(0.95)
+    assert other["accuracy lost, mean over dies"].value == pytest.approx(0.95 - 0.95)
+    assert other["accuracy lost on the worst die"].value == pytest.approx(0.05)
+    assert "reference less SPICE" in other["accuracy lost on the worst die"].how
+    assert "accuracy, reference" not in figures(one)
 
 
 def test_the_bound_itself_has_a_limit():
-    assert figures(die(), accuracy=0.05)["bound on accuracy"].holds is True
-    assert figures(die(), accuracy=0.0501)["bound on accuracy"].holds is False
+    assert figures(die(), left=0.05)["bound on accuracy"].holds is True
+    assert figures(die(), left=0.0501)["bound on accuracy"].holds is False
 
 
 def test_where_everything_was_simulated_nothing_is_open():
     one = die(why=np.full(20, ALL), ngspice_lead=np.linspace(1, 2, 20), ngspice=LABELS)
     found = figures(one)
     assert found["share simulated in ngspice"].value == 1.0
-    assert "every image simulated" in found["accuracy, ngspice"].how
+    assert "for all images like these on these dies" in found["accuracy, ngspice"].how
     assert "at most 0 more" in found["flipped classes, share"].how
+    assert found["accuracy, open as not all were simulated"].value == 0
 
 
 def test_the_share_that_was_simulated_says_why():
@@ -177,13 +324,65 @@ DIES = (
     ],
 )
 def test_dies_fail_that_lose_too_much_or_are_too_bad(limits, numbers):
-    spec = spec_with(**limits)
-    assert failing(judged(*DIES), LABELS, spec) == numbers
-    named = "dies that fail"
-    assert figures(*DIES, **limits)[named].value == len(numbers)
-    for may_fail in range(5):
-        found = figures(*DIES, **limits, failing_dies=may_fail)[named]
-        assert found.holds is (len(numbers) <= may_fail)
+    seen = seen_of(judged(*DIES), LABELS, None)
+    assert failing(seen, SignOffLimits(**(OPEN | limits))) == numbers
+    found = figures(*DIES, **limits)["dies that fail"]
+    assert found.value == len(numbers)
+    assert (found.limit == "") is (limits == {})
+    if limits:
+        assert found.interval.low <= len(numbers) <= found.interval.high
+
+
+def test_dies_that_are_not_decided_may_fail_or_not():
+    """Two dies fail for certain, one keeps its limit, and one may do either."""
+    dies = tuple(
+        replace(repeated(everything(right), 20), name=f"die {k:02d}", software=np.tile(LABELS, 20))
+        for k, right in enumerate((20, 10, 10, 18))
+    )
+    images = 4 * 400
+    statement = replace(judged(*dies).statement, images=images, simulated=images, accuracy=0.0)
+    one = replace(judged(*dies), statement=statement)
+    seen = seen_of(one, np.tile(LABELS, 20), None)
+    for may_fail, holds in ((1, False), (2, None), (3, True)):
+        limits = SignOffLimits(**(OPEN | {"drop_die": 0.1, "failing_dies": may_fail}))
+        asked = Asked(SignOff(limits=limits), np.tile(LABELS, 20), 0.25, 0.0)
+        (known,), found = judge(asked, [one])
+        assert known.held == {"drop_die": (True, False, False, None)}
+        (figure,) = [f for f in found if f.name == "dies that fail"]
+        assert (figure.interval.low, figure.interval.high) == (2, 3)
+        assert figure.holds is holds
+        assert figure.needed.startswith("more than") is (holds is None)  # it lies at the limit
+        assert "1 die not decided" in figure.how
+        # Each die's own interval says the same.
+        sides = [0.1 - lost.low for lost in known.lost_on_dies]
+        assert [side < 0 for side in sides] == [False, True, True, False]
+        assert [lost.high <= 0.1 for lost in known.lost_on_dies] == [True, False, False, False]
+    assert failing(seen, limits) == [1, 2]
+
+
+def test_a_sample_of_dies_leaves_more_open_than_the_dies_themselves():
+    dies = [replace(everything(right), name=f"die {k}") for k, right in enumerate((20, 18, 17))]
+    widths = {}
+    for which in ("given", "sample"):
+        spec = SignOff(dies=which, limits=SignOffLimits(drop_die=0.2))
+        (known,), found = judge(asked_for(spec), [judged(*dies)])
+        widths[which] = known.accuracy.high - known.accuracy.low
+        names = [figure.name for figure in found]
+        assert ("dies that fail, share of all such dies" in names) is (which == "sample")
+        assert (known.failing_share is None) is (which == "given")
+    assert widths["sample"] > widths["given"] + 0.1
+    assert known.failing_share.high == 1.0  # three dies say hardly anything
+
+
+def test_all_conditions_hold_together():
+    """Each has its part of the doubt, so that intervals are wider beside others."""
+    asked, one = asked_for(spec_with()), judged(die())
+    (alone,), _ = judge(asked, [one])
+    (first, second), _ = judge(asked, [one, one])
+    assert first == second
+    assert first.accuracy.confidence == alone.accuracy.confidence == 0.99
+    assert first.accuracy.low < alone.accuracy.low
+    assert first.lost.high > alone.lost.high
 
 
 def test_the_words_of_failing_dies_name_the_limits():
@@ -195,8 +394,9 @@ def test_the_words_of_failing_dies_name_the_limits():
 
 def test_a_die_may_be_better_in_spice_than_as_numbers():
     better = figures(die(software=10, surrogate=12), drop_mean=0.0, drop_die=0.0)
-    assert better["accuracy lost, mean over dies"].value == pytest.approx(-0.1)
-    assert better["accuracy lost, mean over dies"].holds is True
+    lost = better["accuracy lost, mean over dies"]
+    assert lost.value == pytest.approx(-0.1)
+    assert lost.interval.low < -0.1 < lost.interval.high
     assert better["dies that fail"].value == 0
 
 
@@ -261,15 +461,13 @@ def test_clipping_is_the_larger_of_both_levels_on_the_worst_die(shares):
 def test_several_conditions_have_their_names_after_the_figures():
     spec = spec_with(drop_die=0.1)
     hot = judged(die(software=20, surrogate=5), condition="ss, 85 °C")
-    found = figures_of(spec, [judged(die()), hot], LABELS, 0.0)
+    _, found = judge(asked_for(spec), [judged(die()), hot])
     names = [figure.name for figure in found]
     assert len(set(names)) == len(names) == 2 * len(figures(die()))
     assert names[0] == "accuracy, software, tt, 27 °C"
     assert names[-1] == "share simulated in ngspice, ss, 85 °C"
-    fails = {figure.name: figure.holds for figure in found}
-    assert fails["dies that fail, tt, 27 °C"] is True
-    assert fails["dies that fail, ss, 85 °C"] is False
-    (alone,) = {
-        figure.name for figure in figures_of(spec, [hot], LABELS, 0.0) if "fail" in figure.name
-    }
+    fails = {figure.name: figure.value for figure in found}
+    assert fails["dies that fail, tt, 27 °C"] == 0
+    assert fails["dies that fail, ss, 85 °C"] == 1
+    (alone,) = {figure.name for figure in judge(asked_for(spec), [hot])[1] if "fail" in figure.name}
     assert alone == "dies that fail"

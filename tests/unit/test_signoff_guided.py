@@ -12,7 +12,7 @@ from mtjspice.errors import SimulationError
 from mtjspice.signoff import guided
 from mtjspice.signoff.compare import Differing
 from mtjspice.signoff.dies import FoundFlip, Log, Specimen
-from mtjspice.signoff.guided import MOST_AT_ONCE, MOST_ROUNDS, WIDER, read_guided
+from mtjspice.signoff.guided import MOST_AT_ONCE, MOST_ROUNDS, WIDER, Audit, read_guided
 from mtjspice.signoff.margins import Foreseen, ReadErrors
 from mtjspice.signoff.statement import audit_size, most_flips, of_round
 from mtjspice.spec.signoff import SignOff
@@ -328,3 +328,28 @@ def test_software_is_what_was_intended_where_that_is_something_else(read):
     assert in_software(intended, torch.zeros(1, 8)).argmax() != int(
         in_software(WEIGHTS, torch.zeros(1, 8)).argmax()
     )
+
+
+def test_an_audit_is_told_the_classes_and_what_it_chooses_is_told(read):
+    one, other = die("one"), die("other")
+    asked, told = [], []
+
+    def allowed(surrogate, software):
+        asked.append((surrogate, software))
+        return 12
+
+    found = read(one, other, audit=Audit(allowed, 0.998), chosen=told.append)
+    ((surrogate, software),) = asked  # once, whatever the rounds
+    assert surrogate.shape == software.shape == (2, IMAGES)
+    assert np.array_equal(surrogate, [die.surrogate for die in found.dies])
+    assert np.array_equal(software, [die.software for die in found.dies])
+    statement = found.statement
+    assert statement.confidence == 0.998
+    assert statement.left <= 12
+    safe = statement.images - statement.unsafe
+    assert statement.audited == audit_size(safe, 12, of_round(0.998, 1, MOST_ROUNDS))
+    (chosen,) = told
+    assert (chosen.images, chosen.unsafe, chosen.audited) == (
+        600, statement.unsafe, statement.audited
+    )  # fmt: skip
+    assert chosen.vectors == found.vectors

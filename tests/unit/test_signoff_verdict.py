@@ -1,11 +1,15 @@
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 from unit.builders import network
 
 from mtjspice.data.figures import Verdict, verdict_of
 from mtjspice.data.samples import Samples
 from mtjspice.signoff.levels import LayerRead, SpiceRun, full_scale_current, ideal_current
-from mtjspice.signoff.verdict import compare, judge, score, warnings
+from mtjspice.signoff.verdict import Comparison, compare, judge, score, warnings
 from mtjspice.spec import Crossbar, Limits, Readout, Study, TransimpedanceAmplifier
 
 # One layer that passes its inputs on: the class is the larger input.
@@ -43,11 +47,35 @@ def value(figures, name):
     return next(figure for figure in figures if figure.name == name)
 
 
-def test_a_run_like_the_ideal_one_has_no_flips_and_passes():
+def times(count: int, samples: Samples = SAMPLES) -> Samples:
+    """So many times the same samples."""
+    return replace(
+        samples, inputs=np.tile(samples.inputs, (count, 1)), labels=np.tile(samples.labels, count),
+        train=np.tile(samples.train, count),
+    )  # fmt: skip
+
+
+def many(count: int, *flipped: int) -> Comparison:
+    """So many times the samples; of the first four times `count`, those that are named flip."""
+    samples = times(count)
+    outputs = np.repeat(samples.inputs[None], 3, axis=0)
+    outputs[:, list(flipped)] = outputs[:, list(flipped), ::-1]
+    volts = samples.inputs[None] * STUDY.readout.read_voltage
+    current = np.repeat(ideal_current(STUDY, NET.layers[0], volts), 3, axis=0)
+    run = SpiceRun(outputs, (LayerRead(volts, current, 0.0, delivered=np.ones((2, 4))),))
+    return compare(STUDY, [NET], samples, [run])
+
+
+def test_a_run_like_the_ideal_one_has_no_flips_and_passes_with_enough_samples():
     comparison = compare(STUDY, [NET], SAMPLES, [with_flips()])
     assert comparison.flips == ()
     assert comparison.ngspice.confusion.tolist() == [[2, 0], [0, 2]]
-    assert verdict_of(judge(STUDY, comparison)) is Verdict.PASS
+    few = judge(STUDY, comparison)
+    assert verdict_of(few) is Verdict.INCONCLUSIVE
+    needed = [f.needed for f in few if f.limit]
+    assert all(re.fullmatch(r"about \d+ samples \(now 4\)", one) for one in needed)
+    most = max(int(re.search(r"\d+", one)[0]) for one in needed)
+    assert verdict_of(judge(STUDY, many(-(-most // 4)))) is Verdict.PASS
 
 
 def test_a_flip_names_network_sample_and_the_classes():
@@ -55,13 +83,43 @@ def test_a_flip_names_network_sample_and_the_classes():
     assert (flip.network, flip.sample, flip.label, flip.ideal, flip.ngspice) == ("n", 1, 0, 0, 1)
 
 
-def test_a_limit_is_kept_at_its_value_and_broken_beyond():
-    at_limit = judge(STUDY, compare(STUDY, [NET], SAMPLES, [with_flips(1)]))
-    assert value(at_limit, "accuracy, all samples, ngspice").value == 0.75
-    assert verdict_of(at_limit) is Verdict.PASS
-    beyond = judge(STUDY, compare(STUDY, [NET], SAMPLES, [with_flips(1, 3)]))
+def test_what_lies_at_a_limit_is_not_decided_and_beyond_it_breaks():
+    """However many samples there are."""
+    figures = judge(STUDY, many(100, *range(100)))  # a quarter of them
+    assert value(figures, "accuracy, all samples, ngspice").value == 0.75
+    assert [f.holds for f in figures if f.limit] == [None] * 3
+    assert value(figures, "accuracy drop, ideal to ngspice").needed == (
+        "more than 1,000,000 samples"
+    )
+    beyond = judge(STUDY, many(100, *range(200)))
     assert [f.holds for f in beyond if f.limit] == [False] * 3
     assert verdict_of(beyond) is Verdict.FAIL
+
+
+def test_intervals_of_one_network_are_those_of_its_samples():
+    figures = judge(STUDY, many(50, 1, 2, 3))
+    confidence = 1 - 0.01 / 3
+    accuracy = value(figures, "accuracy, all samples, ngspice").interval
+    known = binomtest(197, 200).proportion_ci(confidence, method="exact")
+    assert (accuracy.low, accuracy.high) == pytest.approx((known.low, known.high))
+    drop = value(figures, "accuracy drop, ideal to ngspice").interval
+    assert -0.05 < drop.low < 0.015 < drop.high < 0.09
+    assert (
+        "for all samples like these, 99 %" in value(figures, "accuracy, all samples, ngspice").how
+    )
+
+
+def test_intervals_of_many_networks_are_those_of_the_median():
+    runs = [with_flips()] * 12 + [with_flips(1)] * 3 + [with_flips(1, 3)] * 2
+    figures = judge(STUDY, compare(STUDY, [NET] * 17, SAMPLES, runs))
+    accuracy = value(figures, "accuracy, all samples, ngspice")
+    assert (accuracy.value, accuracy.interval.low, accuracy.interval.high) == (1.0, 0.75, 1.0)
+    assert accuracy.holds is True
+    assert "median over all networks trained like these" in accuracy.how
+    few = judge(STUDY, compare(STUDY, [NET] * 5, SAMPLES, runs[:5]))
+    open_one = value(few, "accuracy, all samples, ngspice")
+    assert open_one.verdict is Verdict.INCONCLUSIVE
+    assert open_one.needed == "about 10 networks (now 5)"
 
 
 def test_a_limit_that_is_left_out_is_not_checked():

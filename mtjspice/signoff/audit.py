@@ -1,0 +1,82 @@
+"""How large an audit has to be: as large as the verdict needs it, for so many images and dies."""
+
+from mtjspice.data.figures import Verdict, kept, of_holding, together
+from mtjspice.signoff.population import (
+    Doubt,
+    Seen,
+    count_failing,
+    doubt_of,
+    half_width,
+    share_of_dies,
+    verdicts_of_dies,
+)
+from mtjspice.spec.signoff import SignOff, SignOffLimits
+
+MOST_OPEN = 0.5
+"""What is open because of images that were not simulated, over what is open anyhow, at most."""
+SLACK = 2.0
+"""An audit is chosen as if so many times the flips that it leaves were there."""
+
+
+def allowed_flips(seen: Seen, spec: SignOff, chance: float, conditions: int) -> int:
+    """How many flips an audit may leave open, from what the surrogate says of all images.
+
+    As many as leave a verdict as it would be without any, with some slack; no more than make half
+    of what is open anyhow because the images are a sample; and no more than the spec allows.
+
+    Args:
+        seen: at the surrogate's level, nothing of it simulated.
+        spec: with limits and confidence.
+        chance: as `accuracy_limit`.
+        conditions: how many there are.
+    """
+    doubt = doubt_of(spec, conditions)
+    images = seen.right.size
+    bound = 1.0 if spec.accuracy_bound is None else spec.accuracy_bound
+    low, high = 0, int(bound * images + 1e-9)
+    narrowest = half_width(seen.accuracy.within(doubt))
+    before = foreseen(seen, spec, chance, doubt, 0.0)
+
+    def too_many(left: int) -> bool:
+        if half_width(seen.accuracy.within(doubt, left)) > (1 + MOST_OPEN) * narrowest:
+            return True
+        if before is Verdict.INCONCLUSIVE:
+            return False
+        return foreseen(seen, spec, chance, doubt, SLACK * left) is not before
+
+    while low < high:
+        middle = (low + high + 1) // 2
+        if too_many(middle):
+            high = middle - 1
+        else:
+            low = middle
+    return low
+
+
+def accuracy_limit(limits: SignOffLimits, chance: float) -> float | None:
+    """Least mean accuracy: the larger of the two limits on it."""
+    wanted = [] if limits.accuracy is None else [limits.accuracy]
+    if limits.above_chance:
+        wanted.append(chance + limits.above_chance * (1 - chance))
+    return max(wanted, default=None)
+
+
+def foreseen(seen: Seen, spec: SignOff, chance: float, doubt: Doubt, left: float) -> Verdict:
+    """What the limits on classes come to."""
+    limits, held = spec.limits, list[bool | None]()
+    least = accuracy_limit(limits, chance)
+    if least is not None:
+        accuracy = seen.accuracy.within(doubt, left)
+        held.append(kept(accuracy.low, accuracy.high, least, ">="))
+    for limit, quantity in ((limits.drop_mean, seen.lost), (limits.flips, seen.flips)):
+        if limit is not None:
+            interval = quantity.within(doubt, left)
+            held.append(kept(interval.low, interval.high, limit, "<="))
+    if limits.on_dies:
+        failing = count_failing(verdicts_of_dies(seen, limits, doubt, left))
+        if limits.failing_dies is not None:
+            held.append(kept(failing.low, failing.high, limits.failing_dies, "<="))
+        if limits.failing_share is not None:
+            share = share_of_dies(failing, seen.dies, doubt)
+            held.append(kept(share.low, share.high, limits.failing_share, "<="))
+    return together(map(of_holding, held))

@@ -1,0 +1,400 @@
+"""What the images that were shown, and the dies that were given, say of all like them.
+
+Each image is drawn from all images like it; what several dies make of it is one sample, not
+several. Under each condition there are five statements (six where the dies are a sample, too): of
+images that were not simulated (the audit, `statement`), accuracy, accuracy lost, each die, flips.
+The doubt that is allowed is divided among them all, and among the conditions, in equal parts, so
+that they hold together at the confidence asked for (Bonferroni).
+
+Images that were not simulated count as the surrogate has them; each interval takes the worst that
+the flips which the audit leaves can do. Those are for all dies together, and may all be on one.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import assert_never
+
+import numpy as np
+import numpy.typing as npt
+
+from mtjspice.data.figures import Interval, kept
+from mtjspice.data.signoff import (
+    Flags,
+    GivenAccuracy,
+    Ints,
+    Judged,
+    Known,
+    OtherWeights,
+    Reference,
+)
+from mtjspice.signoff.intervals import (
+    MOST,
+    Values,
+    is_above,
+    is_below,
+    of_mean,
+    of_share,
+    samples_needed,
+    values_of,
+)
+from mtjspice.spec.signoff import SignOff, SignOffLimits
+
+Floats = npt.NDArray[np.float64]
+ON_DIES = ("drop_die", "accuracy_die")
+"""Names of the limits of a die."""
+TOO_NEAR = f"more than {MOST:,} images: what was seen lies at the limit"
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """What each statement under one condition may be wrong with.
+
+    Attributes:
+        each: the doubt of one of them.
+        sample: whether the dies are a sample.
+    """
+
+    each: float
+    sample: bool
+
+    @property
+    def confidence(self) -> float:
+        """Of one statement."""
+        return 1 - self.each
+
+
+def doubt_of(spec: SignOff, conditions: int) -> Doubt:
+    """The doubt of each statement, where all under so many conditions are to hold together."""
+    sample = spec.dies == "sample"
+    return Doubt((1 - spec.confidence) / (conditions * (6 if sample else 5)), sample)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What became of each image on each die.
+
+    Attributes:
+        right: bool [die, image], in SPICE where simulated, else by the surrogate.
+        compared: float64 [die, image], what it is compared with: 1 where that is right, 0 where it
+            is wrong; a given accuracy everywhere.
+        flipped: bool [die, image], SPICE and surrogate differ.
+        changed: bool [die, image], SPICE and the weights as numbers do.
+        simulated: bool [die, image].
+        left: so many flips at most are among those that were not simulated.
+        given: the accuracy that is compared with, if it is a number.
+    """
+
+    right: Flags
+    compared: Floats
+    flipped: Flags
+    changed: Flags
+    simulated: Flags
+    left: float
+    given: float | None = None
+
+    @property
+    def dies(self) -> int:
+        """How many."""
+        return len(self.right)
+
+    @property
+    def images(self) -> int:
+        """How many on each die."""
+        return int(self.right.shape[1])
+
+    @property
+    def lost_span(self) -> tuple[float, float]:
+        """Least and largest accuracy that an image can lose."""
+        return (-1.0, 1.0) if self.given is None else (self.given - 1, self.given)
+
+    @cached_property
+    def accuracy(self) -> "Quantity":
+        """Share of dies that have an image right."""
+        return _quantity(self.right.astype(np.float64), *self._open, (0.0, 1.0))
+
+    @cached_property
+    def lost(self) -> "Quantity":
+        """Right in what is compared with, less right in the circuit, mean over the dies."""
+        up, down = self._open
+        return _quantity(self.compared - self.right, down, up, self.lost_span)
+
+    @cached_property
+    def flips(self) -> "Quantity":
+        """Share of dies on which an image's class differs between surrogate and SPICE."""
+        nothing = np.zeros_like(self.simulated)
+        return _quantity(self.flipped.astype(np.float64), ~self.simulated, nothing, (0.0, 1.0))
+
+    @cached_property
+    def _open(self) -> tuple[Flags, Flags]:
+        """(what may be right and was taken as wrong, the other way round), bool [die, image]."""
+        return ~self.simulated & ~self.right, ~self.simulated & self.right
+
+    @cached_property
+    def lost_on_dies(self) -> list[Values]:
+        """The accuracy that is lost, of each die."""
+        up, down = self._open
+        return [
+            _grouped(self.compared[d] - self.right[d], down[d], up[d], self.lost_span)
+            for d in range(self.dies)
+        ]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number between the same ends for each image and die.
+
+    Attributes:
+        values: of each image, mean over the dies.
+        of_dies: of each die, mean over the images.
+        counted: whether it is a share of the images on one die.
+    """
+
+    values: Values
+    of_dies: Values
+    counted: bool
+
+    @property
+    def mean(self) -> float:
+        """Over images and dies, as they were seen."""
+        return self.values.mean
+
+    def within(
+        self, doubt: Doubt, left: float = 0.0, images: float = 1.0, dies: float = 1.0
+    ) -> Interval:
+        """Where its mean over all images lies, and over all dies if those are a sample.
+
+        Two steps, with half of the doubt each where the dies are a sample: from the images to all
+        images on the given dies, and from the dies to all dies on the given images. Their widths
+        add up.
+
+        Args:
+            doubt: of the statement.
+            left: so many flips may be among what was not simulated.
+            images: so many times as many images, with the same rates.
+            dies: the same of dies.
+        """
+        confidence = 1 - doubt.each / (2 if doubt.sample else 1)
+        values = self.values.times(images)
+        if self.counted:
+            fewer, more = (float(side @ values.count) for side in (values.down, values.up))
+            found = of_share(
+                float(values.value @ values.count), values.total, confidence,
+                min(left, fewer), min(left, more),
+            )  # fmt: skip
+        else:
+            found = of_mean(values, confidence, left / self.of_dies.total)
+        low, high = found.low, found.high
+        if doubt.sample:
+            of_dies = of_mean(self.of_dies.times(dies), confidence)
+            low += of_dies.low - self.of_dies.mean
+            high += of_dies.high - self.of_dies.mean
+        least, most = self.values.span
+        return Interval(max(low, least), min(high, most), doubt.confidence)
+
+
+def seen_of(judged: Judged, labels: Ints, reference: Reference | None) -> Seen:
+    """What became of each image under a condition."""
+    right = np.stack([die.final == labels for die in judged.dies])
+    software = np.stack([die.software for die in judged.dies])
+    compared, given = _compared(software, labels, reference)
+    return Seen(
+        right=right,
+        compared=compared,
+        flipped=np.stack([die.flipped for die in judged.dies]),
+        changed=np.stack([die.final != die.software for die in judged.dies]),
+        simulated=np.stack([die.simulated for die in judged.dies]),
+        left=judged.statement.left,
+        given=given,
+    )
+
+
+def of_surrogate(
+    surrogate: Ints, software: Ints, labels: Ints, reference: Reference | None
+) -> Seen:
+    """What would become of each image if SPICE said what the surrogate says; none simulated.
+
+    Args:
+        surrogate: int64 [die, image], class.
+        software: the same, of the weights as numbers.
+        labels: int64 [image].
+        reference: what drops are counted from.
+    """
+    compared, given = _compared(software, labels, reference)
+    none = np.zeros(surrogate.shape, dtype=np.bool_)
+    return Seen(surrogate == labels, compared, none, surrogate != software, none, 0.0, given)
+
+
+def _compared(
+    software: Ints, labels: Ints, reference: Reference | None
+) -> tuple[Floats, float | None]:
+    """(what is compared with, the accuracy if it was given as a number)."""
+    match reference:
+        case None:
+            return (software == labels).astype(np.float64), None
+        case GivenAccuracy(share):
+            return np.full(software.shape, share), share
+        case OtherWeights(_, classes):
+            right = (classes == labels).astype(np.float64)
+            return np.broadcast_to(right, software.shape), None
+        case _:
+            assert_never(reference)
+
+
+def _quantity(value: Floats, up: Flags, down: Flags, span: tuple[float, float]) -> Quantity:
+    """Of values [die, image] that may be larger or smaller by one."""
+    return Quantity(
+        values_of(value.mean(axis=0), span, up.mean(axis=0), down.mean(axis=0)),
+        values_of(value.mean(axis=1), span),
+        counted=len(value) == 1 and span == (0.0, 1.0),
+    )
+
+
+def _grouped(value: Floats, up: Flags, down: Flags, span: tuple[float, float]) -> Values:
+    return values_of(value, span, up.astype(np.float64), down.astype(np.float64))
+
+
+# The dies one by one.
+
+
+def verdicts_of_dies(
+    seen: Seen, limits: SignOffLimits, doubt: Doubt, left: float | None = None, times: float = 1.0
+) -> list[bool | None]:
+    """Whether each die keeps its limits; None where that is not decided.
+
+    Every die has its part of the statement's doubt, and so have its two limits.
+
+    Args:
+        seen: what became of the images.
+        limits: of a die.
+        doubt: of the statement about all dies.
+        left: so many flips may be among what was not simulated, in the place of those of `seen`.
+        times: so many times as many images, with the same rates.
+    """
+    open_flips = seen.left if left is None else left
+    confidence = 1 - doubt.each / (2 * seen.dies)
+    found = []
+    for die in range(seen.dies):
+        held: list[bool | None] = []
+        if limits.accuracy_die is not None:
+            interval = accuracy_of_die(seen, die, confidence, open_flips, times)
+            held.append(kept(interval.low, interval.high, limits.accuracy_die, ">="))
+        if limits.drop_die is not None:
+            values = seen.lost_on_dies[die].times(times)
+            if is_below(values, limits.drop_die, confidence, open_flips):
+                held.append(True)
+            else:
+                beyond = is_above(values, limits.drop_die, confidence, open_flips)
+                held.append(False if beyond else None)
+        found.append(_both(held))
+    return found
+
+
+def accuracy_of_die(
+    seen: Seen, die: int, confidence: float, left: float, times: float = 1.0
+) -> Interval:
+    """Where the accuracy of a die lies, for all images like those given."""
+    right, unseen = seen.right[die], ~seen.simulated[die]
+    fewer, more = int((right & unseen).sum()), int((~right & unseen).sum())
+    return of_share(
+        times * int(right.sum()), times * right.size, confidence,
+        min(left, times * fewer), min(left, times * more),
+    )  # fmt: skip
+
+
+def count_failing(found: Sequence[bool | None]) -> Interval:
+    """How many dies fail: those that do for certain, and with those that may."""
+    return Interval(found.count(False), len(found) - found.count(True), 1.0)
+
+
+def known_of(seen: Seen, spec: SignOff, conditions: int) -> Known:
+    """What is known under one of so many conditions."""
+    doubt = doubt_of(spec, conditions)
+    one = 1 - doubt.each / (2 * seen.dies)
+    held = {
+        name: verdicts_of_dies(seen, limits, doubt)
+        for name, limits in _alone(spec.limits)
+        if limits.on_dies
+    }
+    judged = [_both(verdicts) for verdicts in zip(*held.values(), strict=True)]
+    failing = count_failing(judged or [True] * seen.dies)
+    accuracy = seen.accuracy.within(doubt, seen.left)
+    sampled = half_width(seen.accuracy.within(doubt)) if seen.left else half_width(accuracy)
+
+    def joint(interval: Interval) -> Interval:
+        return replace(interval, confidence=spec.confidence)
+
+    return Known(
+        accuracy=joint(accuracy),
+        lost=joint(seen.lost.within(doubt, seen.left)),
+        flips=joint(seen.flips.within(doubt, seen.left)),
+        of_dies=tuple(
+            joint(accuracy_of_die(seen, die, one, seen.left)) for die in range(seen.dies)
+        ),
+        lost_on_dies=tuple(joint(of_mean(v, one, seen.left)) for v in seen.lost_on_dies),
+        compared=tuple(
+            float(one.mean()) if seen.given is None else seen.given for one in seen.compared
+        ),
+        held={name: tuple(verdicts) for name, verdicts in held.items()},
+        failing=joint(failing),
+        failing_share=joint(share_of_dies(failing, seen.dies, doubt)) if doubt.sample else None,
+        sampled=sampled,
+        unseen=max(half_width(accuracy) - sampled, 0.0),
+        spread=float(seen.right.mean(axis=1).std()),
+        changed=float(seen.changed.mean()),
+    )
+
+
+def _alone(limits: SignOffLimits) -> Iterator[tuple[str, SignOffLimits]]:
+    """Each limit of a die, and the limits without the others of them."""
+    for name in ON_DIES:
+        yield name, limits.replace(**{other: None for other in ON_DIES if other != name})
+
+
+def _both(held: Iterable[bool | None]) -> bool | None:
+    """Whether a die keeps all of its limits."""
+    found = tuple(held)
+    return False if False in found else None if None in found else True
+
+
+def share_of_dies(failing: Interval, dies: float, doubt: Doubt) -> Interval:
+    """Share of all dies that fail, from how many of a sample do."""
+    low = of_share(failing.low, dies, doubt.confidence)
+    return Interval(low.low, of_share(failing.high, dies, doubt.confidence).high, doubt.confidence)
+
+
+def half_width(interval: Interval) -> float:
+    """Half of what an interval leaves open."""
+    return (interval.high - interval.low) / 2
+
+
+# What would decide.
+
+
+def wanted(
+    seen: Seen, doubt: Doubt, decided: Callable[[float, float], bool], word: str = "image"
+) -> str:
+    """What would decide a limit, in words: images, or dies where those are a sample, or both.
+
+    Args:
+        seen: what there is.
+        doubt: of the statement.
+        decided: whether so many times as many images and dies would, all of them simulated.
+        word: for an image.
+    """
+    if decided(1.0, 1.0):
+        return "a larger audit: a smaller accuracy_bound, or --full"
+    images, dies = float(seen.images), float(seen.dies)
+    more = samples_needed(images, lambda n: decided(n / images, 1.0))
+    if more is not None:
+        return f"about {more:,} {word}s (now {seen.images:,})"
+    if not doubt.sample:
+        return TOO_NEAR.replace("image", word)
+    more = samples_needed(dies, lambda n: decided(1.0, n / dies))
+    if more is not None:
+        return f"about {more:,} dies (now {seen.dies:,})"
+    more = samples_needed(dies, lambda n: decided(n / dies, n / dies))
+    if more is None:
+        return TOO_NEAR.replace("image", word)
+    factor = more / dies
+    return f"about {more:,} dies (now {seen.dies:,}) with {factor:.3g} times as many {word}s"

@@ -1,0 +1,97 @@
+"""How large an audit has to be, and what a sample of dies leaves open."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mtjspice.data.figures import Verdict
+from mtjspice.data.signoff import GivenAccuracy, OtherWeights
+from mtjspice.signoff.audit import MOST_OPEN, SLACK, allowed_flips, foreseen
+from mtjspice.signoff.population import Seen, doubt_of, known_of, of_surrogate
+from mtjspice.signoff.statement import audit_size, of_round
+from mtjspice.spec.signoff import SignOff, SignOffLimits
+
+CHANCE = 0.1
+
+
+def seen(images: int, dies: int = 1, lost: float = 0.0, wrong: float = 0.05) -> Seen:
+    """A share of the images is wrong in software, and another on every die."""
+    labels = np.zeros(images, dtype=np.int64)
+    software = (np.arange(images) < round(wrong * images)).astype(np.int64)
+    surrogate = software.copy()
+    surrogate[images - round(lost * images) :] = 2
+    return of_surrogate(np.tile(surrogate, (dies, 1)), np.tile(software, (dies, 1)), labels, None)
+
+
+@pytest.mark.parametrize(("images", "dies"), [(100, 1), (500, 1), (10_000, 1), (5000, 9)])
+def test_an_audit_adds_no_more_than_half_to_what_is_open(images, dies):
+    one, spec = seen(images, dies), SignOff()
+    allowed = allowed_flips(one, spec, CHANCE, 1)
+    assert 0 < allowed < images * dies
+    known = known_of(replace(one, left=allowed), spec, 1)
+    assert 0 < known.unseen <= MOST_OPEN * known.sampled + 1e-9
+
+
+def test_an_audit_is_as_large_as_the_verdict_needs():
+    spec = SignOff()
+    doubt = doubt_of(spec, 1)
+    for lost in (0.0, 0.008, 0.012):
+        one = seen(10_000, 4, lost)
+        assert foreseen(one, spec, CHANCE, doubt, 0.0) is Verdict.PASS
+        allowed = allowed_flips(one, spec, CHANCE, 1)
+        assert foreseen(one, spec, CHANCE, doubt, SLACK * allowed) is Verdict.PASS
+    # The nearer to the limit, the fewer may be left.
+    drops = SignOff(limits=SignOffLimits(flips=None))
+    few, more = (allowed_flips(seen(10_000, 4, x), drops, CHANCE, 1) for x in (0.012, 0.0))
+    assert few < more
+
+
+def test_where_nothing_is_decided_an_audit_stays_small():
+    """Some 500 images of 36 dies: a twentieth of them, where all were simulated before."""
+    one, spec = seen(500, 36, 0.006), SignOff()
+    doubt = doubt_of(spec, 1)
+    assert foreseen(one, spec, CHANCE, doubt, 0.0) is Verdict.INCONCLUSIVE
+    allowed = allowed_flips(one, spec, CHANCE, 1)
+    size = audit_size(500 * 36, allowed, of_round(doubt.confidence, 1, 5))
+    assert size < 0.06 * 500 * 36
+
+
+def test_the_bound_of_the_spec_is_an_upper_limit():
+    one = seen(10_000, 4)
+    free = allowed_flips(one, SignOff(), CHANCE, 1)
+    for bound in (1e-4, 1e-3, 0.5):
+        allowed = allowed_flips(one, SignOff(accuracy_bound=bound), CHANCE, 1)
+        assert allowed == min(free, int(bound * 40_000))
+
+
+@pytest.mark.parametrize("left", [0.0, 40.0])
+def test_each_way_to_count_a_drop_gives_intervals_that_hold_the_mean(left):
+    one = replace(seen(400, 3, 0.05), left=left)
+    labels, software = np.zeros(400, dtype=np.int64), np.zeros((3, 400), dtype=np.int64)
+    classes = (np.arange(400) % 50 == 0).astype(np.int64)
+    surrogate = np.where(one.right, 0, 1)
+    for reference, value in (
+        (None, 1 - one.right.mean()),
+        (GivenAccuracy(0.9), 0.9 - one.right.mean()),
+        (OtherWeights("those", classes), 0.98 - one.right.mean()),
+    ):
+        of_one = replace(of_surrogate(surrogate, software, labels, reference), left=left)
+        known = known_of(of_one, SignOff(), 1)
+        assert of_one.lost.mean == pytest.approx(value)
+        assert known.lost.low < value < known.lost.high
+        assert all(die.low < value < die.high for die in known.lost_on_dies)
+        if left:
+            closed = known_of(replace(of_one, left=0.0), SignOff(), 1)
+            assert known.lost.low < closed.lost.low
+            assert known.lost.high > closed.lost.high
+
+
+def test_a_share_of_all_dies_needs_many_dies():
+    limits = SignOffLimits(drop_die=0.05, failing_share=0.2)
+    spec = SignOff(dies="sample", limits=limits)
+    few, many = (known_of(replace(seen(5000, n), left=0.0), spec, 1) for n in (3, 40))
+    assert few.failing.high == many.failing.high == 0
+    assert few.failing_share.low == many.failing_share.low == 0
+    assert few.failing_share.high > 0.8
+    assert many.failing_share.high == pytest.approx(1 - (0.01 / 6 / 2) ** (1 / 40), rel=1e-6)

@@ -1,10 +1,11 @@
 """Arrays with linear cells: which algorithm solves them, and the extras around it."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 from torch import Tensor
 
+from mtjspice.errors import InputError
 from mtjspice.surrogate.elimination import Elimination, eliminate
 from mtjspice.surrogate.iterative import conjugate_gradients
 
@@ -30,6 +31,9 @@ class LinearArray:
         method: how to solve.
         tolerance: relative error of the currents, where it is iterative.
         vectors: how many will be solved at a time.
+
+    Raises:
+        InputError: if there is no such method.
     """
 
     def __init__(
@@ -39,6 +43,7 @@ class LinearArray:
         self.shared = conductance.shape[1] == 1
         self.conductance = conductance.flatten(0, 1)
         self.factors: Elimination | None = None
+        check_method(method)
         if method == "auto":
             method = chosen(self.conductance, vectors if self.shared else 1)
         if method == "elimination":
@@ -83,6 +88,23 @@ class LinearArray:
         return conjugate_gradients(
             self.conductance, emf, self.array.rows, self.array.columns, tolerance=self.tolerance
         )
+
+
+def check_method(method: str) -> None:
+    """See that there is such a method.
+
+    Raises:
+        InputError: naming those that there are.
+    """
+    if method not in get_args(Method):
+        raise InputError(
+            source="solver", key="method", value=method, allowed=f"must be {one_of(Method)}"
+        )
+
+
+def one_of(kinds: object) -> str:
+    """The words of a `Literal`, for a message."""
+    return " or ".join(repr(word) for word in get_args(kinds))
 
 
 def chosen(conductance: Tensor, vectors: int) -> Method:

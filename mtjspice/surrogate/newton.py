@@ -203,18 +203,22 @@ class _Problem:
             return lam, wanted[1] - closed - nu @ array.extras.coupling
 
         mu, nu = self.linear.solve(*wanted)
+        least = self._least(wanted[0])
         if array.cells.ohmic:  # then the first solve is exact
             return mu / slopes if bool(slopes.min() > 0) else left(mu, nu)[0], nu
         for _ in range(STEPS):
             lam, left_over = left(mu, nu)
             step, extra_step = self.linear.solve(self._as_emf(slopes * lam - mu), left_over)
             mu, nu = mu + step, nu + extra_step
-            if _size(step, mu, 0.0) <= self.tolerance:
+            if _size(step, mu, least) <= self.tolerance:
                 return left(mu, nu)[0], nu
         raise NoSolutionError(f"the adjoint solve did not arrive in {STEPS} steps")
 
     def _least(self, emf: Tensor) -> float:
-        """A current below which nothing counts, A: where all lines are cut only rounding flows."""
+        """A current below which nothing counts, A: where all lines are cut only rounding flows.
+
+        Of multipliers the same, with what is wanted of the currents in the place of voltages.
+        """
         return LEAST * float(emf.abs().max() * self.slopes.sum(-2).max())
 
     def _as_emf(self, current: Tensor) -> Tensor:

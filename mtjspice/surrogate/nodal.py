@@ -12,7 +12,7 @@ from mtjspice.errors import InputError
 from mtjspice.surrogate.array import Array, at_rest
 from mtjspice.surrogate.elimination import eliminate
 from mtjspice.surrogate.leakage import settled
-from mtjspice.surrogate.linear import Method, chosen
+from mtjspice.surrogate.linear import Method, check_method, chosen
 from mtjspice.surrogate.lines import column_drop, row_drop
 from mtjspice.surrogate.newton import NoSolutionError, Solution, solved
 
@@ -45,9 +45,10 @@ def read(
         [tile, vector, sensed column], A; with gradients where any tensor asks for them.
 
     Raises:
-        InputError: if the volts have the wrong shape or are not finite.
+        InputError: if the volts have the wrong shape or are not finite, or there is no such method.
         NoSolutionError: if the iteration does not arrive.
     """
+    check_method(method)
     volts = _checked(array, volts)
     resting = not bool(array.rest_rows.any() | array.rest_columns.any())
     if array.cells.ohmic and resting and method == "auto":
@@ -67,7 +68,11 @@ def effective_matrix(array: Array, *, method: Method = "auto", tolerance: float 
 
     Returns:
         [tile, driven row, sensed column], S.
+
+    Raises:
+        InputError: if there is no such method.
     """
+    check_method(method)
     resting = at_rest(array)
     tiles, rows, columns = array.shape
     if method == "auto":
@@ -97,7 +102,11 @@ def sources(
         [tile, column, ...], with the volt behind its terminal and the sign of an input: by
         reciprocity the current of a cell is what one volt in series with it sends to that output.
         Columns that are not sensed answer nothing.
+
+    Raises:
+        InputError: if there is no such method.
     """
+    check_method(method)
     _, rows, columns = array.shape
     eye = torch.eye(rows + columns).to(array.via)
     at_rows, at_columns = eye[:, :rows].clone(), eye[:, rows:].clone()
@@ -116,6 +125,7 @@ def solve(
     array: Array, volts: Tensor, *, method: Method = "auto", tolerance: float = 1e-9
 ) -> Solution:
     """The currents of all cells; arguments and errors as for `read`."""
+    check_method(method)
     volts = _checked(array, volts)
     emf, h = _driven(array, volts)
     if array.leaks is None:

@@ -122,13 +122,25 @@ def print_calibration(outcome: Any) -> None:
     console = made_console()
     table = _table(
         f"{outcome.card.name}: surrogate − ngspice, % of full scale",
-        *("what is new", "level", "tiles", "RMS", "99.9 %", "largest", "equal signs"),
+        *(
+            "what is new",
+            "level",
+            "tiles",
+            "RMS",
+            "99.9 %",
+            "largest",
+            "by its bound",
+            "nodal tiles",
+            "equal signs",
+        ),
         left=("what is new", "level"),
     )
     for line in outcome.card.errors:
         errors = (f"{100 * x:.4f}" for x in (line.rms, line.p999, line.maximum))
         signs = "" if line.equal_signs is None else f"{100 * line.equal_signs:.3f} %"
-        table.add_row(line.group, line.level, str(line.tiles), *errors, signs)
+        over = "" if line.over_bound is None else f"{line.over_bound:.2f}"
+        nodal = str(line.by_nodal) if line.level == "full" else ""
+        table.add_row(line.group, line.level, str(line.tiles), *errors, over, nodal, signs)
     console.print(table)
     for figure in outcome.figures:
         if figure.limit:

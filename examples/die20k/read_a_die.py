@@ -40,5 +40,7 @@ spice = torch.from_numpy(simulate(trial)["current"].to_numpy())
 fast = surrogate(torch.from_numpy(trial.stimulus.volts.copy()), programmed)[0]
 full_scale = 25 * 0.1 / design.crossbar.cell.mtj.r_p
 worst = float((fast - spice).abs().max()) / full_scale
+bound = float(programmed.errors.bound[0])
 print(f"the defective tile: largest difference from ngspice {100 * worst:.4f} % of full scale")
-assert worst < 1e-3
+print(f"its bound, for any inputs: {100 * bound:.4f} %; {len(programmed.nodal)} tiles read nodally")
+assert worst < bound

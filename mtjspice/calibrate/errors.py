@@ -1,30 +1,33 @@
 """The surrogate against ngspice: reads side by side, and what they say in a line."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import xarray as xr
+from scipy.stats import t as student
 
 from mtjspice.calibrate.plan import Run
 from mtjspice.device.converter import at_limit, to_codes
-from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.periphery import TransimpedanceAmplifier
-from mtjspice.surrogate.card import HeldOut, nominal_full_scale
-from mtjspice.surrogate.expansion import Level
+from mtjspice.surrogate.card import Card, HeldOut, nominal_full_scale
 from mtjspice.surrogate.model import Surrogate
+from mtjspice.surrogate.programmed import solved
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
+Judged = Literal["full", "linear", "nodal"]
+"""Levels that are held against ngspice: two of the surrogate, and the solver beneath it."""
 NOTHING = 1e-8
 """Differences of currents below this share of full scale are the simulator's own tolerance."""
 
 
 @dataclass(frozen=True)
 class Reads:
-    """Output currents of one run at both levels.
+    """Output currents of one run, in ngspice and at a level.
 
     Attributes:
         run: of the plan.
@@ -34,6 +37,8 @@ class Reads:
         full_scale: A.
         codes: ADC codes of ngspice and of the surrogate, and which outputs are not clipped,
             [vector, column]; None without amplifiers.
+        bound: of the errors, share of full scale; None at levels without one.
+        by_nodal: whether the surrogate leaves the tile to the nodal solver.
     """
 
     run: Run
@@ -42,6 +47,8 @@ class Reads:
     surrogate: Floats
     full_scale: float
     codes: tuple[Codes, Codes, npt.NDArray[np.bool_]] | None
+    bound: float | None = None
+    by_nodal: bool = False
 
     @property
     def errors(self) -> Floats:
@@ -55,18 +62,30 @@ class Reads:
         if self.codes is not None:
             theirs, ours, within = self.codes
             codes = theirs[n:], ours[n:], within[n:]
-        return Reads(
-            self.run, self.volts[n:], self.ngspice[n:], self.surrogate[n:], self.full_scale, codes
+        return replace(
+            self,
+            volts=self.volts[n:],
+            ngspice=self.ngspice[n:],
+            surrogate=self.surrogate[n:],
+            codes=codes,
         )
 
 
-def read_run(surrogate: Surrogate, spec: Calibration, run: Run, result: xr.Dataset) -> Reads:
-    """What the surrogate says to the inputs of a run."""
-    experiment = run.experiment
-    programmed = surrogate.program([experiment])
+def read_run(card: Card, level: Judged, run: Run, result: xr.Dataset) -> Reads:
+    """What a level says to the inputs of a run."""
+    experiment, spec = run.experiment, card.circuit
+    surrogate = Surrogate(card, "full" if level == "nodal" else level)
     volts = torch.from_numpy(experiment.stimulus.volts.copy())
+    bound, by_nodal = None, False
     with torch.no_grad():
-        current = surrogate(volts, programmed)
+        if level == "nodal":
+            current = solved(surrogate.array([experiment]), volts)
+        else:
+            programmed = surrogate.program([experiment])
+            current = surrogate(volts, programmed)
+            by_nodal = bool(programmed.nodal)
+            if programmed.errors is not None:
+                bound = float(programmed.errors.bound[0])
         codes = None
         if surrogate.card.amplifier is not None:
             ours = surrogate.amplified(current)[0].numpy()
@@ -81,12 +100,24 @@ def read_run(surrogate: Surrogate, spec: Calibration, run: Run, result: xr.Datas
         ngspice=result["current"].to_numpy(),
         surrogate=current[0].numpy(),
         full_scale=nominal_full_scale(mtj, rows, spec.read_voltage),
+        bound=bound,
+        by_nodal=by_nodal,
         codes=codes,
     )
 
 
-def summary(group: str, level: Level, reads: Sequence[Reads]) -> HeldOut:
-    """The errors of a group of runs in a line."""
+def summary(group: str, level: Judged, reads: Sequence[Reads], confidence: float) -> HeldOut:
+    """The errors of a group of runs in a line.
+
+    Args:
+        group: its name.
+        level: that was read.
+        reads: one a run.
+        confidence: of the interval of the root mean square.
+    """
+    signals = np.concatenate([(one.ngspice / one.full_scale).ravel() for one in reads])
+    interval = rms_interval([float((one.errors**2).mean()) for one in reads], confidence)
+    over = [float(np.abs(one.errors).max()) / one.bound for one in reads if one.bound]
     errors = np.concatenate([one.errors.ravel() for one in reads])
     signs = np.concatenate([_equal_signs(one) for one in reads])
     codes = np.concatenate([_equal_codes(one) for one in reads])
@@ -100,7 +131,27 @@ def summary(group: str, level: Level, reads: Sequence[Reads]) -> HeldOut:
         maximum=float(np.abs(errors).max()),
         equal_signs=float(signs.mean()) if signs.size else None,
         equal_codes=float(codes.mean()) if codes.size else None,
+        rms_low=None if interval is None else interval[0],
+        rms_high=None if interval is None else interval[1],
+        differences=int(signs.size),
+        signal=float(np.sqrt((signals**2).mean())),
+        by_nodal=sum(one.by_nodal for one in reads),
+        over_bound=max(over) if over else None,
     )
+
+
+def rms_interval(mean_squares: Sequence[float], confidence: float) -> tuple[float, float] | None:
+    """Where the root mean square of tiles like these lies, from each one's mean square.
+
+    Reads of a tile have its states and its spread in common, so that the tiles are the sample:
+    Student's t of their mean squares. One tile says nothing of others.
+    """
+    if len(mean_squares) < 2:
+        return None
+    mean = float(np.mean(mean_squares))
+    error = float(np.std(mean_squares, ddof=1)) / len(mean_squares) ** 0.5
+    reach = error * float(student.ppf((1 + confidence) / 2, len(mean_squares) - 1))
+    return max(mean - reach, 0.0) ** 0.5, (mean + reach) ** 0.5
 
 
 def _equal_signs(reads: Reads) -> npt.NDArray[np.bool_]:

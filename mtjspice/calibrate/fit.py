@@ -9,17 +9,25 @@ import xarray as xr
 
 from mtjspice.calibrate.access import fit_access
 from mtjspice.calibrate.amplifier import fit_amplifier
-from mtjspice.calibrate.errors import Reads, read_run, summary
-from mtjspice.calibrate.plan import HELD_INPUTS, Run, of_die
+from mtjspice.calibrate.errors import NOTHING, Judged, Reads, read_run, summary
+from mtjspice.calibrate.plan import HELD_INPUTS, SEARCHED, Run, of_die
 from mtjspice.data import versions
 from mtjspice.errors import SimulationError, SimulatorError
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.die import DefectKind
 from mtjspice.spec.experiment import Experiment
 from mtjspice.surrogate.access import AccessModel
-from mtjspice.surrogate.card import AmplifierModel, Card, Correction, Validity
-from mtjspice.surrogate.expansion import Level
+from mtjspice.surrogate.card import (
+    AmplifierModel,
+    Bound,
+    Card,
+    Correction,
+    HeldOut,
+    NodalErrors,
+    Validity,
+)
 from mtjspice.surrogate.model import Surrogate
+from mtjspice.surrogate.programmed import shorted
 
 Results = Mapping[str, xr.Dataset]
 """Of the runs that succeeded, by name."""
@@ -30,7 +38,7 @@ RESOLVED = 1e-8
 def fit_card(
     spec: Calibration, plan: Sequence[Run], results: Results, simulator: str
 ) -> tuple[Card, dict[str, float]]:
-    """Fit everything that is fitted; the card's errors are still to be found.
+    """Fit everything that is fitted; the card's errors and bounds are still to be found.
 
     Returns:
         The card; and how well access devices follow their sweeps, V.
@@ -52,6 +60,12 @@ def fit_card(
         access=access,
         amplifier=_amplifier(spec, results),
         validity=_validity(spec, plan, results, access),
+        bound=Bound(
+            margin=spec.bound.margin,
+            expansion=spec.bound.expansion,
+            nodal=NodalErrors(rms=0.0, bound=0.0),
+            shorted=NodalErrors(rms=0.0, bound=0.0),
+        ),
         planned=len(plan),
         failed=failed,
         data_key=_data_key(plan, results),
@@ -64,28 +78,63 @@ def fit_card(
 
 
 def judged_reads(
-    card: Card, level: Level, plan: Sequence[Run], results: Results
+    card: Card, level: Judged, plan: Sequence[Run], results: Results
 ) -> dict[str, list[Reads]]:
     """All reads that were not fitted, by group."""
-    surrogate = Surrogate(card, level)
     groups: dict[str, list[Reads]] = {}
     for run in plan:
         if run.group in ("access", "amplifier") or run.name not in results:
             continue
-        reads = read_run(surrogate, card.circuit, run, results[run.name])
+        reads = read_run(card, level, run, results[run.name])
         groups.setdefault(run.group, []).append(reads.judged())
     return groups
 
 
-def with_errors(card: Card, groups: Mapping[Level, dict[str, list[Reads]]]) -> Card:
-    """The card with its held-out errors, of the levels that were read."""
-    return card.replace(
-        errors=tuple(
-            summary(group, level, reads)
-            for level, of_level in groups.items()
-            for group, reads in of_level.items()
-        )
+def judged_card(
+    fitted: Card, plan: Sequence[Run], results: Results
+) -> tuple[Card, dict[str, list[Reads]]]:
+    """The card with its held-out errors and bounds; and the reads of the surrogate, by group.
+
+    The nodal solver is held against ngspice first: what it is off is part of every tile's bound.
+
+    Args:
+        fitted: what `fit_card` has made.
+        plan: all runs, those with searched inputs as well.
+        results: of those that succeeded.
+    """
+    confidence = fitted.circuit.limits.confidence
+
+    def summaries(level: Judged, groups: Mapping[str, list[Reads]]) -> list[HeldOut]:
+        return [summary(group, level, reads, confidence) for group, reads in groups.items()]
+
+    nodal = judged_reads(fitted, "nodal", plan, results)
+    of_nodal = summaries("nodal", nodal)
+    card = fitted.replace(
+        bound=_bound(fitted.bound, [one for reads in nodal.values() for one in reads]),
+        planned=len(plan),
+        failed=tuple(run.name for run in plan if run.name not in results),
+        data_key=_data_key(plan, results),
     )
+    full, linear = (judged_reads(card, level, plan, results) for level in ("full", "linear"))
+    errors = (*summaries("full", full), *summaries("linear", linear), *of_nodal)
+    return card.replace(errors=errors), full
+
+
+def _bound(blank: Bound, reads: Sequence[Reads]) -> Bound:
+    """The bounds of the nodal solver from its reads; tiles with shorts have the larger."""
+
+    def errors(some: Sequence[Reads]) -> NodalErrors:
+        usual: dict[str, list[float]] = {}
+        for one in some:
+            if not one.run.group.startswith(SEARCHED):
+                usual.setdefault(one.run.group, []).append(float((one.errors**2).mean()))
+        largest = max((float(np.abs(one.errors).max()) for one in some), default=0.0)
+        largest = max(largest, NOTHING)  # below it is what the simulator leaves open
+        rms = max((float(np.mean(squares)) ** 0.5 for squares in usual.values()), default=0.0)
+        return NodalErrors(rms=rms, bound=blank.margin * largest)
+
+    sound = [one for one in reads if not shorted(one.run.experiment)]
+    return blank.replace(nodal=errors(sound), shorted=errors(reads))
 
 
 def _access(
@@ -138,7 +187,8 @@ def _correction(card: Card, tiles: Sequence[Run], results: Results) -> Correctio
     for run in tiles:
         n = run.fitted
         volts = torch.from_numpy(run.experiment.stimulus.volts[:n].copy())[None]
-        made = surrogate.program([run.experiment])
+        with torch.no_grad():
+            made = surrogate.expand(surrogate.array([run.experiment]))
         linear = volts @ made.linear
         own = made.own_part(volts)
         whole = made.currents(volts, linear)

@@ -1,7 +1,7 @@
 """Which simulations a calibration asks for. Pure: the same spec gives the same plan."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import numpy as np
@@ -11,7 +11,7 @@ from mtjspice.calibrate.access import access_experiments
 from mtjspice.calibrate.amplifier import amplifier_experiment
 from mtjspice.device.converter import quantised
 from mtjspice.spec.base import States
-from mtjspice.spec.calibration import Calibration
+from mtjspice.spec.calibration import KINDS_SEARCHED, Calibration
 from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.die import Defect, DefectKind, Die
 from mtjspice.spec.experiment import Experiment
@@ -25,10 +25,27 @@ DEFECTS: tuple[DefectKind, ...] = get_args(DefectKind)
 HELD_INPUTS, NEW_TILES, DEFECTIVE, SHORTED = "new inputs", "new tiles", "defects", "shorts"
 NEW_STATES, NEW_DIES = "new states", "new dies"
 HARD = "new tiles, hard inputs"
+CLUSTERED, LINES = "clustered shorts", "several dead and bridged lines"
+SEARCHED = "searched inputs: "
+"""What the groups of searched inputs are called, before the kind of tile."""
 PATTERNS = 5
 """Tiles of the calibration whose states are not random; they come first."""
 BASE_SEED = 2000
 """Dies of judged tiles are this far from those of the calibration, which are fewer."""
+FIRST_SEEDS = {NEW_TILES: 1, DEFECTIVE: 2, SHORTED: 3, HARD: 4, CLUSTERED: 7, LINES: 8}
+"""Of the dies of a group, in units of `BASE_SEED`; 5 and 6 are other sizes and new dies."""
+FIRST_SEARCHED = 9
+KINDS = {
+    "sound": NEW_TILES,
+    "shorts": SHORTED,
+    "clustered shorts": CLUSTERED,
+    "dead and bridged lines": LINES,
+    "defects of every kind": DEFECTIVE,
+}
+"""Kinds of tiles whose inputs are searched, and the groups whose defects they have."""
+assert len(KINDS) == KINDS_SEARCHED
+CROWDED = 0.75
+"""Share of a line's cells that are shorts on tiles with clustered shorts."""
 
 
 @dataclass(frozen=True)
@@ -118,21 +135,40 @@ def _held_tiles(spec: Calibration) -> list[Run]:
         (DEFECTIVE, plan.defective_tiles),
         (SHORTED, plan.short_tiles),
         (HARD, plan.hard_tiles),
+        (CLUSTERED, plan.clustered_tiles),
+        (LINES, plan.line_tiles),
     ):
         for k in range(count):
-            seed = BASE_SEED * (1 + (NEW_TILES, DEFECTIVE, SHORTED, HARD).index(group)) + k
+            seed = BASE_SEED * FIRST_SEEDS[group] + k
             chance = np.random.default_rng([spec.seed, 2, seed])
             states = _random(shape, chance)
             inputs = _adversarial if group == HARD else _uniform
             volts = inputs(shape[0], plan.held_vectors, chance)
-            defects: tuple[Defect, ...] = ()
-            if group == DEFECTIVE:
-                defects = _defects(shape, chance, tile=seed)
-            elif group == SHORTED:
-                defects = _shorts(shape, plan.short_share, chance, tile=seed)
+            defects = _of_kind(spec, group, k, chance, tile=seed)
             experiment = _tile(spec, states, volts, seed, defects)
             runs.append(Run(f"{group} {k}", group, experiment))
     return runs
+
+
+def searched_tiles(spec: Calibration) -> list[Run]:
+    """Tiles whose inputs are to be searched; their own inputs are all at zero."""
+    shape, runs = spec.crossbar.shape, []
+    for number, (kind, group) in enumerate(KINDS.items()):
+        for k in range(spec.plan.searched_tiles):
+            seed = BASE_SEED * (FIRST_SEARCHED + number) + k
+            chance = np.random.default_rng([spec.seed, 5, seed])
+            states = _random(shape, chance)
+            defects = _of_kind(spec, group, k, chance, tile=seed)
+            experiment = _tile(spec, states, np.zeros((1, shape[0])), seed, defects)
+            runs.append(Run(f"{SEARCHED}{kind} {k}", f"{SEARCHED}{kind}", experiment))
+    return runs
+
+
+def with_inputs(spec: Calibration, run: Run, volts: Floats) -> Run:
+    """A run with other inputs [vector, row], V, as the DAC gives them."""
+    given = _given(spec, volts / spec.read_voltage)
+    stimulus = run.experiment.stimulus.replace(volts=given)
+    return replace(run, experiment=run.experiment.replace(stimulus=stimulus))
 
 
 def _other_sizes(spec: Calibration) -> list[Run]:
@@ -155,11 +191,7 @@ def _tile(
     spec: Calibration, states: States, volts: Floats, seed: int, defects: tuple[Defect, ...] = ()
 ) -> Experiment:
     """A tile on a die of its own; inputs in units of the read voltage, as the DAC gives them."""
-    reference = spec.periphery.reference
-    given = quantised(reference + spec.read_voltage * volts, spec.dac) - reference
-    # A coarse converter rounds beyond what the card will allow: then one step less.
-    beyond = np.abs(given) > MARGIN * spec.read_voltage
-    given = np.where(beyond, given - np.sign(given) * spec.dac.lsb, given)
+    given = _given(spec, volts)
     return Experiment(
         crossbar=spec.crossbar,
         tile=ProgrammedTile(states=states, index=seed),
@@ -168,6 +200,15 @@ def _tile(
         periphery=spec.periphery,
         technology=spec.technology,
     )
+
+
+def _given(spec: Calibration, volts: Floats) -> Floats:
+    """What the DAC gives for inputs in units of the read voltage, V above the reference."""
+    reference = spec.periphery.reference
+    given = quantised(reference + spec.read_voltage * volts, spec.dac) - reference
+    # A coarse converter rounds beyond what the card will allow: then one step less.
+    beyond = np.abs(given) > MARGIN * spec.read_voltage
+    return np.asarray(np.where(beyond, given - np.sign(given) * spec.dac.lsb, given))
 
 
 def _random(shape: tuple[int, int], chance: np.random.Generator) -> States:
@@ -201,6 +242,20 @@ def _adversarial(rows: int, count: int, chance: np.random.Generator) -> Floats:
     return np.array([*fixed, *chosen, *sparse])[:count]
 
 
+def _of_kind(
+    spec: Calibration, group: str, k: int, chance: np.random.Generator, tile: int
+) -> tuple[Defect, ...]:
+    """The defects of tile k of a group."""
+    shape = spec.crossbar.shape
+    if group == DEFECTIVE:
+        return _defects(shape, chance, tile)
+    if group == SHORTED:
+        return _shorts(shape, spec.plan.short_share, chance, tile)
+    if group == CLUSTERED:
+        return _clustered(shape, k, chance, tile)
+    return _lines(shape, chance, tile) if group == LINES else ()
+
+
 def _defects(shape: tuple[int, int], chance: np.random.Generator, tile: int) -> tuple[Defect, ...]:
     """One of every kind on a tile, the cells' at different cells; none on fewer than four cells."""
     rows, columns = shape
@@ -231,10 +286,51 @@ def _shorts(
     cells = shape[0] * shape[1]
     count = max(1, round(share * cells)) if share > 0 else 0
     places = np.sort(chance.choice(cells, count, replace=False))
-    return tuple(
-        Defect(kind="short", row=int(p) // shape[1], column=int(p) % shape[1], tile=tile)
-        for p in places
-    )
+    return _short_at([divmod(int(p), shape[1]) for p in places], tile)
+
+
+def _short_at(cells: Sequence[tuple[int, int]], tile: int) -> tuple[Defect, ...]:
+    return tuple(Defect(kind="short", row=r, column=c, tile=tile) for r, c in cells)
+
+
+def _clustered(
+    shape: tuple[int, int], k: int, chance: np.random.Generator, tile: int
+) -> tuple[Defect, ...]:
+    """Shorts on most of a column, on most of a row, or in a block, by turns."""
+    rows, columns = shape
+    row, column = int(chance.integers(rows)), int(chance.integers(columns))
+    down, along = (max(1, round(CROWDED * n)) for n in shape)
+    if k % 3 == 0:
+        cells = [(int(r), column) for r in chance.choice(rows, down, replace=False)]
+    elif k % 3 == 1:
+        cells = [(row, int(c)) for c in chance.choice(columns, along, replace=False)]
+    else:
+        side = max(1, round(down**0.5))
+        top, left = min(row, max(rows - side, 0)), min(column, max(columns - side, 0))
+        cells = [
+            (r, c)
+            for r in range(top, min(top + side, rows))
+            for c in range(left, min(left + side, columns))
+        ]
+    return _short_at(sorted(cells), tile)
+
+
+def _lines(shape: tuple[int, int], chance: np.random.Generator, tile: int) -> tuple[Defect, ...]:
+    """Two dead lines and two bridges of either direction, fewer where there are few lines."""
+    rows, columns = shape
+
+    def some(count: int) -> list[int]:
+        return sorted(int(n) for n in chance.choice(count, min(2, count), replace=False))
+
+    found = [Defect(kind="dead_row", row=n, tile=tile) for n in some(rows // 2)]
+    found += [Defect(kind="dead_column", column=n, tile=tile) for n in some(columns // 2)]
+    for n in some(rows - 1):
+        place = int(chance.integers(columns))
+        found.append(Defect(kind="bridged_rows", row=n, column=place, tile=tile))
+    for n in some(columns - 1):
+        place = int(chance.integers(rows))
+        found.append(Defect(kind="bridged_columns", row=place, column=n, tile=tile))
+    return tuple(found)
 
 
 def of_die(die: Die) -> dict[str, float]:

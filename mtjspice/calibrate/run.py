@@ -10,10 +10,12 @@ import numpy as np
 import xarray as xr
 
 from mtjspice.calibrate.errors import Reads
-from mtjspice.calibrate.fit import failures_of, fit_card, judged_reads, with_errors
-from mtjspice.calibrate.plan import HELD_INPUTS, NEW_TILES, SHORTED, Run, make_plan
+from mtjspice.calibrate.fit import failures_of, fit_card, judged_card
+from mtjspice.calibrate.judge import judge, verdict_of_card
+from mtjspice.calibrate.plan import Run, make_plan
+from mtjspice.calibrate.searched import searched_runs
 from mtjspice.collect.simulator import Simulator
-from mtjspice.data.figures import Figure, Verdict, at_least, at_most, verdict_of
+from mtjspice.data.figures import Figure, Verdict
 from mtjspice.data.outputs import Outputs
 from mtjspice.netlist.deck import build_deck
 from mtjspice.netlist.identity import inputs_digest
@@ -21,18 +23,9 @@ from mtjspice.report.calibration import CalibrationStory, WorstCase, write_calib
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.experiment import Experiment
 from mtjspice.surrogate.card import SUFFIX, Card, save_card
-from mtjspice.surrogate.expansion import Level
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, steps done, steps in all)."""
-MEASURES = {
-    "rms": ("RMS error", "of full scale"),
-    "p999": ("99.9th percentile of the error", "of full scale"),
-    "maximum": ("largest error", "of full scale"),
-    "equal_signs": ("equal signs of differences", "share"),
-    "equal_codes": ("equal ADC codes", "share"),
-}
-"""Of a group of runs, in words, and their units."""
 WORST = 6
 """Cases whose netlists are kept."""
 
@@ -68,6 +61,7 @@ def run_calibration(
 ) -> Calibrated:
     """Run the plan in ngspice, fit the card, hold it against what it was not fitted to.
 
+    The inputs of some runs are searched with the card as it was fitted, and follow the others.
     Simulations that are in `out` already are not run again, so that a run that was cut off goes on
     where it was.
 
@@ -87,37 +81,50 @@ def run_calibration(
     plan = make_plan(spec)
     inputs_digest(plan[0].experiment)  # every run has the same transistors
     outputs = Outputs(out)
-    start = time.perf_counter()
     store = out / "simulations"
-    with Simulator(jobs=jobs, store=store, limits=spec.ngspice, pool=pool) as simulator:
+    times = {"ngspice": 0.0, "fit": 0.0, "search": 0.0, "judge": 0.0}
+    results: dict[str, xr.Dataset] = {}
+    failures: list[str] = []
+
+    def simulate(runs: Sequence[Run], what: str) -> None:
+        begun = time.perf_counter()
         found = simulator.attempt(
-            [run.experiment for run in plan], lambda done, total: tell("ngspice", done, total)
+            [run.experiment for run in runs], lambda done, total: tell(what, done, total)
         )
-        times = {"ngspice": time.perf_counter() - start}
-        info, counts = str(simulator.info), {"run": simulator.ran, "found": simulator.found}
+        times["ngspice"] += time.perf_counter() - begun
+        results.update(
+            (run.name, one)
+            for run, one in zip(runs, found, strict=True)
+            if isinstance(one, xr.Dataset)
+        )
+        failed = failures_of(runs, found)
+        failures.extend(failed)
+        if failed:  # also when too much did for a card
+            outputs.write("failures.txt", "\n".join(failures) + "\n")
+
+    with Simulator(jobs=jobs, store=store, limits=spec.ngspice, pool=pool) as simulator:
+        simulate(plan, "ngspice")
+        start = time.perf_counter()
+        fitted, followed = fit_card(spec, plan, results, str(simulator.info))
+        times["fit"] = time.perf_counter() - start
+        start = time.perf_counter()
+        searched = searched_runs(fitted, spec)
+        times["search"] = time.perf_counter() - start
+        simulate(searched, "ngspice, searched inputs")
+        counts = {"run": simulator.ran, "found": simulator.found}
         keys = list(simulator.keys)
-    results = {
-        run.name: one for run, one in zip(plan, found, strict=True) if isinstance(one, xr.Dataset)
-    }
-    failures = failures_of(plan, found)
-    if failures:  # also when too much did for a card
-        outputs.write("failures.txt", "\n".join(failures) + "\n")
     start = time.perf_counter()
-    fitted, followed = fit_card(spec, plan, results, info)
-    levels: tuple[Level, ...] = ("full", "linear")
-    read: dict[Level, dict[str, list[Reads]]] = {
-        level: judged_reads(fitted, level, plan, results) for level in levels
-    }
-    card = with_errors(fitted, read)
+    card, reads = judged_card(fitted, [*plan, *searched], results)
     figures = judge(card, followed)
-    broken = tuple(figure.name for figure in figures if figure.holds is False)
-    card, reads = card.replace(broken=broken), read["full"]
-    times["fit"] = time.perf_counter() - start
+    card = card.replace(broken=tuple(f.name for f in figures if f.holds is False))
+    verdict = verdict_of_card(card, figures)
+    times["judge"] = time.perf_counter() - start
     path = out / f"{spec.name}{SUFFIX}"
     save_card(card, path)
     worst = _worst_cases(outputs, [one for group in reads.values() for one in group])
     report = write_calibration(
         CalibrationStory(
+            verdict=verdict,
             card=card,
             figures=figures,
             failures=failures,
@@ -130,49 +137,7 @@ def run_calibration(
         out,
         outputs.close(),
     )
-    return Calibrated(verdict_of(figures), card, path, figures, failures, report)
-
-
-def judge(card: Card, followed: dict[str, float]) -> list[Figure]:
-    """The held-out errors against the limits of the spec.
-
-    A limit on runs that all failed does not hold.
-    """
-    limits, figures = card.circuit.limits, []
-    asked: dict[tuple[str, str], float | None] = {
-        (NEW_TILES, "rms"): limits.new_tiles_rms,
-        (NEW_TILES, "p999"): limits.new_tiles_p999,
-        (NEW_TILES, "maximum"): limits.new_tiles_max,
-        (HELD_INPUTS, "rms"): limits.new_inputs_rms,
-        (HELD_INPUTS, "maximum"): limits.new_inputs_max,
-        (SHORTED, "rms"): limits.shorts_rms,
-        (NEW_TILES, "equal_signs"): limits.equal_signs,
-        (HELD_INPUTS, "equal_signs"): limits.equal_signs,
-    }
-    for line in card.errors:
-        how = f"{line.tiles} tiles, {line.reads} output currents; surrogate − ngspice"
-        for measure, (word, unit) in MEASURES.items():
-            value = getattr(line, measure)
-            if value is None:
-                continue
-            bound = asked.pop((line.group, measure), None) if line.level == "full" else None
-            kind = at_least if measure.startswith("equal") else at_most
-            figures.append(kind(f"{line.group}, {line.level}: {word}", value, bound, unit, how))
-    for (group, measure), bound in asked.items():
-        if bound is not None:
-            name, why = (
-                f"{group}, full: {MEASURES[measure][0]}",
-                "no run of this group succeeded, or none has such a value",
-            )
-            figures.append(Figure(name, "not known", "", f"{bound:g}", False, why))
-    for device, volts in followed.items():
-        how = "fit of the access device against its sweeps in ngspice"
-        figures.append(at_most(f"access device, {device} thresholds", volts, None, "V", how))
-    share = 1 - len(card.failed) / card.planned
-    how = f"{card.planned} planned, {len(card.failed)} failed"
-    least = limits.completed - 1e-9
-    figures.append(at_least("simulations completed", share, least, "share", how))
-    return figures
+    return Calibrated(verdict, card, path, figures, failures, report)
 
 
 def _pooled(reads: Sequence[Reads]) -> dict[str, np.ndarray]:

@@ -109,10 +109,11 @@ class DieRead:
         reads: number of reads of each line in SPICE.
         error: float64 [tile, line], root mean square of SPICE minus surrogate, share of full scale.
         largest_error: float64 [tile, line], largest magnitude of the same.
-        bound: float64 [tile], what the card bounds it by.
+        bound: float64 [tile], what the surrogate bounds it by, times what it was widened by.
         clipped: share of the amplifiers' outputs at a limit, all images, surrogate.
         ngspice_clipped: the same of the simulated ones in SPICE.
         defects: number of defects of the die.
+        by_nodal: tiles that the nodal solver reads: the expansion alone would be too far off.
     """
 
     name: str
@@ -131,6 +132,7 @@ class DieRead:
     clipped: float
     ngspice_clipped: float
     defects: int
+    by_nodal: int = 0
 
     @property
     def simulated(self) -> Flags:

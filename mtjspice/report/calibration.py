@@ -10,7 +10,7 @@ import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 
-from mtjspice.data.figures import Figure, Verdict, verdict_of
+from mtjspice.data.figures import Figure, Verdict
 from mtjspice.data.files import write_text
 from mtjspice.data.outputs import NO_FILES
 from mtjspice.report.canvas import as_svg, picture
@@ -53,6 +53,7 @@ class WorstCase:
 class CalibrationStory:
     """Everything that the report tells."""
 
+    verdict: Verdict
     card: Card
     figures: list[Figure]
     failures: list[str]
@@ -61,11 +62,6 @@ class CalibrationStory:
     times: dict[str, float]
     simulations: dict[str, int]
     keys: list[str]
-
-    @property
-    def verdict(self) -> Verdict:
-        """What the limits come to."""
-        return verdict_of(self.figures)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -111,7 +107,11 @@ def write_calibration(
 
 def _page(story: CalibrationStory) -> str:
     card = story.card
-    tiles = {group: reads for group, reads in story.reads.items() if not group.startswith("size")}
+    tiles = {
+        group: reads
+        for group, reads in story.reads.items()
+        if not group.startswith(("size", "searched"))  # tables show those, and so many lines none
+    }
     return render(
         "calibration.html.j2",
         story=story,

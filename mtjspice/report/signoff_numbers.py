@@ -51,10 +51,12 @@ class DieLine:
             number without one.
         error: root mean square of SPICE minus surrogate, share of full scale.
         largest_error: of a line.
-        above_bound: lines whose largest error is above what the card bounds it by.
+        above_bound: lines whose largest error is above the bound of its tile.
         clipped: share of the amplifiers' outputs at a limit, surrogate.
         ngspice_clipped: the same in SPICE.
         defects: number of defects.
+        tiles: in use.
+        by_nodal: of those, read by the nodal solver in the place of the expansion.
         broken: names of the limits of a die that it breaks, for all images like these.
         undecided: names of those that are not decided.
     """
@@ -83,6 +85,8 @@ class DieLine:
     clipped: float
     ngspice_clipped: float
     defects: int
+    tiles: int
+    by_nodal: int
     broken: tuple[str, ...]
     undecided: tuple[str, ...]
 
@@ -128,6 +132,8 @@ def _line(labels: Ints, condition: str, die: DieRead, k: int, known: Known) -> D
         clipped=die.clipped,
         ngspice_clipped=die.ngspice_clipped,
         defects=die.defects,
+        tiles=die.bound.size,
+        by_nodal=die.by_nodal,
         broken=tuple(name for name, dies in known.held.items() if dies[k] is False),
         undecided=tuple(name for name, dies in known.held.items() if dies[k] is None),
     )

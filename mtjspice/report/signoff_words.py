@@ -402,11 +402,17 @@ def tiles_title(story: SignOffStory, line: ConditionLine, tiles: Tiles) -> str:
 
 
 def bound_words(dies: Sequence[DieLine]) -> str:
-    """Whether errors stay within what the card bounds them by."""
+    """Whether errors stay within the bounds of their tiles, and which level read the tiles."""
     above = sum(die.above_bound for die in dies)
-    if not above:
-        return "no line exceeds its bound"
-    return f"{counted(above, 'line')} exceed{'s' if above == 1 else ''} the card’s bound"
+    told = "no line exceeds its bound"
+    if above:
+        told = (
+            "a line exceeds the bound of its tile"
+            if above == 1
+            else (f"{above:,} lines exceed the bounds of their tiles")
+        )
+    tiles, nodal = sum(die.tiles for die in dies), sum(die.by_nodal for die in dies)
+    return f"{told}; {nodal:,} of {counted(tiles, 'tile')} read by the nodal solver"
 
 
 def largest_die(dies: Sequence[DieRead], lines: Sequence[DieLine]) -> DieRead:

@@ -13,7 +13,7 @@ from mtjspice.run.study import Simulated, simulate_study
 from mtjspice.signoff.correlation import Correlations, rank_correlations
 from mtjspice.signoff.levels import ideal_outputs
 from mtjspice.signoff.predictors import FIDELITY, Predictor, predictors, read_devices
-from mtjspice.signoff.surrogate import effective_conductances, surrogate_outputs
+from mtjspice.signoff.surrogate import Fast, effective_conductances, surrogate_outputs
 from mtjspice.signoff.verdict import LevelScore, score
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.goodwill import Goodwill
@@ -117,7 +117,8 @@ def _told(
     """Scores at all levels, metrics, correlations and figures."""
     samples, chips, g_norm = done.samples, done.chips, study.readout.g_norm
     ideal = np.stack([ideal_outputs(n, samples.inputs, g_norm) for n in done.networks])
-    fast = surrogate_outputs(study, card, chips, samples.inputs)
+    read = surrogate_outputs(study, card, chips, samples.inputs)
+    fast = read.outputs
     spice = np.stack([run.outputs for run in done.runs])
     levels = {
         name: score(name, list(outputs), samples)
@@ -144,6 +145,7 @@ def _told(
         *_level_figures(spec, levels, equal),
         *_metric_figures(metrics, correlations, best),
         _different(done),
+        _by_nodal(read),
     ]
     return GoodwillStory(
         spec=spec,
@@ -279,6 +281,12 @@ def _metric_figures(
                  f"training samples; 95 % interval {low:.2f} to {high:.2f} (paired bootstrap)")
     )  # fmt: skip
     return figures
+
+
+def _by_nodal(read: Fast) -> Figure:
+    how = "the others by the expansion; a tile's own error bound decides"
+    name = f"tiles of {read.tiles:,} that the surrogate reads by the nodal solver"
+    return at_most(name, read.by_nodal, None, "", how)
 
 
 def _different(done: Simulated) -> Figure:

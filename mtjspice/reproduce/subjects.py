@@ -150,7 +150,7 @@ def goodwill_subject(
         study, samples, make_folder(out), functools.partial(tell, "training")
     )
     chips = write_chips(study, networks)
-    fast = surrogate_outputs(study, card, chips, samples.inputs)
+    fast = surrogate_outputs(study, card, chips, samples.inputs).outputs
     best = score("surrogate", list(fast), samples).best
     g_norm = np.asarray(study.readout.g_norm)[best]
     return Subject(

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from mtjspice.data.signoff import Kind
-from mtjspice.signoff.margins import ReadErrors, full_scale, levels, step_of
+from mtjspice.signoff.margins import full_scale, levels, step_of
 from mtjspice.signoff.tiles import LayerReads
 from mtjspice.spec.calibration import Calibration
+from mtjspice.surrogate.programmed import ReadErrors
 from mtjspice.train.hardware import OnDies
 
 Floats = npt.NDArray[np.float64]

@@ -10,13 +10,14 @@ from torch import Tensor
 
 from mtjspice.collect.simulator import Progress, Simulator
 from mtjspice.data.weights import ProgrammedNetwork
+from mtjspice.errors import InputError
 from mtjspice.signoff.compare import Compared, Differing, compare_layer
-from mtjspice.signoff.margins import Foreseen, ReadErrors, foresee, read_errors
+from mtjspice.signoff.margins import Foreseen, foresee
 from mtjspice.signoff.tiles import LayerReads, in_ngspice
 from mtjspice.spec.die import Die
 from mtjspice.surrogate.card import Card
-from mtjspice.surrogate.expansion import Expansion
 from mtjspice.surrogate.model import Surrogate, check_range
+from mtjspice.surrogate.programmed import Programmed, ReadErrors
 from mtjspice.train.hardware import OnDies, check_design, programmed, reader
 from mtjspice.train.tiles import experiments_of, placement_of
 
@@ -45,12 +46,6 @@ class Specimen:
         """Tiles in use."""
         return sum(len(layer.states) for layer in self.weights.layers)
 
-    def places(self, k: int) -> list[tuple[Die, int]]:
-        """Die, and number on it, of each tile of layer k."""
-        layer, each = self.weights.layers[k], self.weights.study.hardware.tiles
-        numbers = range(layer.first, layer.first + len(layer.states))
-        return [(self.dies[n // each], n % each) for n in numbers]
-
 
 def check_specimen(one: Specimen, card: Card) -> None:
     """See that a card knows such weights, dies and tiles, before any work is done.
@@ -59,12 +54,18 @@ def check_specimen(one: Specimen, card: Card) -> None:
         InputError: naming what it does not know.
     """
     check_design(one.weights, card, one.dies)
+    if all(line.level != "nodal" for line in card.errors):
+        raise InputError(
+            source=f"card {card.name}",
+            key="errors",
+            allowed="says nothing of the nodal solver, which bounds the errors of every tile's "
+            "reads: calibrate it anew",
+        )
     tiles = one.weights.study.hardware.tiles
-    for k, layer in enumerate(one.weights.layers):
+    for layer in one.weights.layers:
         states = torch.from_numpy(layer.states)
         for tile in experiments_of(placement_of(layer), card.circuit, one.dies, tiles, states):
             check_range(card, tile)
-        read_errors(card, one.places(k))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ class OnOneDie:
 
     Args:
         specimen: network and dies.
-        surrogate: of the condition's card.
+        surrogate: of the condition's card, at level ``full``.
 
     Attributes:
         specimen: the same.
@@ -144,22 +145,25 @@ class OnOneDie:
 
     def __init__(self, specimen: Specimen, surrogate: Surrogate):
         self.specimen, self.log = specimen, Log()
-        self._card = surrogate.card
-        self._matrices: list[Expansion] = programmed(
+        self._tiles: list[Programmed] = programmed(
             specimen.weights, surrogate, specimen.dies, torch.float64
         )
         circuit = surrogate.card.circuit
-        self.network = OnDies(specimen.weights, circuit, reader(surrogate, self._matrices))
+        self.network = OnDies(specimen.weights, circuit, reader(surrogate, self._tiles))
+
+    @property
+    def by_nodal(self) -> int:
+        """Tiles that the nodal solver reads in the place of the expansion."""
+        return sum(len(tiles.nodal) for tiles in self._tiles)
 
     def errors(self, scale: float) -> list[ReadErrors]:
-        """What the card admits for the tiles of each layer, times a factor."""
-        layers = range(len(self.specimen.weights.layers))
-        return [read_errors(self._card, self.specimen.places(k), scale) for k in layers]
+        """What the reads of each layer's tiles may be off, times a factor."""
+        return [tiles.errors.scaled(scale) for tiles in self._tiles if tiles.errors is not None]
 
     def foresee(self, inputs: Tensor, scale: float) -> Foreseen:
         """What the surrogate says of inputs [image, feature]."""
         with torch.no_grad():
-            return foresee(self.network, self._matrices, self.errors(scale), inputs)
+            return foresee(self.network, self._tiles, self.errors(scale), inputs)
 
     def read(
         self,

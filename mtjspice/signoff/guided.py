@@ -349,6 +349,7 @@ class _Guided:
             clipped=seen.clipped,
             ngspice_clipped=log.clipped / max(reads, 1),
             defects=sum(len(die.defects) for die in specimen.dies),
+            by_nodal=one.by_nodal,
         )
 
 

@@ -1,7 +1,8 @@
 """How safe a class is: what the errors of a card's surrogate make of a network's outputs.
 
-A read of a tile is wrong by a small part of full scale; the card says by how much, in the root mean
-square and at most, on tiles that it never saw. What happens to that error on its way:
+A read of a tile is wrong by a small part of full scale; each tile says by how much, in the root
+mean square for random inputs, and at most (`mtjspice.surrogate.programmed`). What happens to that
+error on its way:
 
 1. *Converter.* A level differs in SPICE only where the read lies near the edge of a step. The
    chance is worked out for every read from its distance to both edges, for normal errors.
@@ -26,73 +27,18 @@ from torch import Tensor
 from mtjspice.data.signoff import SAFEST
 from mtjspice.data.weights import ProgrammedLayer
 from mtjspice.device.converter import limits
-from mtjspice.errors import InputError
 from mtjspice.spec.calibration import Calibration
-from mtjspice.spec.die import Die
 from mtjspice.spec.periphery import TransimpedanceAmplifier
-from mtjspice.surrogate.card import Card, nominal_full_scale
-from mtjspice.surrogate.expansion import Expansion
+from mtjspice.surrogate.card import nominal_full_scale
+from mtjspice.surrogate.programmed import Programmed, ReadErrors
 from mtjspice.train.hardware import OnDies, converted, given_by
 from mtjspice.train.model import activated, weighed
 from mtjspice.train.tiles import Placement, placement_of
 
 AT_ONCE = 1000
 """Images that are followed side by side: [image, input, output] should stay small."""
-REACH = 2.0
-"""A sign-off makes a hundred times the reads of a calibration: its largest error may be larger."""
 FOLLOWED = 0.5
 """Errors above so many steps of a converter move its level by more than one step."""
-STATES = frozenset({"stuck_p", "stuck_ap"})
-"""Defects that make a junction what another one is: no tile is harder to predict for them."""
-
-
-@dataclass(frozen=True)
-class ReadErrors:
-    """Errors of the reads of a layer's tiles, shares of full scale.
-
-    Attributes:
-        rms: float64 [tile], root mean square.
-        bound: float64 [tile], that none exceeds.
-    """
-
-    rms: Tensor
-    bound: Tensor
-
-
-def read_errors(card: Card, tiles: Sequence[tuple[Die, int]], scale: float = 1.0) -> ReadErrors:
-    """What the card says of tiles: of their kind of defects, the worst group that was judged.
-
-    Args:
-        card: with held-out errors.
-        tiles: die, and number on it, of each.
-        scale: factor on all of them.
-
-    Raises:
-        InputError: if the card was not judged on tiles of that kind.
-    """
-    of_kind = {}
-    for name, groups in (
-        ("sound", [e for e in card.errors if e.group not in {"shorts", "defects"}]),
-        ("shorts", [e for e in card.errors if e.group == "shorts"]),
-        ("defects", [e for e in card.errors if e.group in {"shorts", "defects"}]),
-    ):
-        full = [e for e in groups if e.level == "full"]
-        if full:
-            of_kind[name] = (max(e.rms for e in full), REACH * max(e.maximum for e in full))
-    found = []
-    for die, number in tiles:
-        kinds = {d.kind for d in die.defects if d.tile == number} - STATES
-        name = "sound" if not kinds else "shorts" if kinds == {"short"} else "defects"
-        if name not in of_kind:
-            raise InputError(
-                source=f"card {card.name}",
-                key="errors",
-                allowed=f"says nothing of tiles with {', '.join(sorted(kinds)) or 'no defects'}: "
-                "errors of such reads cannot be bounded; calibrate with a plan that judges them",
-            )
-        found.append(of_kind[name])
-    rms, bound = (torch.tensor(x, dtype=torch.float64) * scale for x in zip(*found, strict=True))
-    return ReadErrors(rms, bound)
 
 
 def full_scale(circuit: Calibration) -> float:
@@ -125,17 +71,17 @@ class Foreseen:
 
 
 def foresee(
-    network: OnDies, matrices: Sequence[Expansion], errors: Sequence[ReadErrors], inputs: Tensor
+    network: OnDies, tiles: Sequence[Programmed], errors: Sequence[ReadErrors], inputs: Tensor
 ) -> Foreseen:
     """Outputs of a network on its dies, and how far they can be trusted.
 
     Args:
         network: on dies, read by the surrogate.
-        matrices: of the surrogate, of each layer's tiles.
+        tiles: each layer's, as the surrogate reads them.
         errors: of each layer's tiles.
         inputs: float64 [image, feature].
     """
-    parts = [_through(network, matrices, errors, some) for some in torch.split(inputs, AT_ONCE)]
+    parts = [_through(network, tiles, errors, some) for some in torch.split(inputs, AT_ONCE)]
     share = sum(part.clipped * len(part.outputs) for part in parts) / len(inputs)
     outputs, deviations = zip(*((part.outputs, part.deviation) for part in parts), strict=True)
     return Foreseen(torch.cat(outputs), torch.cat(deviations), float(share))
@@ -174,7 +120,7 @@ class _Sums:
 
 
 def _through(
-    network: OnDies, matrices: Sequence[Expansion], errors: Sequence[ReadErrors], inputs: Tensor
+    network: OnDies, tiles: Sequence[Programmed], errors: Sequence[ReadErrors], inputs: Tensor
 ) -> Foreseen:
     weights, circuit = network.weights, network.circuit
     x, moved = inputs[:, list(weights.features)], None
@@ -183,7 +129,7 @@ def _through(
         placement = placement_of(layer)
         currents = network.read(k, placement.volts(given_by(circuit, x)))
         clipped.append(_clipped(circuit, currents))
-        linear = matrices[k].linear
+        linear = tiles[k].linear
         sums = _sums(layer, placement, circuit, currents, errors[k], linear, moved)
         unit = 1 / (layer.unit * circuit.read_voltage)
         plus, minus = placement.signed(linear)

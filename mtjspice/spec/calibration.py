@@ -4,11 +4,20 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from mtjspice.spec.base import VOLTS, Name, PositiveVoltage, ReadVoltage, Seed, Share, Spec
+from mtjspice.spec.base import (
+    VOLTS,
+    Confidence,
+    Name,
+    PositiveVoltage,
+    ReadVoltage,
+    Seed,
+    Share,
+    Spec,
+)
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
 from mtjspice.spec.periphery import Converter, Periphery, VirtualGround
-from mtjspice.spec.ranges import Whole
+from mtjspice.spec.ranges import Whole, Within
 from mtjspice.spec.resources import Ngspice, Resources
 from mtjspice.spec.technology import Technology
 
@@ -16,10 +25,16 @@ Runs = Annotated[int, Whole(1, 1000, "runs of a calibration that end within a da
 """Tiles or vectors, 1 to 1000."""
 Vectors = Annotated[int, Whole(12, 5000, "fewer fit no card, more add nothing to one")]
 """12 to 5000."""
+Searches = Annotated[int, Whole(20, 100000, "fewer find nothing, more find nothing else")]
+"""Evaluations of a search, 20 to 100000."""
+Margin = Annotated[float, Within("1", 1, 100, "a bound below what was found is none")]
+"""A factor on an error that was found, 1 to 100."""
 Size = Annotated[int, Whole(1, 512, "square arrays that are simulated and solved whole")]
 """Rows and columns, 1 to 512."""
 
 
+KINDS_SEARCHED, CONFIRMED = 5, 8
+"""Kinds of tiles whose inputs are searched; inputs of each tile that ngspice then sees."""
 MOST_SEED = 2**62
 ROUNDING = 1e-9
 COARSEST = 0.1
@@ -41,6 +56,13 @@ class Plan(Spec):
         short_share: share of shorted junctions on tiles that are judged apart.
         short_tiles: number of those tiles.
         hard_tiles: random tiles on further dies that are judged with adversarial inputs.
+        clustered_tiles: tiles three quarters of one of whose columns, or of one of whose rows, or
+            so many cells in a block, are shorts, for judging.
+        line_tiles: tiles with two dead rows, two dead columns and two bridges of either direction.
+        searched_tiles: of each kind (sound, with shorts, with clustered shorts, with dead and
+            bridged lines, with defects of every kind): tiles on which inputs with large errors are
+            searched with the nodal solver; the worst of them are judged in ngspice.
+        searches: evaluations of the search, for each kind of tile.
         sizes: other sizes (square) on which the surrogate is judged.
     """
 
@@ -52,6 +74,10 @@ class Plan(Spec):
     short_share: Share = 0.01
     short_tiles: Runs = 8
     hard_tiles: Runs = 4
+    clustered_tiles: Runs = 6
+    line_tiles: Runs = 4
+    searched_tiles: Runs = 2
+    searches: Searches = 200
     sizes: Annotated[tuple[Size, ...], Field(max_length=20)] = (8, 16, 32)
 
     @model_validator(mode="after")
@@ -61,10 +87,24 @@ class Plan(Spec):
         return self
 
 
+class ErrorBound(Spec):
+    """How the error of a tile's reads is bounded, and when the expansion will not do.
+
+    Attributes:
+        margin: a tile's bound is so many times what a short search over inputs finds on it.
+        expansion: share of full scale; tiles with a larger bound are read by the nodal solver.
+    """
+
+    margin: Margin = 2.0
+    expansion: Share = 1e-3
+
+
 class CardLimits(Spec):
     """Largest errors of the surrogate against ngspice, as shares of the array's full scale.
 
-    A limit that is left out is not checked.
+    A limit that is left out is not checked, and without any of them a card is neither good nor bad:
+    the verdict is inconclusive. That a tile's error bound covers what searches find, and that the
+    circuit conducts, is always checked.
 
     Attributes:
         new_tiles_rms: on tiles whose states, spread and defects it was never shown.
@@ -73,8 +113,11 @@ class CardLimits(Spec):
         new_inputs_rms: for held-out inputs on tiles of the calibration.
         new_inputs_max: largest of the same.
         shorts_rms: on tiles with shorts.
+        of_signal: RMS error on new tiles by the RMS of the currents that the circuit really gives;
+            always checked.
         equal_signs: least share of equal signs of differences of neighbouring outputs.
         completed: least share of the planned simulations that must have succeeded for a fit.
+        confidence: of the intervals that limits are held against, for tiles like the plan's.
     """
 
     new_tiles_rms: Share | None = None
@@ -83,8 +126,16 @@ class CardLimits(Spec):
     new_inputs_rms: Share | None = None
     new_inputs_max: Share | None = None
     shorts_rms: Share | None = None
+    of_signal: Share = 0.01
     equal_signs: Share | None = None
     completed: Share = 0.9
+    confidence: Confidence = 0.99
+
+    @property
+    def of_errors(self) -> bool:
+        """Whether anything is asked of the errors."""
+        given = self.model_dump(exclude={"of_signal", "completed", "confidence"})
+        return any(limit is not None for limit in given.values())
 
 
 class Calibration(Spec):
@@ -103,6 +154,7 @@ class Calibration(Spec):
         access_volts: largest voltage over the access device of gated cells, V.
         potential: largest potential of an output line at a cell, above the reference, V.
         plan: the runs.
+        bound: of the error of a tile's reads.
         limits: of the verdict.
         seed: of states, dies and inputs.
         ngspice: limits on its processes; no part of the spec's key.
@@ -119,6 +171,7 @@ class Calibration(Spec):
     access_volts: PositiveVoltage = 0.2
     potential: PositiveVoltage = 0.1
     plan: Plan = Plan()
+    bound: ErrorBound = ErrorBound()
     limits: CardLimits = CardLimits()
     seed: Seed = 0
     ngspice: Ngspice = Resources()

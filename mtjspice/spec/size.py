@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import assert_never
 
 from mtjspice.spec.analysis import TransientRead
-from mtjspice.spec.calibration import Calibration
+from mtjspice.spec.calibration import CONFIRMED, KINDS_SEARCHED, Calibration
 from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.design import DieDesign
@@ -246,11 +246,13 @@ def _of_study(spec: Study) -> Size:
 def _of_calibration(spec: Calibration) -> Size:
     plan, patterns = spec.plan, 5
     judged = 2 * plan.tiles + plan.held_tiles + plan.defective_tiles + plan.short_tiles
+    judged += plan.hard_tiles + plan.clustered_tiles + plan.line_tiles
     shaped = [
         _sweep("tiles that are fitted", spec.crossbar, plan.vectors + plan.held_vectors,
                count=plan.tiles + patterns),
-        _sweep("tiles that are judged", spec.crossbar, plan.held_vectors,
-               count=judged + plan.hard_tiles),
+        _sweep("tiles that are judged", spec.crossbar, plan.held_vectors, count=judged),
+        _sweep("tiles with searched inputs", spec.crossbar, CONFIRMED,
+               count=KINDS_SEARCHED * plan.searched_tiles),
         *(
             _sweep(f"other size {n}", spec.crossbar.replace(rows=n, columns=n),
                    min(30, plan.held_vectors), count=2)

@@ -19,7 +19,7 @@ from mtjspice.spec.mtj import Mtj
 from mtjspice.spec.toml import build_spec
 from mtjspice.surrogate.access import AccessModel
 
-VERSION = 1
+VERSION = 2
 """Of the form of cards; a card of another form is refused."""
 SUFFIX = ".card.json"
 MOST = 16 * MIB
@@ -43,6 +43,7 @@ UNITS = {
     "validity.bridge_resistance": "Ohm",
     "validity.access_current": "A",
     "errors": "share of full scale",
+    "bound": "share of full scale",
     "circuit": "SI",
 }
 """Stands in every card, for those who read it by eye."""
@@ -134,6 +135,39 @@ class Validity(Spec):
     access_current: Annotated[float, Field(gt=0, le=1e3, strict=True)] | None = None
 
 
+class NodalErrors(Spec):
+    """What the nodal solver is off, as shares of full scale, on one kind of tiles.
+
+    Attributes:
+        rms: largest root mean square over a group of runs with inputs that were not searched.
+        bound: `Bound.margin` times the largest error of all, or times the simulator's own tolerance
+            (1e-8) where that is larger.
+    """
+
+    rms: Size
+    bound: Size
+
+
+class Bound(Spec):
+    """What bounds the error of a tile's reads against ngspice, as shares of full scale.
+
+    Each tile has a bound of its own: `margin` times the largest difference between expansion and
+    nodal solver that a short search over inputs finds on it, plus what bounds the solver. That it
+    covers what a longer search finds, in ngspice, is judged (`HeldOut.over_bound`).
+
+    Attributes:
+        margin: factor on the largest difference that was found.
+        expansion: tiles whose part of the expansion is beyond this are read by the nodal solver.
+        nodal: of the nodal solver on tiles without shorts.
+        shorted: of the nodal solver on tiles with shorts, whose access devices carry more.
+    """
+
+    margin: Annotated[float, Field(ge=1, le=100, strict=True)]
+    expansion: Part
+    nodal: NodalErrors
+    shorted: NodalErrors
+
+
 class HeldOut(Spec):
     """Errors against ngspice on one group of runs, as shares of full scale.
 
@@ -151,10 +185,17 @@ class HeldOut(Spec):
         equal_signs: share of equal signs among differences of neighbouring outputs that are not
             zero in ngspice; None without any.
         equal_codes: share of equal ADC codes among outputs that are not clipped; None without any.
+        rms_low: lower end of the interval of the RMS for tiles like these, at the confidence of the
+            circuit's limits (Student's t over the tiles' mean squares); None for a single tile.
+        rms_high: upper end.
+        differences: number of the differences of `equal_signs`.
+        signal: root mean square of the currents in ngspice.
+        by_nodal: tiles that level ``full`` leaves to the nodal solver.
+        over_bound: largest error over the bound of its tile; of level ``full`` only.
     """
 
     group: Name
-    level: Literal["ideal", "linear", "full"]
+    level: Literal["ideal", "linear", "full", "nodal"]
     tiles: Several
     reads: Several
     rms: Size
@@ -162,6 +203,12 @@ class HeldOut(Spec):
     maximum: Size
     equal_signs: Part | None = None
     equal_codes: Part | None = None
+    rms_low: Size | None = None
+    rms_high: Size | None = None
+    differences: Annotated[int, Field(ge=0, le=10**12, strict=True)] = 0
+    signal: Size
+    by_nodal: Annotated[int, Field(ge=0, le=10**9, strict=True)] = 0
+    over_bound: Size | None = None
 
     @model_validator(mode="after")
     def _check_order(self) -> Self:
@@ -183,6 +230,7 @@ class Card(Spec):
         amplifier: of the columns; None without.
         correction: fitted factors.
         validity: where it holds.
+        bound: of the error of a tile's reads.
         errors: against ngspice on runs that were not fitted.
         planned: number of simulations that the plan asked for.
         failed: the simulations that failed, by name; the fit did without them.
@@ -199,6 +247,7 @@ class Card(Spec):
     amplifier: AmplifierModel | None = None
     correction: Correction = Correction()
     validity: Validity
+    bound: Bound
     errors: tuple[HeldOut, ...] = ()
     planned: Several
     failed: tuple[Line, ...] = ()
@@ -280,7 +329,10 @@ def load_card(name: str | Path) -> Card:
             source=path, key=more[0], allowed="unknown key; allowed are checksum, card"
         )
     if version != VERSION or isinstance(version, bool):
-        allowed = f"must be {VERSION}; run `mtjspice calibrate` again for this version of mtjspice"
+        allowed = (
+            f"must be {VERSION}: calibrate it anew with this version of mtjspice, by "
+            "`mtjspice calibrate SPEC.toml`; those that ship, by `make cards`"
+        )
         raise InputError(source=path, key="card.version", value=version, allowed=allowed)
     if checksum != (found := checksum_of(card)):
         allowed = f"does not match the content ({found}): the card was changed or damaged"

@@ -10,7 +10,9 @@ resistance at rest, the voltage
 from the kinked and the quadratic term of its access device (s: sign of i), from the dependence on
 the line's potential, and from the bias dependence of its junction (γ = ρ_2 − g_3/g⁴). A voltage −ε
 in series with a cell changes the output c by −A_c ε, where A_c is the cell's current for one volt
-at the column (reciprocity). That is first-order perturbation theory, and leaves 10⁻⁵ of full scale.
+at the column (reciprocity). That is first-order perturbation theory, and leaves some 10⁻⁵ of full
+scale for random inputs on sound tiles, ten times that for the worst inputs, and far more where many
+shorts lie on a line (`programmed` finds out how much, and leaves such tiles to the nodal solver).
 
 To make it a few matrix products, i and b at a cell in row r and column c are written in what
 is known anyway, the row's input and the column's linear current: ``i ≈ p V_r + q I_c``,

@@ -16,6 +16,7 @@ from mtjspice.surrogate.array import Array, array_of
 from mtjspice.surrogate.card import Card
 from mtjspice.surrogate.expansion import Expansion, Level, expand
 from mtjspice.surrogate.nodal import effective_matrix
+from mtjspice.surrogate.programmed import Programmed, errors_of
 
 SHORTS = 3.0
 """So many times the share of shorts of the judged tiles is allowed: dies differ by chance."""
@@ -30,7 +31,8 @@ class Surrogate(torch.nn.Module):
 
     - ``ideal``: the junctions' conductances at rest, no wires, no access devices.
     - ``linear``: the effective matrix of the whole circuit at rest.
-    - ``full``: with bias dependence (`expansion`), by the card's fitted factors.
+    - ``full``: with bias dependence (`expansion`), by the card's fitted factors; tiles whose own
+      error that would make too large are read by the nodal solver (`programmed`).
 
     Args:
         card: from `load_card`, or of a calibration.
@@ -74,17 +76,30 @@ class Surrogate(torch.nn.Module):
         series[list(array.sensed)] = self.card.amplifier.input_resistance
         return replace(array, columns=replace(array.columns, series=series))
 
-    def program(self, experiments: Sequence[Experiment]) -> Expansion:
-        """The matrices of programmed tiles; the experiments' own input vectors do not matter.
+    def program(self, experiments: Sequence[Experiment]) -> Programmed:
+        """Programmed tiles, ready to be read; the experiments' own input vectors do not matter.
+
+        At level ``full`` with a bound for the errors of each tile, and with the nodal solver in the
+        place of the expansion where that bound is too large.
 
         Raises:
             InputError: as `array`.
         """
+        array = self.array(experiments)
         with torch.no_grad():
-            return self.expand(self.array(experiments))
+            matrices = self.expand(array)
+        if self.level != "full":
+            return Programmed(matrices)
+        errors, numbers = errors_of(self.card, experiments, array, matrices)
+        others = self.array([experiments[k] for k in numbers]) if numbers else None
+        return Programmed(matrices, errors, numbers, others)
 
     def expand(self, array: Array) -> Expansion:
-        """The matrices of tiles that are tensors already, with gradients if these ask for them."""
+        """The matrices of tiles that are tensors already, with gradients if these ask for them.
+
+        No tile is held against the nodal solver here: whoever differentiates through them, or
+        changes them, sees to that with `mtjspice.surrogate.nodal.read`.
+        """
         factors = self.card.correction
         if self.level == "ideal":
             resting = array.cells.at_rest()[:, list(array.driven)][..., list(array.sensed)]
@@ -104,7 +119,7 @@ class Surrogate(torch.nn.Module):
             )
         return made
 
-    def forward(self, volts: Tensor, programmed: Expansion) -> Tensor:
+    def forward(self, volts: Tensor, programmed: Programmed | Expansion) -> Tensor:
         """Currents of the sensed columns, A, [tile, vector, column].
 
         Args:
@@ -115,11 +130,9 @@ class Surrogate(torch.nn.Module):
             InputError: if inputs have the wrong shape, are not finite or beyond the card's range,
                 or if the matrices are of another level.
         """
-        self._check(volts, programmed)
-        linear = volts @ programmed.linear
-        if self.level != "full":
-            return linear
-        return programmed.currents(volts.expand(*linear.shape[:-1], -1), linear)
+        made = programmed if isinstance(programmed, Programmed) else Programmed(programmed)
+        self._check(volts, made.matrices)
+        return made.currents(volts)
 
     def amplified(self, currents: Tensor) -> Tensor:
         """Outputs of the columns' amplifiers, V, as fitted: linear, then clipped.
@@ -133,8 +146,8 @@ class Surrogate(torch.nn.Module):
         volts = amplifier.zero - amplifier.gain * currents
         return volts.clamp(amplifier.clip_low, amplifier.clip_high)
 
-    def _check(self, volts: Tensor, programmed: Expansion) -> None:
-        tiles, rows, _ = programmed.linear.shape
+    def _check(self, volts: Tensor, matrices: Expansion) -> None:
+        tiles, rows, _ = matrices.linear.shape
         shape, name = tuple(volts.shape), f"card {self.card.name}"
         fits = (
             len(shape) in (2, 3)
@@ -144,9 +157,9 @@ class Surrogate(torch.nn.Module):
         if not fits or volts.numel() == 0:
             allowed = f"must have the shape [vector, {rows}] or [{tiles}, vector, {rows}]"
             raise InputError(source=name, key="volts", value=shape, allowed=allowed)
-        if programmed.level != self.level:
+        if matrices.level != self.level:
             allowed = f"the matrices were made at this level; the surrogate is at {self.level}"
-            raise InputError(source=name, key="level", value=programmed.level, allowed=allowed)
+            raise InputError(source=name, key="level", value=matrices.level, allowed=allowed)
         largest = float(volts.detach().abs().max())
         limit = self.card.validity.volts
         if not largest <= MARGIN * limit:  # also where it is nan

@@ -18,8 +18,8 @@ from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.die import Die
 from mtjspice.spec.periphery import Converter, TransimpedanceAmplifier
 from mtjspice.surrogate.card import Card, load_card
-from mtjspice.surrogate.expansion import Expansion
 from mtjspice.surrogate.model import Surrogate
+from mtjspice.surrogate.programmed import Programmed
 from mtjspice.train.model import activated, weighed
 from mtjspice.train.tiles import experiments_of, placement_of
 
@@ -40,11 +40,13 @@ class OnDies:
         weights: what was written.
         circuit: of a tile, with its converters.
         read: the tiles, at some level of fidelity.
+        by_nodal: of the surrogate: tiles that it leaves to the nodal solver.
     """
 
     weights: ProgrammedNetwork
     circuit: Calibration
     read: Reader
+    by_nodal: int = 0
 
     def outputs(self, inputs: Tensor, at_once: int = CHUNK) -> Tensor:
         """Outputs [sample, class] before the last activation, for inputs [sample, feature].
@@ -102,13 +104,14 @@ def on_dies(
             die is outside of the card's range.
     """
     made = programmed(weights, surrogate, dies, dtype)
-    return OnDies(weights, surrogate.card.circuit, reader(surrogate, made))
+    by_nodal = sum(len(tiles.nodal) for tiles in made)
+    return OnDies(weights, surrogate.card.circuit, reader(surrogate, made), by_nodal)
 
 
 def programmed(
     weights: ProgrammedNetwork, surrogate: Surrogate, dies: Sequence[Die], dtype: torch.dtype
-) -> list[Expansion]:
-    """The surrogate's matrices of each layer's tiles; as `on_dies`."""
+) -> list[Programmed]:
+    """Each layer's tiles as the surrogate reads them; as `on_dies`."""
     card = surrogate.card
     check_design(weights, card, dies)
     made = []
@@ -124,12 +127,12 @@ def programmed(
     return made
 
 
-def reader(surrogate: Surrogate, matrices: Sequence[Expansion]) -> Reader:
-    """Read tiles by the surrogate's matrices of each layer."""
+def reader(surrogate: Surrogate, tiles: Sequence[Programmed]) -> Reader:
+    """Read each layer's tiles by the surrogate."""
     amplifier = surrogate.card.amplifier
 
     def read(k: int, volts: Tensor) -> Tensor:
-        currents: Tensor = surrogate(volts, matrices[k])
+        currents: Tensor = surrogate(volts, tiles[k])
         if amplifier is None:
             return currents
         return (amplifier.zero - surrogate.amplified(currents)) * (1 / amplifier.gain)

@@ -44,7 +44,7 @@ Dies = tuple[Die, ...]
 CHECKPOINT, JUDGEMENTS = "checkpoint.safetensors", "judged"
 JUDGED = 12
 """Dies, or sets of them, that weights are judged on after a training."""
-ANSWERED = ("key", "errors", "corrected")
+ANSWERED = ("key", "errors", "corrected", "by_nodal")
 """What the checksum of an answer covers."""
 
 
@@ -93,11 +93,13 @@ class Answer:
     Attributes:
         errors: with the weights as they are.
         corrected: after the per-die correction; empty without.
+        by_nodal: tiles, of all entries, that the surrogate left to the nodal solver.
         note: what should be said of how it was found; empty where nothing should.
     """
 
     errors: tuple[float, ...]
     corrected: tuple[float, ...]
+    by_nodal: int
     note: str = ""
 
 
@@ -192,7 +194,9 @@ def judge_training(
     answers = [one.errors for one in found]
     if notes is not None:
         notes += [one.note for one in found if one.note]
-    level = f"{how}; surrogate (full)"
+    tiles = sum(len(layer.states) for layer in weights.layers) * sum(map(len, asked))
+    nodal = sum(one.by_nodal for one in found)
+    level = f"{how}; surrogate (full), {nodal} of {tiles} tiles read by the nodal solver"
     software = float(wrong.float().mean())
     figures = [
         at_most("error, software", software, None, "", how),
@@ -238,7 +242,12 @@ def answer(question: Question, data: Path | None, store: Path) -> Answer:
             note = f"the weights are judged anew: {error}"
     with one_thread():
         found = _judged(question, weights, read_digits(data))
-    content: dict[str, object] = {"key": key, "errors": found.errors, "corrected": found.corrected}
+    content: dict[str, object] = {
+        "key": key,
+        "errors": found.errors,
+        "corrected": found.corrected,
+        "by_nodal": found.by_nodal,
+    }
     write_text(path, json.dumps(content | {"checksum": _checksum(content)}) + "\n")
     return replace(found, note=note)
 
@@ -254,6 +263,7 @@ def _kept(path: Path, question: Question, key: str) -> Answer:
         errors, corrected = (
             tuple(float(share) for share in content[name]) for name in ("errors", "corrected")
         )
+        by_nodal = content["by_nodal"]
         whole = content["checksum"] == _checksum({k: content[k] for k in ANSWERED})
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(source=path, allowed=f"is no judgement: {error!r}") from None
@@ -263,7 +273,9 @@ def _kept(path: Path, question: Question, key: str) -> Answer:
     fits = (len(errors), len(corrected)) == (dies, dies if question.correction else 0)
     if not fits or not all(0 <= share <= 1 for share in (*errors, *corrected)):
         raise InputError(source=path, allowed=f"must hold shares of errors on {dies} dies")
-    return Answer(errors, corrected)
+    if type(by_nodal) is not int or by_nodal < 0:
+        raise InputError(source=path, key="by_nodal", allowed="must be a number of tiles")
+    return Answer(errors, corrected, by_nodal)
 
 
 def _checksum(content: dict[str, object]) -> str:
@@ -274,15 +286,16 @@ def _judged(question: Question, weights: ProgrammedNetwork, samples: Samples) ->
     surrogate = Surrogate(card_of(weights, question.card), question.level)
     inputs, labels = tensors(samples, ~samples.train)
     shown = tensors(samples, samples.train)[0][: question.correction]
-    errors, after = [], []
+    errors, after, by_nodal = [], [], 0
     with torch.no_grad():
         reference = on_dies(weights, surrogate, question.reference or nominal_dies(weights.study))
         for dies in question.dies:
             network = on_dies(weights, surrogate, dies)
             errors.append(error_of(network, inputs, labels))
+            by_nodal += network.by_nodal
             if question.correction:
                 after.append(error_of(corrected(network, reference, shown), inputs, labels))
-    return Answer(tuple(errors), tuple(after))
+    return Answer(tuple(errors), tuple(after), by_nodal)
 
 
 def nominal_dies(study: TrainingStudy) -> Dies:
@@ -329,11 +342,11 @@ def losses_along(
             drawn = programmed(weights, surrogate, dies, torch.float32)
             row = []
             for share in shares:
-                matrices = [
-                    replace(one, linear=torch.lerp(one.linear, other.linear, share))
+                tiles = [
+                    one.with_linear(torch.lerp(one.linear, other.linear, share))
                     for one, other in zip(nominal, drawn, strict=True)
                 ]
-                network = OnDies(weights, surrogate.card.circuit, reader(surrogate, matrices))
+                network = OnDies(weights, surrogate.card.circuit, reader(surrogate, tiles))
                 loss = torch.nn.functional.cross_entropy(network.outputs(inputs), labels)
                 row.append(float(loss))
             rows.append(row)

@@ -121,8 +121,8 @@ def _mistyped(kind: str, name: str, top: str = "", every: int = 1) -> Iterator[A
 def _cards() -> Iterator[Attack]:
     content = document(CARD)
     yield from _mistyped("card", CARD, "card", every=7)
-    for place in ("card.circuit", "card.validity", "card.version", "card.name", "card.data_key",
-                  "card.versions", "checksum", "card"):  # fmt: skip
+    for place in ("card.circuit", "card.validity", "card.bound", "card.version", "card.name",
+                  "card.data_key", "card.versions", "checksum", "card"):  # fmt: skip
         yield Attack(f"without {place}", "card", {CARD: text_of(changed(content, place, DELETED))})
     plain = json.dumps(content).encode()
     yield Attack("another number, with the old checksum", "card",
@@ -142,6 +142,10 @@ def _cards() -> Iterator[Attack]:
         "card.validity.mismatch": [-1.0],
         "card.validity.short_resistance": [0, -100],
         "card.validity.bridge_resistance": [0, -1],
+        "card.bound.margin": [0, 0.5, 1e9, True],
+        "card.bound.expansion": [-0.1, 1.5],
+        "card.bound.nodal.bound": [-1e-5, 1e300],
+        "card.bound.shorted.rms": [-1e-5, "much"],
         "card.validity.defects": [["explosion"], ["short", 1], "short"],
         "card.errors.0.rms": [-1.0, 1e300],
         "card.errors.0.p999": [-1.0],

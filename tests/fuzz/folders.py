@@ -100,6 +100,10 @@ held_tiles = 1
 defective_tiles = 1
 short_tiles = 1
 hard_tiles = 1
+clustered_tiles = 1
+line_tiles = 1
+searched_tiles = 1
+searches = 20
 sizes = [2]
 """
 WIRES = """

@@ -14,8 +14,9 @@ import torch
 from reference.raw import read_raw
 
 from mtjspice import cli
-from mtjspice.calibrate.plan import HARD, make_plan
+from mtjspice.calibrate.plan import CLUSTERED, HARD, KINDS, LINES, SEARCHED, Run, make_plan
 from mtjspice.calibrate.run import Calibrated, run_calibration
+from mtjspice.calibrate.searched import searched_runs
 from mtjspice.collect import Simulator
 from mtjspice.data.figures import Verdict
 from mtjspice.errors import InputError, SimulationError, SimulatorError
@@ -44,8 +45,9 @@ SPECS = {
         die=Die(sigma_ln_rp=0.05, sigma_ln_tmr=0.05),
         dac=Converter(low=-2.5, high=2.5),
         plan={
-            "tiles": 1, "vectors": 12, "held_vectors": 8, "held_tiles": 2, "defective_tiles": 1,
-            "short_tiles": 1, "hard_tiles": 1, "sizes": (3,),
+            "tiles": 1, "vectors": 12, "held_vectors": 8, "held_tiles": 5, "defective_tiles": 1,
+            "short_tiles": 1, "hard_tiles": 1, "clustered_tiles": 1, "line_tiles": 1,
+            "searched_tiles": 1, "searches": 40, "sizes": (3,),
         },
         limits={"new_tiles_rms": CLOSE, "new_inputs_rms": CLOSE, "equal_signs": 0.9},
     ),
@@ -59,8 +61,9 @@ SPECS = {
         dac=Converter(low=-2.5, high=2.5),
         adc=Converter(low=-2.5, high=2.5),
         plan={
-            "tiles": 1, "vectors": 12, "held_vectors": 8, "held_tiles": 1, "defective_tiles": 1,
-            "short_tiles": 1, "hard_tiles": 1, "sizes": (),
+            "tiles": 1, "vectors": 12, "held_vectors": 8, "held_tiles": 3, "defective_tiles": 1,
+            "short_tiles": 3, "hard_tiles": 1, "clustered_tiles": 1, "line_tiles": 1,
+            "searched_tiles": 1, "searches": 40, "sizes": (),
         },
         limits={"new_tiles_rms": CLOSE, "shorts_rms": 2 * CLOSE},
     ),
@@ -111,7 +114,8 @@ def failing(monkeypatch) -> Callable[..., list[str]]:
 
         def attempt(self, experiments, progress=None):
             found = real(self, experiments, progress)
-            assert len(found) == len(names)
+            if len(found) != len(names):  # those with searched inputs, which follow
+                return found
             return [
                 SimulationError("made to fail", run_dir=Path("kept"), log="") if wanted(n) else one
                 for n, one in zip(names, found, strict=True)
@@ -152,6 +156,12 @@ def card_bytes(out: Path) -> bytes:
     return path.read_bytes()
 
 
+def every_run(kind: str, outcome: Calibrated) -> list[Run]:
+    """The plan, and the runs whose inputs were searched: they follow from the written card."""
+    spec = SPECS[kind]
+    return [*make_plan(spec), *searched_runs(load_card(outcome.path), spec)]
+
+
 def written(spec: Calibration, folder: Path, **changes) -> Path:
     path = folder / "spec.toml"
     path.write_text(format_spec(spec.replace(**changes)), encoding="utf-8")
@@ -166,7 +176,8 @@ def test_a_small_calibration_gives_a_card_that_follows_ngspice(finished, kind):
     assert outcome.path == out / f"{SPECS[kind].name}.card.json"
     assert load_card(outcome.path) == outcome.card
     full = {line.group: line for line in outcome.card.errors if line.level == "full"}
-    assert {"new inputs", "new tiles", "defects", "shorts", HARD} <= set(full)
+    assert {"new inputs", "new tiles", "defects", "shorts", HARD, CLUSTERED, LINES} <= set(full)
+    assert {f"{SEARCHED}{of}" for of in KINDS} <= set(full)
     assert outcome.card.broken == ()
     for group, line in full.items():
         bound = 4 * CLOSE if group == "defects" else CLOSE
@@ -185,10 +196,10 @@ def test_every_file_is_written_and_nothing_else(finished, kind):
         "simulations", "worst", "report.html", "report.json", "manifest.json",
         outcome.path.name,
     }  # fmt: skip
-    plan = make_plan(SPECS[kind])
-    assert len(list((out / "simulations").glob("*.nc"))) == len(plan)
+    runs = every_run(kind, outcome)
+    assert len(list((out / "simulations").glob("*.nc"))) == len(runs) == outcome.card.planned
     manifest = json.loads((out / "manifest.json").read_text())
-    assert len(manifest["simulations"]) == len(plan)
+    assert len(manifest["simulations"]) == len(runs)
     assert manifest["spec_key"] == SPECS[kind].key()
     stored = {path.stem for path in (out / "simulations").iterdir()}
     assert stored == set(manifest["simulations"])
@@ -263,7 +274,7 @@ def test_a_worst_case_prints_its_currents(finished, tmp_path):
 def test_the_surrogate_of_the_written_card_gives_the_stated_worst_currents(finished, kind):
     out, outcome = finished(kind)
     surrogate = Surrogate(load_card(outcome.path))
-    runs = {run.name: run.experiment for run in make_plan(SPECS[kind])}
+    runs = {run.name: run.experiment for run in every_run(kind, outcome)}
     for case in report(out)["worst"]:
         e = runs[case["name"]]
         volts = torch.tensor(e.stimulus.volts[case["vector"]])[None]
@@ -275,7 +286,7 @@ def test_the_surrogate_of_the_written_card_gives_the_stated_worst_currents(finis
 def test_a_second_run_finds_every_simulation_and_writes_the_same(copied, finished, kind):
     out = copied(kind)
     outcome = run_calibration(SPECS[kind], out, jobs=1)
-    assert report(out)["times"]["simulations"] == {"run": 0, "found": len(make_plan(SPECS[kind]))}
+    assert report(out)["times"]["simulations"] == {"run": 0, "found": outcome.card.planned}
     assert outcome.verdict is Verdict.PASS
     first, _ = finished(kind)
     assert card_bytes(out) == card_bytes(first)
@@ -305,7 +316,7 @@ def test_only_what_is_missing_is_simulated_again(copied, finished, damage):
     for name in ("report.json", "tiny-passive.card.json", "worst/1.cir"):
         (out / name).unlink()
     run_calibration(SPECS["passive"], out, jobs=1)
-    found = len(make_plan(SPECS["passive"])) - 1
+    found = finished("passive")[1].card.planned - 1
     assert report(out)["times"]["simulations"] == {"run": 1, "found": found}
     first, _ = finished("passive")
     assert card_bytes(out) == card_bytes(first)
@@ -327,7 +338,7 @@ def test_a_card_without_the_simulations_that_failed_names_them(copied, failing):
     assert f"{name}: made to fail" in page
     assert all(case["name"] != name for case in said["worst"])
     lines = {(line.group, line.level): line for line in card.errors}
-    assert lines["new tiles", "full"].tiles == 1
+    assert lines["new tiles", "full"].tiles == spec.plan.held_tiles - 1
 
 
 def test_failures_that_are_mended_leave_no_list(copied, finished, failing, monkeypatch):
@@ -388,7 +399,9 @@ def test_a_card_is_written_when_every_tile_but_those_of_the_fit_failed(copied, f
     failed = failing(spec, lambda name: not name.startswith("calibration"))
     outcome = run_calibration(spec, out, jobs=1)
     assert outcome.card.failed == tuple(failed)
-    assert {line.group for line in outcome.card.errors} == {"new inputs"}
+    # Searched inputs are judged on sound tiles only: of others the card knows nothing.
+    groups = {line.group for line in outcome.card.errors}
+    assert groups == {"new inputs", f"{SEARCHED}sound"}
 
 
 def test_too_many_failures_are_an_error_and_no_card(copied, failing):

@@ -63,7 +63,8 @@ CIRCUIT = Calibration(
     adc=Converter(bits=10, low=0.0, high=3.3),
     plan={
         "tiles": 1, "vectors": 12, "held_vectors": 8, "held_tiles": 2, "defective_tiles": 2,
-        "short_tiles": 1, "short_share": 0.02, "hard_tiles": 1, "sizes": (),
+        "short_tiles": 1, "short_share": 0.02, "hard_tiles": 1, "clustered_tiles": 1,
+        "line_tiles": 1, "searched_tiles": 1, "searches": 40, "sizes": (),
     },
 )  # fmt: skip
 RATES = DefectRates(short=0.005, stuck_p=0.02, stuck_ap=0.02, dead_lines=0.3)

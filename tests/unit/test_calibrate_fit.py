@@ -16,10 +16,20 @@ from mtjspice.calibrate.access import (
     fit_access,
 )
 from mtjspice.calibrate.amplifier import RESISTANCE, amplifier_experiment, fit_amplifier
-from mtjspice.calibrate.errors import NOTHING, Reads, read_run, summary
-from mtjspice.calibrate.fit import fit_card, judged_reads, with_errors
-from mtjspice.calibrate.plan import DEFECTIVE, HARD, HELD_INPUTS, NEW_TILES, Run, make_plan
-from mtjspice.calibrate.run import judge
+from mtjspice.calibrate.errors import NOTHING, Reads, read_run, rms_interval, summary
+from mtjspice.calibrate.fit import fit_card, judged_card, judged_reads
+from mtjspice.calibrate.judge import judge, verdict_of_card
+from mtjspice.calibrate.plan import (
+    CLUSTERED,
+    DEFECTIVE,
+    HARD,
+    HELD_INPUTS,
+    LINES,
+    NEW_TILES,
+    Run,
+    make_plan,
+)
+from mtjspice.data.figures import Verdict
 from mtjspice.device.converter import to_codes
 from mtjspice.errors import SimulatorError
 from mtjspice.spec import (
@@ -40,9 +50,9 @@ from mtjspice.spec.calibration import Calibration, CardLimits
 from mtjspice.surrogate import nodal
 from mtjspice.surrogate.array import array_of
 from mtjspice.surrogate.card import Card
-from mtjspice.surrogate.model import Surrogate
 
 LINE = Line(resistance=3.0, end=40.0)
+LEVELS = ("full", "linear", "nodal")
 CELLS = {"passive": PassiveCell(), "gated": GatedCell(), "transmission": TransmissionGateCell()}
 
 
@@ -52,7 +62,7 @@ def spec(
     crossbar = Crossbar(rows=shape[0], columns=shape[1], cell=CELLS[cell], row=LINE, column=LINE)
     plan = {
         "tiles": 1, "vectors": 12, "held_vectors": 10, "held_tiles": 2, "defective_tiles": 1,
-        "short_tiles": 1, "hard_tiles": 1, "sizes": (3,),
+        "short_tiles": 1, "hard_tiles": 1, "clustered_tiles": 1, "line_tiles": 1, "sizes": (3,),
     }  # fmt: skip
     return Calibration(
         **{
@@ -99,9 +109,8 @@ def passive():
 
 
 def judged(card: Card, plan: list[Run], results: dict[str, xr.Dataset]) -> Card:
-    """The card with its errors at both levels."""
-    levels = ("full", "linear")
-    return with_errors(card, {level: judged_reads(card, level, plan, results) for level in levels})
+    """The card with its errors and bounds."""
+    return judged_card(card, plan, results)[0]
 
 
 def without(results: dict[str, xr.Dataset], *names: str) -> dict[str, xr.Dataset]:
@@ -378,11 +387,17 @@ def test_a_range_names_what_was_held_against_the_simulator(passive):
     assert valid.access_current is None
     assert valid.short_resistance == valid.bridge_resistance == 100.0
     assert valid.cells == 30
-    assert valid.shorts == pytest.approx(1 / 30)
+    assert valid.shorts == pytest.approx(4 / 30)  # three quarters of a column of five
 
 
 @pytest.mark.parametrize(
-    ("lost", "shorts"), [((), 0.2), (("shorts 0",), 1 / 30), (("shorts 0", "defects 0"), 0.0)]
+    ("lost", "shorts"),
+    [
+        ((), 0.2),
+        (("shorts 0",), 4 / 30),
+        (("shorts 0", "clustered shorts 0"), 1 / 30),
+        (("shorts 0", "clustered shorts 0", "defects 0"), 0.0),
+    ],
 )
 def test_the_share_of_shorts_is_the_largest_that_was_judged(lost, shorts):
     made = spec(die=Die(bridge_resistance=77.0, short_resistance=55.0), limits={"completed": 0.5})
@@ -397,13 +412,14 @@ def test_the_share_of_shorts_is_the_largest_that_was_judged(lost, shorts):
 def test_what_failed_is_not_within_the_range(passive):
     made, plan, results = passive
     made = made.replace(limits={"completed": 0.5})
-    some = without(results, "defects 0", "3 x 3, 0", "3 x 3, 1")
+    lost = ("defects 0", f"{LINES} 0", "3 x 3, 0", "3 x 3, 1")
+    some = without(results, *lost)
     card, _ = fit_card(made, plan, some, "nodal")
     assert card.validity.sizes == ((5, 6),)
     assert card.validity.defects == ("short",)
-    assert card.failed == ("defects 0", "3 x 3, 0", "3 x 3, 1")
+    assert card.failed == lost
     assert {line.group for line in judged(card, plan, some).errors} == {
-        HELD_INPUTS, "new states", "new dies", NEW_TILES, "shorts", HARD,
+        HELD_INPUTS, "new states", "new dies", NEW_TILES, "shorts", HARD, CLUSTERED,
     }  # fmt: skip
 
 
@@ -491,7 +507,7 @@ def test_amplifiers_are_judged_by_their_codes():
     full = [line for line in judged(card, plan, results).errors if line.level == "full"]
     assert all(0.8 < line.equal_codes <= 1 for line in full)
     run = next(run for run in plan if run.group == NEW_TILES)
-    reads = read_run(Surrogate(card), made, run, results[run.name])
+    reads = read_run(card, "full", run, results[run.name])
     theirs, ours, within = reads.codes
     assert (theirs == to_codes(results[run.name]["amplifier_voltage"], made.adc)).all()
     assert np.abs(theirs - ours).max() <= 1
@@ -504,7 +520,7 @@ def test_clipped_outputs_say_nothing_about_codes():
     plan, results = planned(made)
     card, _ = fit_card(made, plan, results, "nodal")
     run = next(run for run in plan if run.group == NEW_TILES)
-    reads = read_run(Surrogate(card), made, run, results[run.name])
+    reads = read_run(card, "full", run, results[run.name])
     _, _, within = reads.codes
     volts = results[run.name]["amplifier_voltage"].to_numpy()
     assert (within == ((volts > -1) & (volts < 2))).all()
@@ -524,9 +540,9 @@ def test_codes_are_compared_where_the_amplifier_is_within_its_range():
     codes = (theirs, ours, within)
     reads = Reads(run, np.zeros((n + 4, 5)), empty, empty, 1.0, codes).judged()
     assert [part.shape for part in reads.codes] == [(4, 2)] * 3
-    assert summary(HELD_INPUTS, "full", [reads]).equal_codes == 0.75
+    assert summary(HELD_INPUTS, "full", [reads], 0.99).equal_codes == 0.75
     clipped = Reads(run, reads.volts, empty[:4], empty[:4], 1.0, (*reads.codes[:2], within[:4] < 0))
-    assert summary(HELD_INPUTS, "full", [clipped]).equal_codes is None
+    assert summary(HELD_INPUTS, "full", [clipped], 0.99).equal_codes is None
 
 
 @pytest.mark.parametrize("load", [1e3, 1e5])
@@ -553,7 +569,7 @@ def test_narrow_arrays_are_fitted_and_judged(shape):
 def test_errors_of_a_single_column_are_numbers():
     run = next(run for run in make_plan(spec()) if run.group == NEW_TILES)
     reads = Reads(run, np.ones((3, 2)), np.ones((3, 1)), np.full((3, 1), 1.1), 2.0, None)
-    line = summary(NEW_TILES, "full", [reads])
+    line = summary(NEW_TILES, "full", [reads], 0.99)
     assert line.rms == pytest.approx(0.05)
     assert line.equal_signs is None
     assert line.equal_codes is None
@@ -566,7 +582,7 @@ def test_differences_that_are_nothing_to_the_simulator_have_no_sign():
         scale = 2e-4
         both = (scale * np.array(x) for x in (ngspice, surrogate))
         return summary(
-            NEW_TILES, "full", [Reads(run, np.ones((len(ngspice), 5)), *both, scale, None)]
+            NEW_TILES, "full", [Reads(run, np.ones((len(ngspice), 5)), *both, scale, None)], 0.99
         ).equal_signs
 
     below, above = 0.9 * NOTHING, 1.1 * NOTHING
@@ -580,16 +596,30 @@ def test_differences_that_are_nothing_to_the_simulator_have_no_sign():
     assert share([[0.0, above]], [[0.5, 0.5]]) == 0.0
 
 
-def test_errors_are_of_the_levels_that_were_read(passive):
+def test_errors_are_of_every_level_and_group(passive):
     made, plan, results = passive
     card, _ = fit_card(made, plan, results, "nodal")
-    read = judged_reads(card, "linear", plan, results)
-    lines = with_errors(card, {"linear": read}).errors
-    assert [(line.group, line.level) for line in lines] == [(group, "linear") for group in read]
-    for line in lines:
-        assert line == summary(line.group, "linear", read[line.group])
-    assert with_errors(card, {}).errors == ()
+    found, reads = judged_card(card, plan, results)
+    levels = {level: [x.group for x in found.errors if x.level == level] for level in LEVELS}
+    assert levels == {level: list(reads) for level in LEVELS}
+    linear = judged_reads(card, "linear", plan, results)
+    for line in found.errors:
+        if line.level == "linear":
+            assert line == summary(line.group, "linear", linear[line.group], 0.99)
+            assert line.over_bound is None
     assert card.broken == ()
+
+
+def test_the_nodal_level_is_what_stands_for_ngspice_here(passive):
+    """Both are the same equations, so that nothing is left but the solver's tolerance."""
+    made, plan, results = passive
+    card = judged(fit_card(made, plan, results, "nodal")[0], plan, results)
+    lines = [line for line in card.errors if line.level == "nodal"]
+    assert 0 < max(line.maximum for line in lines) < NOTHING
+    assert card.bound.shorted.bound == card.bound.nodal.bound == 2 * NOTHING
+    assert card.bound.shorted.rms == max(line.rms for line in lines)
+    sound = [line for line in lines if line.group not in {DEFECTIVE, "shorts", CLUSTERED}]
+    assert card.bound.nodal.rms == max(line.rms for line in sound)
 
 
 def test_errors_are_shares_of_full_scale_and_what_their_names_say():
@@ -599,7 +629,7 @@ def test_errors_are_shares_of_full_scale_and_what_their_names_say():
     surrogate[0] = [4.0, -8.0, 0.0, 0.0]
     ngspice[1], surrogate[1] = [1, 0, 0, 1], [1, 0, 1, 0]
     line = summary(
-        NEW_TILES, "full", [Reads(run, np.zeros((1000, 2)), ngspice, surrogate, 2.0, None)]
+        NEW_TILES, "full", [Reads(run, np.zeros((1000, 2)), ngspice, surrogate, 2.0, None)], 0.99
     )
     assert line.tiles == 1
     assert line.reads == 4000
@@ -615,7 +645,7 @@ def test_one_error_in_a_thousand_is_above_the_percentile():
     # Errors 1/4000 to 1 of full scale, with either sign; 0.1 % of them, 4, are above 0.999.
     surrogate = (np.arange(1, 4001) / 4000 * np.tile([2.0, -2.0], 2000)).reshape(1000, 4)
     reads = Reads(run, np.zeros((1000, 2)), ngspice, surrogate, 2.0, None)
-    line = summary(NEW_TILES, "full", [reads])
+    line = summary(NEW_TILES, "full", [reads], 0.99)
     assert line.p999 == pytest.approx(0.999, abs=1 / 4000)
     assert (np.abs(reads.errors) > line.p999).sum() == 4
 
@@ -625,7 +655,8 @@ def test_judged_reads_leave_out_what_was_fitted(passive):
     card, _ = fit_card(made, plan, results, "nodal")
     groups = judged_reads(card, "full", plan, results)
     one_new = {HELD_INPUTS, "new states", "new dies"}
-    assert set(groups) == one_new | {NEW_TILES, DEFECTIVE, "shorts", HARD, "size 3"}
+    others = {NEW_TILES, DEFECTIVE, "shorts", HARD, CLUSTERED, LINES, "size 3"}
+    assert set(groups) == one_new | others
     for reads in groups.values():
         for one in reads:
             assert one.volts.shape[0] == one.ngspice.shape[0] == one.surrogate.shape[0] == 10
@@ -638,7 +669,9 @@ def test_limits_are_held_against_the_full_level_and_the_right_group(passive):
         new_tiles_rms=1e-12, new_tiles_p999=1e-12, new_tiles_max=1e-12, new_inputs_rms=1e-12,
         new_inputs_max=1e-12, shorts_rms=1e-12, equal_signs=1.0,
     )  # fmt: skip
-    made = made.replace(limits=limits)
+    more = made.plan.replace(held_tiles=6, short_tiles=6)
+    made = made.replace(limits=limits, plan=more)
+    plan, results = planned(made)
     card = judged(fit_card(made, plan, results, "nodal")[0], plan, results)
     broken = {figure.name for figure in judge(card, {}) if figure.holds is False}
     assert broken >= {
@@ -656,7 +689,12 @@ def test_limits_that_are_left_out_are_not_checked(passive):
     made, plan, results = passive
     card = judged(fit_card(made, plan, results, "nodal")[0], plan, results)
     limited = [figure.name for figure in judge(card, {}) if figure.limit]
-    assert limited == ["simulations completed"]
+    always = [name for name in limited if "over the bound of its tile" in name]
+    assert len(always) == len({line.group for line in card.errors})
+    assert [name for name in limited if name not in always] == [
+        "new tiles, full: RMS error by the current that the circuit gives",
+        "simulations completed",
+    ]
 
 
 def test_another_temperature_is_another_card(passive):
@@ -670,3 +708,87 @@ def test_a_device_that_does_not_conduct_everywhere_is_refused(known_sigma):
     backwards = [dataset(-sweep["current"].to_numpy()) for sweep in made_sweeps(made, 4e-3)]
     with pytest.raises(SimulatorError, match="does not rise with its current"):
         fit_access(made, backwards)
+
+
+def test_the_bound_of_the_nodal_solver_is_a_margin_on_its_largest_error(passive):
+    """What stands for ngspice is off by a known share of full scale, more on a tile with shorts."""
+    made, plan, results = passive
+    off = {}
+    for run in plan:
+        current = results[run.name]["current"].to_numpy().copy()
+        scale = run.experiment.crossbar.rows * 0.1 / PassiveCell().mtj.r_p
+        current[-1, 0] += scale * (4e-5 if run.group == "shorts" else 1e-5)
+        off[run.name] = dataset(current)
+    card = judged(fit_card(made, plan, off, "nodal")[0], plan, off)
+    assert card.bound.nodal.bound == pytest.approx(2e-5, rel=1e-3)
+    assert card.bound.shorted.bound == pytest.approx(8e-5, rel=1e-3)
+
+
+# Verdicts.
+
+
+def test_the_interval_of_a_root_mean_square_covers_it():
+    """2,000 plans of 16 tiles, whose mean squares are gamma distributed about a known mean."""
+    chance = np.random.default_rng(3)
+    inside = 0
+    for mean_squares in chance.gamma(4.0, 0.25, (2000, 16)):
+        low, high = rms_interval(list(mean_squares), 0.95)
+        inside += low <= 1.0 <= high
+    # The skew of the gamma distribution costs Student's t a per cent or so at 16 tiles.
+    assert inside / 2000 > 0.95 - 3 * (0.05 * 0.95 / 2000) ** 0.5 - 0.01
+
+
+def test_one_tile_says_nothing_of_others():
+    assert rms_interval([1.0], 0.99) is None
+
+
+def test_a_limit_on_a_single_tile_is_not_decided_and_says_what_would_decide_it():
+    made = spec(limits={"shorts_rms": 0.5})
+    plan, results = planned(made)
+    card = judged(fit_card(made, plan, results, "nodal")[0], plan, results)
+    (figure,) = [f for f in judge(card, {}) if f.name == "shorts, full: RMS error"]
+    assert figure.holds is None
+    assert "more tiles" in figure.needed
+    assert verdict_of_card(card, judge(card, {})) is Verdict.INCONCLUSIVE
+
+
+def test_a_card_of_which_nothing_was_asked_is_neither_good_nor_bad(passive):
+    made, plan, results = passive
+    card = judged(fit_card(made, plan, results, "nodal")[0], plan, results)
+    figures = judge(card, {})
+    assert all(figure.holds for figure in figures if figure.limit)
+    assert verdict_of_card(card, figures) is Verdict.INCONCLUSIVE
+    asked = card.replace(circuit=made.replace(limits={"new_tiles_rms": 0.1}))
+    assert verdict_of_card(asked, judge(asked, {})) is Verdict.PASS
+    asked = card.replace(circuit=made.replace(limits={"new_tiles_max": 1e-12}))
+    assert verdict_of_card(asked, judge(asked, {})) is Verdict.FAIL
+
+
+def test_limits_on_maxima_say_what_they_stand_for(passive):
+    made, plan, results = passive
+    card = judged(fit_card(made, plan, results, "nodal")[0], plan, results)
+    asked = card.replace(circuit=made.replace(limits={"new_tiles_max": 0.1, "confidence": 0.9}))
+    (figure,) = [f for f in judge(asked, {}) if f.name == "new tiles, full: largest error"]
+    # Two tiles both keep what only a share q of all keep with the probability q².
+    assert f"at least {100 * 0.1**0.5:.0f} % of tiles like these do (90 % confidence)" in figure.how
+
+
+def test_an_array_that_does_not_conduct_fails_however_close_the_surrogate_is():
+    """Line ends of 0.9 GOhm: errors are next to nothing of full scale, and so are the currents."""
+    line = Line(resistance=1e5, end=9e8)
+    cut = Crossbar(rows=5, columns=6, cell=PassiveCell(), row=line, column=line)
+    made = spec(crossbar=cut, limits={"new_tiles_rms": 0.01, "new_tiles_max": 0.01})
+    plan, results = planned(made)
+    noise = np.random.default_rng(0)
+    # What ngspice leaves open: a hundred-millionth of the full scale of the array.
+    scale = NOTHING * 5 * 0.1 / PassiveCell().mtj.r_p
+    for name, one in results.items():
+        currents = one["current"].to_numpy()
+        results[name] = dataset(currents + noise.uniform(-scale, scale, currents.shape))
+    card = judged(fit_card(made, plan, results, "nodal")[0], plan, results)
+    figures = judge(card, {})
+    broken = {figure.name for figure in figures if figure.holds is False}
+    assert "new tiles, full: RMS error by the current that the circuit gives" in broken
+    assert "new tiles, full: RMS error" not in broken
+    assert "new tiles, full: largest error" not in broken
+    assert verdict_of_card(card, figures) is Verdict.FAIL

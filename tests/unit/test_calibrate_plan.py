@@ -5,17 +5,23 @@ import pytest
 
 from mtjspice.calibrate.amplifier import BEYOND, RESISTANCE
 from mtjspice.calibrate.plan import (
+    CLUSTERED,
     DEFECTIVE,
     DEFECTS,
     HARD,
     HELD_INPUTS,
+    KINDS,
+    LINES,
     NEW_DIES,
     NEW_STATES,
     NEW_TILES,
+    SEARCHED,
     SHORTED,
     Run,
     make_plan,
     of_die,
+    searched_tiles,
+    with_inputs,
 )
 from mtjspice.errors import InputError
 from mtjspice.netlist import build_deck
@@ -44,6 +50,9 @@ SMALL = {
     "defective_tiles": 2,
     "short_tiles": 2,
     "hard_tiles": 2,
+    "clustered_tiles": 3,
+    "line_tiles": 1,
+    "searched_tiles": 2,
     "short_share": 0.1,
     "sizes": (3, 6),
 }
@@ -107,7 +116,7 @@ def test_groups_are_as_large_as_the_spec_asks(cell):
     access = {"passive": {}, "gated": {"access": 14}, "transmission": {"access": 20}}[cell]
     assert found == access | {
         HELD_INPUTS: 7, NEW_STATES: 2, NEW_DIES: 2, NEW_TILES: 3, DEFECTIVE: 2, SHORTED: 2, HARD: 2,
-        "size 3": 2, "size 6": 2,
+        CLUSTERED: 3, LINES: 1, "size 3": 2, "size 6": 2,
     }  # fmt: skip
 
 
@@ -499,3 +508,60 @@ def test_what_would_leave_the_range_of_voltages_or_shorts_is_refused(parts, says
     wide = Converter(bits=24, low=-50, high=50)
     with pytest.raises(ValueError, match=says):
         spec(**({"dac": wide} | parts))
+
+
+# Clusters of defects, and searched inputs.
+
+
+def test_shorts_are_clustered_on_a_column_on_a_row_and_in_a_block():
+    runs = groups(make_plan(spec((12, 9), plan={"clustered_tiles": 6})))[CLUSTERED]
+    for k, run in enumerate(runs):
+        cells = np.array(places(run, "short"))
+        rows, columns = (len(set(cells[:, axis])) for axis in (0, 1))
+        assert len({tuple(cell) for cell in cells}) == len(cells)
+        assert (rows, columns, len(cells)) == [(9, 1, 9), (1, 7, 7), (3, 3, 9)][k % 3]
+        assert np.ptp(cells[:, 0]) < 3 or k % 3 == 0
+        assert {d.kind for d in run.experiment.die.defects} == {"short"}
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_lines_are_dead_and_bridged_twice_where_there_are_so_many(shape):
+    (run,) = groups(make_plan(spec(shape)))[LINES]
+    rows, columns = shape
+    counts = collections.Counter(d.kind for d in run.experiment.die.defects)
+    wanted = {
+        "dead_row": min(2, rows // 2),
+        "dead_column": min(2, columns // 2),
+        "bridged_rows": min(2, rows - 1),
+        "bridged_columns": min(2, columns - 1),
+    }
+    assert counts == {kind: count for kind, count in wanted.items() if count}
+    build_deck(run.experiment)  # all of it can be built
+
+
+def test_searched_tiles_are_of_every_kind_and_on_dies_of_their_own(plan):
+    of = spec()
+    runs = searched_tiles(of)
+    assert searched_tiles(of) == runs
+    found = {name: len(some) for name, some in groups(runs).items()}
+    assert found == {f"{SEARCHED}{kind}": 2 for kind in KINDS}
+    kinds = {run.group.removeprefix(SEARCHED): run.experiment.die.defects for run in runs}
+    assert kinds["sound"] == ()
+    assert {d.kind for d in kinds["defects of every kind"]} == set(DEFECTS)
+    seeds = [run.experiment.die.seed for run in (*plan, *runs) if run.group != "access"]
+    mine = [run.experiment.die.seed for run in runs]
+    assert len(set(mine)) == len(mine)
+    assert not set(mine) & set(seeds[: len(seeds) - len(mine)])
+
+
+def test_inputs_that_were_found_are_given_as_the_converter_gives_them():
+    of = spec(dac={"bits": 9, "low": -2.5, "high": 2.5})
+    run = searched_tiles(of)[0]
+    wanted = np.array([[0.1, -0.1, 0.0, 0.03, 0.1]])
+    given = volts(with_inputs(of, run, wanted))
+    step = of.dac.lsb
+    assert np.abs(given - wanted).max() <= step
+    assert np.abs(given).max() <= MARGIN * of.read_voltage
+    codes = (given - of.dac.low) / step
+    assert np.allclose(codes, np.round(codes), atol=1e-9)
+    assert with_inputs(of, run, wanted).name == run.name

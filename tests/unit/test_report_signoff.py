@@ -382,7 +382,7 @@ def test_lines_above_the_bound_of_the_card_are_counted(page, story):
     worst = words.worst_of(lines)
     above = sum(die.above_bound for die in worst.dies)
     assert above > 1
-    assert f"{above} lines exceed the card’s bound" in page
+    assert f"{above} lines exceed the bounds of their tiles" in page
     assert "(above)" in page
 
 

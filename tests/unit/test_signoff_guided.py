@@ -13,9 +13,10 @@ from mtjspice.signoff import guided
 from mtjspice.signoff.compare import Differing
 from mtjspice.signoff.dies import FoundFlip, Log, Specimen
 from mtjspice.signoff.guided import MOST_AT_ONCE, MOST_ROUNDS, WIDER, Audit, read_guided
-from mtjspice.signoff.margins import Foreseen, ReadErrors
+from mtjspice.signoff.margins import Foreseen
 from mtjspice.signoff.statement import audit_size, most_flips, of_round
 from mtjspice.spec.signoff import SignOff
+from mtjspice.surrogate.programmed import ReadErrors
 from mtjspice.train.hardware import in_software
 
 IMAGES = 300
@@ -58,6 +59,7 @@ class MadeUp:
     ratios: dict[int, float] = field(default_factory=dict)
     asked: list[list[int]] = field(default_factory=list)
     log: Log = field(default_factory=Log)
+    by_nodal: int = 1
 
     def foresee(self, inputs, scale):
         zero = np.zeros_like(self.lead)

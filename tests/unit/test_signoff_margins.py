@@ -12,7 +12,7 @@ from mtjspice.data.signoff import SAFEST
 from mtjspice.device.dies import draw_die
 from mtjspice.errors import InputError
 from mtjspice.signoff.dies import OnOneDie, Specimen, check_specimen
-from mtjspice.signoff.margins import REACH, Foreseen, full_scale, levels, read_errors, step_of
+from mtjspice.signoff.margins import Foreseen, full_scale, levels, step_of
 from mtjspice.spec import Converter, Defect, Die
 from mtjspice.surrogate.card import load_card
 from mtjspice.surrogate.model import Surrogate
@@ -23,7 +23,6 @@ DOUBLE = torch.float64
 GATED = card()
 PASSIVE = load_card("passive15")
 TILES = 16
-FULL = {e.group: e for e in GATED.errors if e.level == "full"}
 SPREAD = Die(sigma_ln_rp=0.05, sigma_ln_tmr=0.05)
 
 
@@ -134,7 +133,8 @@ def test_leads_of_signs_vary_less_than_foreseen_but_not_by_far(parts, scale):
 def test_a_sign_that_a_single_step_can_turn_is_foreseen(parts):
     """With errors far below a step the change of a sum is nothing like normal."""
     one = on_a_die(network(activation="sign", **parts))
-    together, each = ratios(one, inputs(200), 1.0, 150)
+    # A change is rare here, and one too many in a few draws makes an image's spread three times.
+    together, each = ratios(one, inputs(200), 1.0, 1000)
     assert together < 1.3
     assert each < 1.3
 
@@ -239,7 +239,7 @@ def test_without_a_converter_the_deviation_of_one_layer_is_that_of_two_pairs():
     weights = replace(weights, layers=(flat, weights.layers[1]))
     one = on_a_die(weights, PASSIVE)
     seen, last = one.foresee(inputs(5), 1.0), weights.layers[1]
-    rms = max(e.rms for e in PASSIVE.errors if e.level == "full" and e.group not in KINDS)
+    (rms,) = one.errors(1.0)[-1].rms.tolist()
     read = rms * full_scale(PASSIVE.circuit) / PASSIVE.circuit.read_voltage / last.g_norm
     assert last.groups == last.copies == 1
     others = seen.deviation[seen.deviation > 0]
@@ -257,10 +257,6 @@ def test_safety_is_the_least_lead_over_the_guarded_deviation():
     assert nothing.tolist() == [SAFEST, SAFEST]
 
 
-KINDS = {"shorts", "defects"}
-SOUND = [e for e in FULL.values() if e.group not in KINDS]
-
-
 def die_with(*kinds: str, tile: int = 0) -> Die:
     places = {
         "short": {"row": 1, "column": 1}, "open": {"row": 2, "column": 1},
@@ -271,75 +267,55 @@ def die_with(*kinds: str, tile: int = 0) -> Die:
     return Die(defects=tuple(Defect(kind=kind, tile=tile, **places[kind]) for kind in kinds))
 
 
-@pytest.mark.parametrize(
-    ("kinds", "group"),
-    [
-        ((), "sound"),
-        (("stuck_p",), "sound"),
-        (("stuck_p", "stuck_ap"), "sound"),
-        (("short",), "shorts"),
-        (("short", "stuck_p"), "shorts"),
-        (("open",), "defects"),
-        (("dead_row",), "defects"),
-        (("dead_column", "short"), "defects"),
-        (("bridged_rows",), "defects"),
-        (("bridged_columns", "stuck_ap"), "defects"),
-    ],
-)
-def test_a_tile_has_the_errors_of_its_kind_of_defects(kinds, group):
-    judged = {
-        "sound": SOUND, "shorts": [FULL["shorts"]], "defects": [FULL["shorts"], FULL["defects"]],
-    }[group]  # fmt: skip
-    found = read_errors(GATED, [(die_with(*kinds), 0)])
-    assert found.rms.tolist() == [max(e.rms for e in judged)]
-    assert found.bound.tolist() == [REACH * max(e.maximum for e in judged)]
+@pytest.mark.parametrize("known", CARDS.values(), ids=CARDS)
+def test_each_tile_has_errors_that_follow_from_its_own_defects(known):
+    """Those of the surrogate's tiles; stuck junctions make none harder, shorts and bridges do."""
+    weights = network(known)
+    nominal = weights.study.hardware.nominal
+    worse = nominal.replace(defects=die_with("short", "bridged_rows", tile=1).defects)
+    one = on_a_die(weights, known, worse)
+    tiles = sum(len(layer.states) for layer in weights.layers)
+    errors = one.errors(1.0)
+    bound = torch.cat([of_layer.bound for of_layer in errors])
+    assert bound.shape == (tiles,)
+    sound = torch.cat([e.bound for e in on_a_die(weights, known).errors(1.0)])
+    assert float(bound[0]) == pytest.approx(float(sound[0]), rel=1e-3)  # solved side by side
+    assert one.by_nodal + int(bound[1] > sound[1]) > 0
+    wider = one.errors(3.0)
+    for of_layer, three in zip(errors, wider, strict=True):
+        assert torch.equal(three.rms, 3 * of_layer.rms)
+        assert torch.equal(three.bound, 3 * of_layer.bound)
 
 
-def test_defects_of_other_tiles_do_not_count_and_each_tile_has_its_own():
-    die = die_with("dead_row", "short", tile=3)
-    found = read_errors(GATED, [(die, 0), (die, 3), (die_with("short"), 0), (die, 4)])
-    sound, broken, shorted, again = found.rms.tolist()
-    assert sound == again < shorted < broken
-    wider = read_errors(GATED, [(die, 0), (die, 3), (die_with("short"), 0), (die, 4)], 3.0)
-    assert torch.equal(wider.rms, 3 * found.rms)
-    assert torch.equal(wider.bound, 3 * found.bound)
+def test_tiles_that_the_nodal_solver_reads_have_its_bound_and_are_counted():
+    weights = network()
+    column = tuple(Defect(kind="short", row=r, column=4, tile=1) for r in range(0, 25, 2))
+    column += tuple(Defect(kind="short", row=r, column=4, tile=1) for r in range(1, 14, 2))
+    die = weights.study.hardware.nominal.replace(defects=column)
+    one = on_a_die(weights, GATED, die)
+    assert one.by_nodal == 1
+    bound = torch.cat([of_layer.bound for of_layer in one.errors(1.0)])
+    assert float(bound[1]) == GATED.bound.shorted.bound
 
 
-def test_only_errors_of_the_full_level_count():
-    linear = [e.replace(rms=0.5, maximum=0.9) if e.level != "full" else e for e in GATED.errors]
-    known = GATED.replace(errors=tuple(linear))
-    assert torch.equal(
-        read_errors(known, [(Die(), 0)]).bound, read_errors(GATED, [(Die(), 0)]).bound
-    )
-
-
-@pytest.mark.parametrize(
-    ("lacking", "kinds"),
-    [
-        ({"shorts"}, ("short",)),
-        (KINDS, ("dead_row",)),
-        ({e.group for e in SOUND}, ()),
-        (set(FULL), ("open",)),
-    ],
-)
-def test_a_card_that_was_not_judged_on_such_tiles_is_refused(lacking, kinds):
-    known = GATED.replace(errors=tuple(e for e in GATED.errors if e.group not in lacking))
-    with pytest.raises(InputError, match="says nothing of tiles") as caught:
-        read_errors(known, [(die_with(*kinds), 0)])
+def test_a_card_that_says_nothing_of_the_nodal_solver_is_refused():
+    known = GATED.replace(errors=tuple(e for e in GATED.errors if e.level != "nodal"))
+    weights = replace(network(), card=known.key())
+    with pytest.raises(InputError, match="says nothing of the nodal solver") as caught:
+        check_specimen(Specimen("x", weights, (weights.study.hardware.nominal,)), known)
     assert caught.value.key == "errors"
     assert "die20k" in caught.value.source
-    assert ", ".join(kinds) in caught.value.allowed
-    assert "calibrate" in caught.value.allowed
 
 
 def test_a_specimen_is_checked_before_anything_is_done():
     weights = network()
     nominal = weights.study.hardware.nominal
     check_specimen(Specimen("x", weights, (nominal,)), GATED)
-    unknown = GATED.replace(errors=tuple(e for e in GATED.errors if e.group not in KINDS))
+    few = GATED.validity.replace(defects=("short",))
+    unknown = GATED.replace(validity=few)
     bad = {
         "outside of what the card": (nominal.replace(sigma_ln_rp=0.9), weights, GATED),
-        "says nothing of tiles": (
+        "calibrated for: short": (
             die_with("dead_row", tile=1), replace(weights, card=unknown.key()), unknown,
         ),
         "another design": (nominal, replace(weights, card="0" * 64), GATED),

@@ -18,9 +18,11 @@ from mtjspice.surrogate.card import (
     UNITS,
     VERSION,
     AmplifierModel,
+    Bound,
     Card,
     Correction,
     HeldOut,
+    NodalErrors,
     Validity,
     load_card,
     save_card,
@@ -51,7 +53,7 @@ def card(cell: str = "gated", **parts) -> Card:
         periphery=amplifier,
         dac=Converter(low=0.65, high=2.65),
     )
-    errors = {"rms": 1 / 30, "p999": 0.1, "maximum": 0.2, "equal_signs": 1.0}
+    errors = {"rms": 1 / 30, "p999": 0.1, "maximum": 0.2, "equal_signs": 1.0, "signal": 0.3}
     return Card(
         **{
             "name": circuit.name,
@@ -71,6 +73,12 @@ def card(cell: str = "gated", **parts) -> Card:
                 shorts=0.01,
                 cells=6,
                 access_current=1e-4,
+            ),
+            "bound": Bound(
+                margin=2.0,
+                expansion=1e-3,
+                nodal=NodalErrors(rms=1e-5, bound=1 / 3e4),
+                shorted=NodalErrors(rms=2e-5, bound=1e-4),
             ),
             "errors": (HeldOut(group="new tiles", level="full", tiles=2, reads=9, **errors),),
             "planned": 7,
@@ -210,12 +218,13 @@ def test_a_card_that_was_only_laid_out_anew_is_read(path):
     assert load_card(path) == card()
 
 
-@pytest.mark.parametrize("version", [0, VERSION + 1, "1", None, True, [1]])
+@pytest.mark.parametrize("version", [0, VERSION - 1, VERSION + 1, "2", None, True, [1]])
 def test_a_card_of_another_version_is_refused_even_with_its_own_checksum(path, version):
     content = saved(path)["card"]
     error = refusal(stamped(content | {"version": version}, path))
     assert error.key == "card.version"
     assert "mtjspice calibrate" in str(error)
+    assert "make cards" in str(error)
 
 
 def test_a_card_without_a_version_is_refused(path):
@@ -348,6 +357,15 @@ CANNOT_BE = {
     ("errors", 0, "maximum"): (*NO_NUMBER, -0.1),
     ("errors", 0, "equal_signs"): ("3", True, NAN, -0.1, 1.1),
     ("errors", 0, "equal_codes"): ("3", True, NAN, -0.1, 1.1),
+    ("errors", 0, "signal"): (*NO_NUMBER, -0.1),
+    ("errors", 0, "by_nodal"): (*NO_NUMBER, -1, 0.5),
+    ("errors", 0, "over_bound"): ("3", True, NAN, -0.1),
+    ("errors", 0, "differences"): (*NO_NUMBER, -1, 0.5),
+    ("bound", "margin"): (*NO_NUMBER, 0.9, 101.0),
+    ("bound", "expansion"): (*NO_NUMBER, -0.1, 1.1),
+    ("bound", "nodal", "rms"): (*NO_NUMBER, -1e-9),
+    ("bound", "nodal", "bound"): (*NO_NUMBER, -1e-9),
+    ("bound", "shorted", "bound"): (*NO_NUMBER, -1e-9),
     ("errors", 0, "level"): ("best", 3, None),
     ("errors", 0, "group"): ("<script>", "", 3, None),
     ("planned",): (*NO_NUMBER, 0, 1.7),

@@ -34,7 +34,7 @@ from mtjspice.spec.calibration import Calibration
 from mtjspice.surrogate import nodal
 from mtjspice.surrogate.access import AccessModel
 from mtjspice.surrogate.array import Array, array_of, resistor_array
-from mtjspice.surrogate.card import AmplifierModel, Card, Correction, Validity
+from mtjspice.surrogate.card import AmplifierModel, Bound, Card, Correction, NodalErrors, Validity
 from mtjspice.surrogate.expansion import expand
 from mtjspice.surrogate.model import MARGIN, Surrogate, check_range
 
@@ -70,6 +70,12 @@ ACCESS = AccessModel(
     threshold_sigma=[5e-3],
 )
 """About 1 kOhm, a few per cent more or less with either sign of the current."""
+BOUND = Bound(
+    margin=2.0,
+    expansion=1e-3,
+    nodal=NodalErrors(rms=1e-8, bound=1e-7),
+    shorted=NodalErrors(rms=2e-8, bound=2e-7),
+)
 AMPLIFIER = AmplifierModel(
     input_resistance=7.0, gain=1e4, zero=0.2, clip_low=-0.5, clip_high=0.5, deviation=0.0
 )
@@ -103,6 +109,7 @@ def card(cell: str = "gated", *, amplifier: AmplifierModel | None = None, **part
                 shorts=0.05,
                 cells=30,
             ),
+            "bound": BOUND,
             "planned": 1,
             "data_key": "0" * 64,
             "versions": {},
@@ -397,7 +404,7 @@ def test_the_inputs_of_the_experiment_do_not_matter():
     of = card()
     e = tile(of)
     other = e.replace(stimulus=Stimulus(volts=np.full((1, 6), 0.05)))
-    assert torch.equal(*(Surrogate(of).program([one]).own for one in (e, other)))
+    assert torch.equal(*(Surrogate(of).program([one]).matrices.own for one in (e, other)))
 
 
 @pytest.mark.parametrize("ends", ["one", "both"])
@@ -645,7 +652,7 @@ def test_matrices_made_at_one_level_are_not_read_at_another(level):
     of = card()
     volts = inputs(6)
     made = {name: Surrogate(of, name).program([tile(of)]) for name in LEVELS}
-    assert made[level].level == level
+    assert made[level].matrices.level == level
     for other in LEVELS:
         surrogate = Surrogate(of, other)
         if other == level:
@@ -661,17 +668,18 @@ def test_matrices_can_be_had_in_another_precision(level):
     surrogate, volts = Surrogate(of, level), inputs(6)
     programmed = surrogate.program([tile(of)])
     single = programmed.to(torch.float32)
-    assert single.level == level
-    assert {part.dtype for part in single.parts} == {torch.float32}
-    assert {part.dtype for part in programmed.parts} == {torch.float64}
-    assert [p.shape for p in single.parts] == [p.shape for p in programmed.parts]
+    parts, before = single.matrices.parts, programmed.matrices.parts
+    assert single.matrices.level == level
+    assert {part.dtype for part in parts} == {torch.float32}
+    assert {part.dtype for part in before} == {torch.float64}
+    assert [p.shape for p in parts] == [p.shape for p in before]
     made, exact = surrogate(volts.float(), single), surrogate(volts, programmed)
     assert made.dtype == torch.float32
     assert float((made - exact).abs().max()) < 1e-6 * full_scale(tile(of))
 
 
 def test_parts_are_all_tensors_of_an_expansion_in_their_order():
-    programmed = Surrogate(card()).program([tile(card())])
+    programmed = Surrogate(card()).program([tile(card())]).matrices
     names = ("linear", "own", "mixed", "twice", "alone", "thrice")
     assert len(programmed.parts) == len(names)
     assert all(a is getattr(programmed, n) for a, n in zip(programmed.parts, names, strict=True))
@@ -779,7 +787,8 @@ def test_gradients_of_a_tile_with_broken_lines_are_those_of_differences(defects)
 def test_programming_leaves_no_graph_behind():
     of = card()
     made = Surrogate(of).program([tile(of)])
-    assert not any(part.requires_grad for part in made.parts)
+    assert not any(part.requires_grad for part in made.matrices.parts)
+    assert not made.errors.bound.requires_grad
 
 
 @pytest.mark.parametrize("level", LEVELS)

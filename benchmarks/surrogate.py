@@ -174,7 +174,7 @@ def closed_forms(outcome: Calibrated, path: Path) -> list[Figure]:
         for name, value in rms.items()
     ]  # fmt: skip
     for line in card.errors:
-        if line.group == NEW_TILES:
+        if line.group == NEW_TILES and line.level != "nodal":
             cost = "one product, as theirs" if line.level == "linear" else "nine products"
             how = f"best closed form: {best}, RMS {rms[best]:.2e}; the surrogate costs {cost}"
             bound = 10.0 if line.level == "linear" else None

@@ -290,8 +290,8 @@ MUTANTS = (
     Mutant(
         "a bridge of columns lies at the other end",
         "surrogate/array.py",
-        "position = e.crossbar.rows - 1 - row",
-        "position = row",
+        "position = kept.stop - 1 - row",
+        "position = row - kept.start",
         "unit/test_surrogate_nodal.py::test_ohmic_arrays_with_any_defects_solve_the_equations_of_their_resistors",
     ),
     Mutant(

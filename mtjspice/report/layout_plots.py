@@ -253,6 +253,7 @@ def scaling_plot(
             axis.axhspan(1, max(high, 2.0), color=SPICE, alpha=0.14, lw=0)
             ticks = [tick for tick in TICKS if low <= tick <= max(high, 2.0)]
             axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+            axis.yaxis.set_minor_locator(NullLocator())
         if judged and scaling.largest is not None:
             side = _side(scaling.largest.rows, scaling.largest.columns)
             axis.axvline(side, color="k", ls="-.", lw=1.2, label="largest that fits")

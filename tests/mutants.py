@@ -388,10 +388,10 @@ MUTANTS = (
         "unit/test_signoff_figures.py::test_a_limit_is_kept_at_its_value_and_broken_beyond",
     ),
     Mutant(
-        "an interval has twice its doubt",
+        "capital refuses a mean too early",
         "signoff/intervals.py",
         "math.log(2 / (1 - confidence))\n    low, high = float",
-        "math.log(1 / (1 - confidence))\n    low, high = float",
+        "0.3 * math.log(2 / (1 - confidence))\n    low, high = float",
         "unit/test_signoff_intervals.py::test_a_mean_of_zeros_and_ones_covers_exactly_as_often_as_said",
     ),
     Mutant(

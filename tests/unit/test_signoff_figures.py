@@ -183,9 +183,9 @@ def test_what_the_statement_leaves_open_widens_the_intervals():
     closed, left = figures(one, other), figures(one, other, left=0.05)
     for name in ("accuracy, ngspice", "accuracy lost, mean over dies", "flipped classes, share"):
         assert left[name].value == closed[name].value
-        assert left[name].interval.high >= closed[name].interval.high
-        assert left[name].interval.low <= closed[name].interval.low
-        assert left[name].interval != closed[name].interval
+        assert left[name].interval.high > closed[name].interval.high
+        if name != "flipped classes, share":  # those found stay found
+            assert left[name].interval.low < closed[name].interval.low
     assert left["accuracy lost on the worst die"].value == pytest.approx(3 / 20)
     assert "3 found" in left["flipped classes, share"].how
     assert "at most 2 more" in left["flipped classes, share"].how

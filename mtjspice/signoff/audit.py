@@ -66,12 +66,10 @@ def foreseen(seen: Seen, spec: SignOff, chance: float, doubt: Doubt, left: float
     limits, held = spec.limits, list[bool | None]()
     least = accuracy_limit(limits, chance)
     if least is not None:
-        accuracy = seen.accuracy.within(doubt, left)
-        held.append(kept(accuracy.low, accuracy.high, least, ">="))
+        held.append(seen.accuracy.keeps(least, ">=", doubt, left))
     for limit, quantity in ((limits.drop_mean, seen.lost), (limits.flips, seen.flips)):
         if limit is not None:
-            interval = quantity.within(doubt, left)
-            held.append(kept(interval.low, interval.high, limit, "<="))
+            held.append(quantity.keeps(limit, "<=", doubt, left))
     if limits.on_dies:
         failing = count_failing(verdicts_of_dies(seen, limits, doubt, left))
         if limits.failing_dies is not None:

@@ -14,6 +14,7 @@ from mtjspice.signoff.population import (
     Doubt,
     Quantity,
     Seen,
+    Sign,
     count_failing,
     doubt_of,
     known_of,
@@ -122,16 +123,15 @@ def _of_classes(
     from_what = compared_with(asked.reference)
 
     def held(
-        make: Callable[..., Figure], name: str, quantity: Quantity, limit: float | None,
-        interval: Interval, how: str,
-    ) -> Figure:  # fmt: skip
+        sign: Sign, name: str, quantity: Quantity, limit: float | None, interval: Interval, how: str
+    ) -> Figure:
+        make = at_least if sign == ">=" else at_most
         figure = make(name, quantity.mean, limit, "share", how, interval)
-        if figure.verdict is not Verdict.INCONCLUSIVE:
+        if limit is None or figure.verdict is not Verdict.INCONCLUSIVE:
             return figure
 
         def decided(images: float, dies: float) -> bool:
-            within = quantity.within(doubt, 0.0, images, dies)
-            return make(name, quantity.mean, limit, "share", how, within).holds is not None
+            return quantity.keeps(limit, sign, doubt, 0.0, images, dies) is not None
 
         return replace(figure, needed=wanted(seen, doubt, decided))
 
@@ -139,15 +139,15 @@ def _of_classes(
         at_least("accuracy, software", float(found.software.mean()), None, "share", over),
         *_of_reference(asked, seen),
         at_least("accuracy, surrogate", float(found.surrogate.mean()), None, "share", over),
-        held(at_least, "accuracy, ngspice", seen.accuracy, least, known.accuracy,
+        held(">=", "accuracy, ngspice", seen.accuracy, least, known.accuracy,
              f"{over}; {_population(spec)}{_limit_words(limits, asked.chance)}"),
-        held(at_most, "accuracy lost, mean over dies", seen.lost, limits.drop_mean, known.lost,
+        held("<=", "accuracy lost, mean over dies", seen.lost, limits.drop_mean, known.lost,
              f"{from_what} less SPICE, image by image"),
         at_most("accuracy lost on the worst die", float(lost[worst]), None, "share",
                 f"{judged.dies[worst].name}; {from_what} less SPICE; the interval is for the worst "
                 "of all dies", _worst(known)),
         *_of_failing(spec, seen, known, doubt),
-        held(at_most, "flipped classes, share", seen.flips, limits.flips, known.flips,
+        held("<=", "flipped classes, share", seen.flips, limits.flips, known.flips,
              f"{flips} found, surrogate to SPICE, of {statement.images}; at most "
              f"{statement.left} more among those not simulated"),
         at_most("classes changed by the circuit, share", known.changed, None, "share",

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import optimize, special, stats
 
 from mtjspice.data.figures import Interval
 
@@ -32,8 +32,8 @@ Decides = Callable[[float], bool]
 """Whether so many samples would, at the rates that were seen."""
 MOST = 1_000_000
 """More samples than that are not searched for: the rate lies at the limit, for all one knows."""
-HALVINGS = 32
-"""Of the range in which an end is searched: to 2e-10 of it, on the side that is safe."""
+FINE = 1e-9
+"""To which an end of a mean's interval is searched, on the side that is safe."""
 
 
 def of_share(
@@ -151,17 +151,17 @@ def is_above(values: Values, limit: float, confidence: float, left: float = 0.0)
 def _upper(value: Floats, up: Floats, count: Floats, left: float, confidence: float) -> float:
     """Upper end of the mean of values in 0–1."""
     total, need = float(count.sum()), math.log(2 / (1 - confidence))
-    low, high = float(value @ count / total), 1.0
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        if middle >= 1.0:
-            break
-        bets = _bets(total, need, middle)
-        if _capital(value, up, count, left, middle, bets) >= need:
-            high = middle
-        else:
-            low = middle
-    return high
+    low, high = float(value @ count / total), 1 - FINE
+
+    def missing(mean: float) -> float:
+        capital = _capital(value, up, count, left, mean, _bets(total, need, mean))
+        return float(np.clip(capital - need, -need, need))
+
+    if low >= high or missing(high) < 0:
+        return 1.0
+    if missing(low) >= 0:
+        return low
+    return min(1.0, float(optimize.brentq(missing, low, high, xtol=FINE)) + FINE)
 
 
 def _bets(total: float, need: float, mean: float) -> Floats:

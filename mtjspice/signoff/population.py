@@ -13,7 +13,7 @@ the flips which the audit leaves can do. Those are for all dies together, and ma
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import assert_never
+from typing import Literal, assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +41,7 @@ from mtjspice.signoff.intervals import (
 from mtjspice.spec.signoff import SignOff, SignOffLimits
 
 Floats = npt.NDArray[np.float64]
+Sign = Literal["<=", ">="]
 ON_DIES = ("drop_die", "accuracy_die")
 """Names of the limits of a die."""
 TOO_NEAR = f"more than {MOST:,} images: what was seen lies at the limit"
@@ -191,6 +192,19 @@ class Quantity:
             high += of_dies.high - self.of_dies.mean
         least, most = self.values.span
         return Interval(max(low, least), min(high, most), doubt.confidence)
+
+    def keeps(
+        self, limit: float, sign: Sign, doubt: Doubt, left: float = 0.0, images: float = 1.0,
+        dies: float = 1.0,
+    ) -> bool | None:  # fmt: skip
+        """Whether the interval of `within` keeps a limit; None if a part of it does."""
+        if self.counted or doubt.sample:
+            found = self.within(doubt, left, images, dies)
+            return kept(found.low, found.high, limit, sign)
+        values, open_sum = self.values.times(images), left / self.of_dies.total
+        sides = (is_below, is_above) if sign == "<=" else (is_above, is_below)
+        right, wrong = (side(values, limit, doubt.confidence, open_sum) for side in sides)
+        return right or (False if wrong else None)
 
 
 def seen_of(judged: Judged, labels: Ints, reference: Reference | None) -> Seen:

@@ -104,10 +104,9 @@ def print_outcome(study: Study, outcome: Any) -> None:
     console.print(f"flips, ideal to ngspice: {len(c.flips)} of {c.ideal.predicted.size} classes")
     for figure in outcome.figures:
         if figure.limit:
-            ends = figure.interval
-            within = "" if ends is None else f" ({ends.low:.3g} to {ends.high:.3g})"
-            console.print(f"limit: {figure.name}: {figure.value:.4g}{within} {figure.limit}: "
-                          f"{figure.word}")  # fmt: skip
+            found, limit = value_and_limit(figure)
+            within = "" if figure.interval is None else f" ({interval_words(figure)})"
+            console.print(f"limit: {figure.name}: {found}{within} {limit}: {figure.word}")
     _print_needed(console, outcome.figures)
     for warning in outcome.warnings:
         console.print(f"warning: {warning}", soft_wrap=True)

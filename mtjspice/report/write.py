@@ -14,6 +14,7 @@ from mtjspice.data.network import Network
 from mtjspice.data.samples import Samples
 from mtjspice.report import plots
 from mtjspice.report.page import inline, render
+from mtjspice.report.signoff_words import interval_words, value_and_limit
 from mtjspice.signoff.verdict import SPLITS, Comparison
 from mtjspice.spec.study import Study
 from mtjspice.spec.toml import format_spec
@@ -100,6 +101,8 @@ def _page(story: Story) -> str:
         pictures={name: inline(svg) for name, svg in pictures.items()},
         rows=[_row(story, level) for level in (c.ideal, c.ngspice)],
         limits=[figure for figure in story.figures if figure.limit],
+        value_and_limit=value_and_limit,
+        interval_words=interval_words,
         others=[figure for figure in story.figures if not figure.limit],
         lowest=[100 * np.nanmin(layer) for layer in c.delivered],
         mean_error=[100 * layer.mean() for layer in c.current_errors],

@@ -69,6 +69,7 @@ class Comparison:
         ideal: the networks on ideal arrays.
         ngspice: the networks in ngspice.
         labels: int64 [sample], true class.
+        train: bool [sample], which ones the networks were trained with.
         flips: where the two differ.
         current_errors: by layer, float64: ngspice current minus ideal current for the same input
             voltages, as a share of full scale; every network, sample and column at the network's
@@ -81,6 +82,7 @@ class Comparison:
     ideal: LevelScore
     ngspice: LevelScore
     labels: npt.NDArray[np.int64]
+    train: npt.NDArray[np.bool_]
     flips: tuple[Flip, ...]
     current_errors: tuple[Floats, ...]
     clipped: tuple[float, ...]
@@ -117,7 +119,14 @@ def compare(
     delivered = tuple(r.delivered for r in runs[0].reads if r.delivered is not None)
     clipped = tuple(float(np.mean([r.reads[k].clipped for r in runs])) for k in range(depth))
     return Comparison(
-        ideal, ngspice, samples.labels, tuple(flips), tuple(errors), clipped, delivered
+        ideal,
+        ngspice,
+        samples.labels,
+        samples.train,
+        tuple(flips),
+        tuple(errors),
+        clipped,
+        delivered,
     )
 
 
@@ -162,7 +171,7 @@ def judge(study: Study, comparison: Comparison) -> list[Figure]:
                 )
             else:
                 value = float(np.median(level.tuned(split)))
-                figures.append(at_least(name, value, None, "", how))
+                figures.append(at_least(name, value, None, "share", how))
     ideal, ngspice = (
         (level.predicted == comparison.labels).astype(np.float64)
         for level in (comparison.ideal, comparison.ngspice)
@@ -202,7 +211,8 @@ class _Judged:
             f"interval of the median over all networks trained like these, on these samples, "
             f"{together}"
             if self.networks > 1
-            else f"interval for all samples like these, {together}"
+            else f"interval for all samples like these, {comparison.train.sum()} of "
+            f"{comparison.train.size} trained with, {together}"
         )
 
     def held(
@@ -215,7 +225,7 @@ class _Judged:
 
         def figure(times: float) -> Figure:
             interval = self._interval(shown, span, times)
-            return make(name, value, limit, "", told, interval)
+            return make(name, value, limit, "share", told, interval)
 
         found = figure(1.0)
         if found.verdict is not Verdict.INCONCLUSIVE:

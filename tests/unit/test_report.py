@@ -170,7 +170,8 @@ def test_a_failed_study_says_so(story, tmp_path):
 
 def test_limits_stand_beside_their_intervals_and_what_would_decide(page, story):
     (figure,) = [f for f in story.figures if f.limit]
-    assert f"{figure.interval.low:.3g} to {figure.interval.high:.3g}" in page
+    low, high = (f"{100 * end:.1f}" for end in (figure.interval.low, figure.interval.high))
+    assert f"{low}–{high}" in page
     assert (f"decided by {figure.needed}" in page) is bool(figure.needed)
     assert figure.word in page
 

@@ -102,6 +102,10 @@ class Kind:
     limit_s: float = MOST_S
 
 
+DONE = (0, 4)
+"""Exit codes of a command that did its work; 4 where it has no limit to hold or cannot decide."""
+
+
 @dataclass(frozen=True)
 class Tried:
     """What came of an attack.
@@ -205,7 +209,7 @@ class Field:
         kind.prepare(folder)
         folder_of_run = self._copy(name, f"{name}.first")
         ran = self.servers[0].run(kind.arguments, folder_of_run, 120.0)
-        taken = kind.taken in ran.err if kind.taken else ran.code == 0
+        taken = kind.taken in ran.err if kind.taken else ran.code in DONE
         assert taken, f"the clean {name} is refused: {ran.err}"
         self._clean[name] = ran
 
@@ -240,10 +244,11 @@ class Field:
             return "taken"
         if ran.code == 2:
             return "refused"
-        if attack.keeps and ran.code in (0, 1):
+        if attack.keeps and ran.code in (1, *DONE):
             return "without effect"
-        if ran.code == 0 and not kind.taken:
-            said, clean = (CHANGES.sub("", one.out) for one in (ran, self._clean[attack.kind]))
+        if ran.code in DONE and not kind.taken:
+            both = (ran, self._clean[attack.kind])
+            said, clean = ((one.code, CHANGES.sub("", one.out)) for one in both)
             return "without effect" if said == clean else "had an effect"
         return f"exit {ran.code}"
 

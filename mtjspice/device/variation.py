@@ -1,7 +1,7 @@
 """Junctions of one tile as they came out of the factory: spread and defects applied."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import assert_never
 
 import numpy as np
@@ -15,7 +15,7 @@ from mtjspice.spec.tile import ProgrammedTile
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Junctions:
     """The junctions of a tile, as simulated at every level.
 
@@ -32,6 +32,15 @@ class Junctions:
     state: npt.NDArray[np.uint8]
     short: npt.NDArray[np.bool_]
     open: npt.NDArray[np.bool_]
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the other tile has the same junctions."""
+        if not isinstance(other, Junctions):
+            return NotImplemented
+        names = (one.name for one in fields(self))
+        return all(np.array_equal(getattr(self, n), getattr(other, n)) for n in names)
+
+    __hash__ = None  # type: ignore[assignment]  # arrays can change
 
 
 @dataclass(frozen=True)

@@ -298,7 +298,7 @@ def test_the_worst_array_has_its_spread_and_the_likely_failure_no_margin(small, 
     assert "most likely failure" in text
     nominal = story.margins.worst.min()
     assert abs(printed["margin"]) < 2e-3 * nominal
-    ohms = set(re.findall(r"^Rc\d+_\d+ \S+ \S+ (\S+)$", text, re.MULTILINE))
+    ohms = set(re.findall(r"^R[ct]\d+_\d+ \S+ \S+ (\S+)$", text, re.MULTILINE))
     assert len(ohms) > 2  # each has a deviation of its own
 
 

@@ -181,7 +181,8 @@ def signed(shown: Shown, spec: SignOff, chance: float, *, full: bool, seed: int)
     confidence = doubt_of(spec, 1).confidence
     allowed, scale, population, sample, flips, rounds = 0, 1.0, 0, why[:0, 0], 0, 1
     if not full:
-        seen = of_surrogate(shown.surrogate, software, labels, None)
+        unsafe = np.broadcast_to(~(shown.safety > scale), shape)
+        seen = of_surrogate(shown.surrogate, software, labels, None, unsafe)
         allowed = allowed_flips(seen, spec, chance, 1)
     for rounds in range(1, MOST_ROUNDS + 1):
         if full:

@@ -189,8 +189,8 @@ def _audit(subject: Subject, spec: SignOff, conditions: int) -> Audit:
     """As large as verdicts under each of so many conditions need it."""
     labels, chance = subject.images.labels, subject.images.guessed
 
-    def allowed(surrogate: Ints, software: Ints) -> int:
-        seen = of_surrogate(surrogate, software, labels, subject.reference)
+    def allowed(surrogate: Ints, software: Ints, unsafe: npt.NDArray[np.bool_]) -> int:
+        seen = of_surrogate(surrogate, software, labels, subject.reference, unsafe)
         return allowed_flips(seen, spec, chance, conditions)
 
     return Audit(allowed, doubt_of(spec, conditions).confidence)

@@ -1,9 +1,14 @@
 """How large an audit has to be: as large as the verdict needs it, for so many images and dies."""
 
+from dataclasses import replace
+
+import numpy as np
+
 from mtjspice.data.figures import Verdict, kept, of_holding, together
 from mtjspice.signoff.population import (
     Doubt,
     Seen,
+    accuracy_of_die,
     count_failing,
     doubt_of,
     half_width,
@@ -14,7 +19,9 @@ from mtjspice.spec.signoff import SignOff, SignOffLimits
 
 MOST_OPEN = 0.5
 """What is open because of images that were not simulated, over what is open anyhow, at most."""
-SLACK = 2.0
+MOST_ON_A_DIE = 1.0
+"""The same of one die, where nothing is decided and there are limits of a die."""
+SLACK = 1.5
 """An audit is chosen as if so many times the flips that it leaves were there."""
 
 
@@ -22,26 +29,34 @@ def allowed_flips(seen: Seen, spec: SignOff, chance: float, conditions: int) -> 
     """How many flips an audit may leave open, from what the surrogate says of all images.
 
     As many as leave a verdict as it would be without any, with some slack; no more than make half
-    of what is open anyhow because the images are a sample; and no more than the spec allows.
+    of what is open anyhow because the images are a sample, where nothing is decided on a die as
+    much as that; and no more than the spec allows.
 
     Args:
-        seen: at the surrogate's level, nothing of it simulated.
+        seen: as it is foreseen, before anything is simulated.
         spec: with limits and confidence.
         chance: as `accuracy_limit`.
         conditions: how many there are.
     """
-    doubt = doubt_of(spec, conditions)
+    doubt, limits = doubt_of(spec, conditions), spec.limits
     images = seen.right.size
     bound = 1.0 if spec.accuracy_bound is None else spec.accuracy_bound
     low, high = 0, int(bound * images + 1e-9)
     narrowest = half_width(seen.accuracy.within(doubt))
     before = foreseen(seen, spec, chance, doubt, 0.0)
+    if before is Verdict.INCONCLUSIVE:  # there may be fewer flips than are foreseen
+        seen = replace(seen, flipped=np.zeros_like(seen.flipped))
+        before = foreseen(seen, spec, chance, doubt, 0.0)
+
+    def on_a_die(left: int) -> float:
+        one = 1 - doubt.each / (2 * seen.dies)
+        return half_width(accuracy_of_die(seen, 0, one, left))
 
     def too_many(left: int) -> bool:
         if half_width(seen.accuracy.within(doubt, left)) > (1 + MOST_OPEN) * narrowest:
             return True
         if before is Verdict.INCONCLUSIVE:
-            return False
+            return limits.on_dies and on_a_die(left) > (1 + MOST_ON_A_DIE) * on_a_die(0)
         return foreseen(seen, spec, chance, doubt, SLACK * left) is not before
 
     while low < high:

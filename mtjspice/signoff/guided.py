@@ -30,9 +30,10 @@ Ints = npt.NDArray[np.int64]
 Told = Callable[[str, int, int], None]
 """Called with (what is being done, how much of it is done, how much there is): dies by the
 surrogate, input vectors of tiles by ngspice."""
-Allowed = Callable[[Ints, Ints], int]
+Flags = npt.NDArray[np.bool_]
+Allowed = Callable[[Ints, Ints, Flags], int]
 """How many flips the audit may leave open, from the classes by the surrogate and by the weights as
-numbers, int64 [die, image]."""
+numbers, int64 [die, image], and which are not safe."""
 USUAL_BOUND = 0.001
 """What flips may do to the mean accuracy, where nobody says anything of it."""
 WIDER = 1.1
@@ -212,7 +213,7 @@ class _Guided:
         left = np.flatnonzero(self.why.ravel() == NOT)
         if self.allowed is None:
             surrogate = np.stack([seen.outputs.argmax(-1).numpy() for seen in self.seen])
-            self.allowed = self.audit.allowed(surrogate, self.software)
+            self.allowed = self.audit.allowed(surrogate, self.software, self.why != NOT)
         confidence = of_round(self.audit.confidence, rounds, MOST_ROUNDS)
         size = audit_size(left.size, self.allowed, confidence)
         sample = draw(left, size, self.spec.seed, self.number, rounds)

@@ -186,7 +186,7 @@ def signoff_size(
     """What a sign-off asks for.
 
     Where margins guide it, 3 % of the images of each die are not safe and an audit takes some
-    14,300 where limits of a die are near (docs/signoff.md, "Measured"). The process itself holds
+    10,800 where limits of a die are near (docs/signoff.md, "Measured"). The process itself holds
     500 bytes an image and die.
 
     Args:
@@ -198,7 +198,7 @@ def signoff_size(
         conditions: corners and temperatures.
         full: whether every image is simulated.
     """
-    seen = dies * images if full else min(dies * images, 0.03 * dies * images + 14_300)
+    seen = dies * images if full else min(dies * images, 0.03 * dies * images + 10_800)
     each = max(1, min(vectors, round(seen / dies)))
     count = conditions * tiles * seen / each
     sweep = replace(_sweep("tiles on all dies", crossbar, each, count=count), held=tiles)

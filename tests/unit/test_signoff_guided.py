@@ -336,16 +336,17 @@ def test_an_audit_is_told_the_classes_and_what_it_chooses_is_told(read):
     one, other = die("one"), die("other")
     asked, told = [], []
 
-    def allowed(surrogate, software):
-        asked.append((surrogate, software))
+    def allowed(surrogate, software, unsafe):
+        asked.append((surrogate, software, unsafe))
         return 12
 
     found = read(one, other, audit=Audit(allowed, 0.998), chosen=told.append)
-    ((surrogate, software),) = asked  # once, whatever the rounds
+    ((surrogate, software, unsafe),) = asked  # once, whatever the rounds
     assert surrogate.shape == software.shape == (2, IMAGES)
     assert np.array_equal(surrogate, [die.surrogate for die in found.dies])
     assert np.array_equal(software, [die.software for die in found.dies])
     statement = found.statement
+    assert np.array_equal(unsafe, [die.safety <= 1 for die in found.dies])
     assert statement.confidence == 0.998
     assert statement.left <= 12
     safe = statement.images - statement.unsafe

@@ -67,7 +67,7 @@ def test_flips_of_what_is_not_safe_are_foreseen():
     images = 10_000
     labels = np.zeros(images, dtype=np.int64)
     unsafe = np.tile(np.arange(images) % 25 == 0, (2, 1))
-    classes = np.zeros((2, images), dtype=np.int64)
+    classes = np.tile((np.arange(images) % 10 == 1).astype(np.int64), (2, 1))
     foreseen_ones = of_surrogate(classes, classes, labels, None, unsafe)
     assert foreseen_ones.flips.mean == pytest.approx(0.002)
     assert np.array_equal(foreseen_ones.simulated, unsafe)

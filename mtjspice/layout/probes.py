@@ -248,7 +248,10 @@ def drawn_array(case: Case) -> Probe:
 
 
 def likely_failure(case: Case) -> Probe:
-    """The margin at the most likely failure: zero, but for what levels differ by."""
+    """Line and threshold at the most likely failure: equal, but for what levels differ by.
+
+    The margin between them is measured, and not stated: it is what rounding leaves.
+    """
     found = case.given["found"] == 1
     first = (
         "this is the most likely failure: resistances, threshold shifts and the offset are those "
@@ -258,7 +261,13 @@ def likely_failure(case: Case) -> Probe:
     )
     says = (first, "the probability is no property of one circuit", *threshold_words(case.layout))
     numbers = {name: x for name, x in case.given.items() if name != "found"}
-    return at_rest(case, {"margin": margin_law(case)}, {"margin": "V"}, numbers, "", says)
+    laws = {
+        "line_voltage": sensed(case),
+        "line_threshold": "{threshold}+{offset}",
+        "margin": margin_law(case),
+    }
+    units = {"line_voltage": "V", "line_threshold": "V"}
+    return at_rest(case, laws, units, numbers, "", says)
 
 
 CELLS_DIFFER = (

@@ -169,7 +169,7 @@ decision_time = "0.3ns"
 
 BEHIND = {
     "array_yield": {"margin"},
-    "line_failure": {"margin"},
+    "line_failure": {"line_voltage", "line_threshold", "margin"},
     "read_disturb": {"junction_current"},
     "life_disturb": {"junction_current"},
     "write_error": {"junction_current"},

@@ -125,7 +125,11 @@ def test_hardware_aware_training_takes_the_dies_that_the_network_spans(count, tm
 
 def test_a_die_beyond_the_cards_range_is_refused(tmp_path):
     of = study("hardware-aware")
-    shorts = tuple(Defect(kind="short", row=k, column=k, tile=2) for k in range(25))
+    shorts = tuple(  # 12 % of the tile
+        Defect(kind="short", row=k, column=(k + aside) % 25, tile=2)
+        for k in range(25)
+        for aside in range(3)
+    )
     for die, key in (
         (of.hardware.nominal.replace(defects=shorts), "share of shorts"),
         (of.hardware.nominal.replace(mismatch=2.0), "die.mismatch"),

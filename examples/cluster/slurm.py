@@ -24,7 +24,7 @@ def main() -> None:
     if local:
         from distributed import LocalCluster  # noqa: PLC0415
 
-        cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, **how)
+        cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", **how)
     else:
         from dask_jobqueue import SLURMCluster  # noqa: PLC0415
 

@@ -18,7 +18,7 @@ from mtjspice.surrogate.model import Surrogate
 from mtjspice.train.fit import train
 from mtjspice.train.hardware import error_of, on_dies, tensors
 
-EPOCHS = 60
+EPOCHS = 40
 
 
 def main(folder: Path) -> None:
@@ -36,7 +36,7 @@ def main(folder: Path) -> None:
     # The same network, as if the array were ideal and for the statistics of dies.
     images, labels = tensors(samples, ~samples.train)
     for method in ("ideal", "statistics-aware"):
-        recipe = Training(method=method, epochs=EPOCHS, batch=64)
+        recipe = Training(method=method, epochs=EPOCHS, batch=32)
         weights = train(study.replace(training=recipe), samples, surrogate)
         errors = [error_of(on_dies(weights, surrogate, [die]), images, labels) for die in dies]
         print(f"{method}: {100 * fmean(errors):.1f} % wrong, worst die {100 * max(errors):.1f} %")

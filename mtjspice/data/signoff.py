@@ -149,6 +149,18 @@ class DieRead:
         """Class in SPICE where simulated, elsewhere the surrogate's."""
         return np.where(self.simulated, self.ngspice, self.surrogate)
 
+    def worst_margin(self, labels: Ints) -> tuple[float, int]:
+        """(least lead, image) of the images that the surrogate finds rightly; (nan, −1) without.
+
+        In SPICE where simulated; below zero for a class that flips.
+        """
+        right = np.flatnonzero(self.surrogate == labels)
+        if not right.size:
+            return float("nan"), -1
+        leads = np.where(self.simulated, self.ngspice_lead, self.lead)[right]
+        least = int(np.argmin(leads))
+        return float(leads[least]), int(right[least])
+
 
 @dataclass(frozen=True)
 class Statement:

@@ -42,6 +42,19 @@ class Coefficients(NamedTuple):
     drop: Floats
     at: Floats
 
+    def current(self, volts: npt.ArrayLike) -> Floats:
+        """Through junctions with these voltages over them, A."""
+        v = np.asarray(volts, dtype=np.float64)
+        u = v * v
+        return v * (self.linear + self.cubic * u - self.drop / (self.at + u))
+
+    def slope(self, volts: npt.ArrayLike) -> Floats:
+        """dI/dV at these voltages, S."""
+        v = np.asarray(volts, dtype=np.float64)
+        u = v * v
+        lowered = self.drop / (self.at + u)
+        return self.linear + 3 * self.cubic * u - lowered * (1 - 2 * u / (self.at + u))
+
 
 def coefficients(
     state: npt.ArrayLike, r_p: npt.ArrayLike, tmr0: npt.ArrayLike, mtj: Mtj
@@ -84,19 +97,14 @@ def current(
     Returns:
         float64, A, in the broadcast shape.
     """
-    v = np.asarray(volts, dtype=np.float64)
-    k, u = coefficients(state, r_p, tmr0, mtj), v * v
-    return v * (k.linear + k.cubic * u - k.drop / (k.at + u))
+    return coefficients(state, r_p, tmr0, mtj).current(volts)
 
 
 def slope(
     volts: npt.ArrayLike, state: npt.ArrayLike, r_p: npt.ArrayLike, tmr0: npt.ArrayLike, mtj: Mtj
 ) -> Floats:
     """dI/dV of `current`, S; arguments and shape as there."""
-    v = np.asarray(volts, dtype=np.float64)
-    k, u = coefficients(state, r_p, tmr0, mtj), v * v
-    lowered = k.drop / (k.at + u)
-    return k.linear + 3 * k.cubic * u - lowered * (1 - 2 * u / (k.at + u))
+    return coefficients(state, r_p, tmr0, mtj).slope(volts)
 
 
 def conductance(

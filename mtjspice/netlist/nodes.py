@@ -10,6 +10,7 @@ they are one node, with the name of the driver or read-out if that is one of the
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 from mtjspice.netlist.cells import gates_along, kind_of
 from mtjspice.spec.experiment import Experiment
@@ -65,11 +66,15 @@ class Nodes:
 
     def dead(self, kind: str, k: int) -> bool:
         """Whether a row or column of this tile is cut off from its driver or read-out."""
-        return any(
-            defect.kind == kind
-            and defect.tile == self.experiment.tile.index
-            and (defect.row if kind == "dead_row" else defect.column) == k
-            for defect in self.experiment.die.defects
+        return (kind, k) in self._dead
+
+    @cached_property
+    def _dead(self) -> frozenset[tuple[str, int | None]]:
+        """(kind, number) of this tile's dead lines; asked for once a cell, so kept."""
+        return frozenset(
+            (one.kind, one.row if one.kind == "dead_row" else one.column)
+            for one in self.experiment.die.defects
+            if one.kind in ("dead_row", "dead_column") and one.tile == self.experiment.tile.index
         )
 
 

@@ -19,7 +19,6 @@ from mtjspice.data.signoff import (
     Known,
     SignOffStory,
 )
-from mtjspice.signoff.figures import worst_margin
 
 KINDS = ("class", "sign", "level")
 
@@ -125,7 +124,7 @@ def _line(labels: Ints, condition: str, die: DieRead, k: int, known: Known) -> D
         flips=int(die.flipped.sum()),
         level_flips=int(die.level_flips.sum()),
         safety=_smallest(die.safety),
-        margin=worst_margin(die, labels)[0],
+        margin=die.worst_margin(labels)[0],
         error=root_mean_square(die.error),
         largest_error=_largest(die.largest_error),
         above_bound=int((die.largest_error > die.bound[:, None]).sum()),

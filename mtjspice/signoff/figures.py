@@ -51,19 +51,6 @@ def accuracies(judged: Judged, labels: Ints) -> Accuracies:
     )
 
 
-def worst_margin(die: DieRead, labels: Ints) -> tuple[float, int]:
-    """(least lead, image) of the images that the surrogate classifies rightly; (nan, −1) without.
-
-    In SPICE where simulated; below zero for a class that flips.
-    """
-    right = np.flatnonzero(die.surrogate == labels)
-    if not right.size:
-        return float("nan"), -1
-    leads = np.where(die.simulated, die.ngspice_lead, die.lead)[right]
-    least = int(np.argmin(leads))
-    return float(leads[least]), int(right[least])
-
-
 def failing(seen: Seen, limits: SignOffLimits) -> list[int]:
     """Numbers of the dies that lose too much, or are too bad, on the images given."""
     fails = np.zeros(seen.dies, dtype=np.bool_)
@@ -164,7 +151,7 @@ def _of_classes(
 def _of_reads(asked: Asked, judged: Judged) -> list[Figure]:
     """Margins, amplifiers, and how much was simulated: of the images given."""
     spec, statement, dies = asked.spec, judged.statement, judged.dies
-    margins = [worst_margin(die, asked.labels) for die in dies]
+    margins = [die.worst_margin(asked.labels) for die in dies]
     narrow = int(np.nanargmin([m for m, _ in margins])) if _any(margins) else 0
     clipped = [max(die.clipped, die.ngspice_clipped) for die in dies]
     allowed = asked.clipping if spec.limits.clipped is None else spec.limits.clipped

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 from mtjspice.data.figures import Interval
 
@@ -215,7 +215,7 @@ def of_median(values: Floats, confidence: float, span: tuple[float, float]) -> I
     many lie below the median allows; the whole span where there are too few.
     """
     ordered = np.sort(values)
-    ranks = stats.binom.cdf(np.arange(ordered.size), ordered.size, 0.5)
+    ranks = special.bdtr(np.arange(ordered.size), ordered.size, 0.5)
     k = int((ranks <= (1 - confidence) / 2).sum())
     if k == 0:
         return Interval(*span, confidence)

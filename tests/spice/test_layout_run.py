@@ -191,10 +191,23 @@ def gated(tmp_path_factory):
     return run_layout(parse_spec(GATED, Layout), folder, jobs=2), folder
 
 
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """The folder above the output, the output's story, and what its report said."""
+    folder = tmp_path_factory.mktemp("tiny")
+    story = run_layout(parse_spec(named("a"), Layout), folder / "out" / "a", quick=True, jobs=2)
+    return folder, story, without_times(folder / "out" / "a")
+
+
 @pytest.fixture(params=["passive", "gated"])
 def small(request, passive, gated):
     """The story and the folder of either."""
     return {"passive": passive, "gated": gated}[request.param]
+
+
+def named(name: str) -> str:
+    """The least layout under another name."""
+    return TINY.replace("small passive", name)
 
 
 def plain(netlist, folder) -> tuple[str, dict[str, float]]:
@@ -309,14 +322,13 @@ def test_every_quantity_has_a_netlist_of_its_own(small):
         assert line.netlist == f"worst/{line.quantity.name}.cir"
 
 
-def test_a_second_run_finds_every_simulation_and_says_the_same(tmp_path):
-    layout = parse_spec(TINY, Layout)
-    first = run_layout(layout, tmp_path, jobs=2)
-    before = without_times(tmp_path)
-    again = run_layout(layout, tmp_path, jobs=1)
+def test_a_second_run_finds_every_simulation_and_says_the_same(tiny):
+    folder, first, before = tiny
+    again = run_layout(parse_spec(named("a"), Layout), folder / "out" / "a", quick=True, jobs=1)
+    assert first.simulations["run"] > 0
     assert again.simulations["run"] == 0
     assert again.simulations["found"] > 0
-    assert without_times(tmp_path) == before
+    assert without_times(folder / "out" / "a") == before
     assert again.findings == first.findings
 
 
@@ -384,12 +396,12 @@ def test_settling_is_that_of_the_linear_network(pattern, simulator):
     assert linear == pytest.approx(settled, rel=0.05)
 
 
-def test_two_layouts_are_compared_and_a_broken_limit_is_exit_code_1(tmp_path, monkeypatch, capsys):
-    better, worse = TINY, TINY.replace("ir_drop = 0.9", "ir_drop = 0.01")
-    for name, text in (("a", better), ("b", worse)):
-        (tmp_path / f"{name}.toml").write_text(text.replace("small passive", name))
-    out = tmp_path / "out"
-    files = [str(tmp_path / f"{name}.toml") for name in "ab"]
+def test_two_layouts_are_compared_and_a_broken_limit_is_exit_code_1(tiny, monkeypatch, capsys):
+    folder, _, _ = tiny
+    (folder / "a.toml").write_text(named("a"))
+    (folder / "b.toml").write_text(named("b").replace("ir_drop = 0.9", "ir_drop = 0.01"))
+    out = folder / "out"
+    files = [str(folder / f"{name}.toml") for name in "ab"]
     arguments = ["mtjspice", "layout", *files, "--quick", "--out", str(out)]
     monkeypatch.setattr(sys, "argv", arguments)
     with pytest.raises(SystemExit) as ended:

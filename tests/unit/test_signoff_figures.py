@@ -19,7 +19,7 @@ from mtjspice.data.signoff import (
     OtherWeights,
     Statement,
 )
-from mtjspice.signoff.figures import Asked, accuracies, failing, judge, worst_margin
+from mtjspice.signoff.figures import Asked, accuracies, failing, judge
 from mtjspice.signoff.intervals import of_mean, values_of
 from mtjspice.signoff.population import seen_of
 from mtjspice.spec.signoff import SignOff, SignOffLimits
@@ -412,7 +412,7 @@ def test_the_worst_margin_is_of_a_class_that_the_surrogate_finds_rightly():
     # Image 18 is wrong in the surrogate; 15 was not simulated; 3 was, and leads by more there.
     ngspice_lead = np.where(np.arange(20) < SEEN, 4.0, np.nan)
     one = die(surrogate=18, lead=lead, ngspice_lead=ngspice_lead)
-    assert worst_margin(one, LABELS) == (0.7, 15)
+    assert one.worst_margin(LABELS) == (0.7, 15)
 
 
 def test_the_worst_margin_of_a_flip_is_below_zero():
@@ -421,7 +421,7 @@ def test_the_worst_margin_of_a_flip_is_below_zero():
     ngspice = LABELS.copy()
     ngspice[5] = (ngspice[5] + 1) % 4
     flipped = die("die 01", ngspice_lead=ngspice_lead, ngspice=ngspice)
-    assert worst_margin(flipped, LABELS) == (-0.3, 5)
+    assert flipped.worst_margin(LABELS) == (-0.3, 5)
     found = figures(die(), flipped, margin=0.0)["worst margin"]
     assert (found.value, found.holds) == (-0.3, False)
     assert "die 01, image 5" in found.how
@@ -429,7 +429,7 @@ def test_the_worst_margin_of_a_flip_is_below_zero():
 
 def test_without_a_right_class_there_is_no_margin():
     hopeless = die("hopeless", surrogate=0, ngspice=0)
-    least, image = worst_margin(hopeless, LABELS)
+    least, image = hopeless.worst_margin(LABELS)
     assert math.isnan(least)
     assert image == -1
     assert figures(hopeless, die("die 01"))["worst margin"].value == 1.0

@@ -153,6 +153,7 @@ def test_the_tutorial_of_a_passive_array_that_cannot_be_written(capsys, reposito
     assert "slow_writes.toml, pulses of 5000 ns" in printed
 
 
+@pytest.mark.slow
 def test_the_tutorial_of_a_large_gated_array(capsys, repository):
     runpy.run_path(str(repository / "examples" / "gated64" / "how_large.py"))
     assert "rows narrow, one end, 64 x 64: " in capsys.readouterr().out

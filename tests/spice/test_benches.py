@@ -66,6 +66,7 @@ def card_figures(tmp_path_factory):
     return {b.stem: run_bench(b, tmp_path_factory.mktemp(b.stem)).figures for b in benches}
 
 
+@pytest.mark.slow
 def test_the_offset_of_the_latch_has_the_spread_that_its_slopes_say(tmp_path):
     bench = folder("netlists") / "benches" / "sense_strongarm_offset.cir"
     figures = run_bench(bench, tmp_path).figures

@@ -188,7 +188,7 @@ def passive(tmp_path_factory):
 @pytest.fixture(scope="module")
 def gated(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gated")
-    return run_layout(parse_spec(GATED, Layout), folder, jobs=2), folder
+    return run_layout(parse_spec(GATED, Layout), folder, quick=True, jobs=2), folder
 
 
 @pytest.fixture(scope="module")

@@ -198,8 +198,15 @@ def test_a_stderr_that_is_full_ends_no_work(folder):
 
 
 @pytest.mark.ngspice
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
-@pytest.mark.parametrize("command", ["netlist spec.toml", "simulate spec.toml --out out"])
+@pytest.mark.parametrize(
+    ("command", "closed"),
+    [
+        ("netlist spec.toml", ">&-"),
+        ("netlist spec.toml", "2>&-"),
+        ("netlist spec.toml", "<&- >&- 2>&-"),
+        ("simulate spec.toml --out out", "<&- >&- 2>&-"),
+    ],
+)
 def test_closed_streams_are_taken_for_nowhere(folder, closed, command):
     line = f"{sys.executable} -m mtjspice {command} {closed}"
     ended = subprocess.run(["bash", "-c", line], check=False, capture_output=True, timeout=120)
@@ -346,7 +353,7 @@ def test_relative_paths_lead_nowhere_from_a_folder_that_is_gone(folder):
     assert ended.stderr.endswith(
         ": is not a folder that can be written: No such file or directory\n"
     )
-    ended = process("layout", "spec.toml", before=GONE)
+    ended = process("netlist", "spec.toml", before=GONE)
     assert ended.returncode == 2
     assert "mtjspice: spec.toml: cannot be read" in ended.stderr
 

@@ -15,6 +15,8 @@ from fuzz.forge import (
     text_of,
 )
 
+from mtjspice.surrogate.card import VERSION
+
 WEIGHTS, TENSORS = "weights/weights.json", "weights/tiles.safetensors"
 CARD, DIES, MAP, NETWORKS = "own.card.json", "dies/dies.json", "map.csv", "out/networks.json"
 EVERY = {"card": CARD, "weights": WEIGHTS, "dies": DIES, "networks": NETWORKS}
@@ -154,7 +156,7 @@ def _cards() -> Iterator[Attack]:
         "card.errors.0.tiles": [0, -1],
         "card.errors.0.equal_signs": [1.5, -0.5],
         "card.planned": [-1, 0],
-        "card.version": [2, "1", 1.0, True],
+        "card.version": [VERSION - 1, VERSION + 1, str(VERSION), float(VERSION), True],
         "card.correction.linear": [0, -1, 1e300],
         "card.correction.mixed": [1e300],
         "card.name": ["", "../../x", "/etc/passwd", "a\nb", "a\0b", "<script>alert(1)</script>",

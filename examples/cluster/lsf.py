@@ -24,7 +24,8 @@ def main() -> None:
     if local:
         from distributed import LocalCluster  # noqa: PLC0415
 
-        cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", **how)
+        page = {"dashboard_address": "127.0.0.1:0"}  # on any free port
+        cluster = LocalCluster(n_workers=2, threads_per_worker=1, **how, **page)
     else:
         from dask_jobqueue import LSFCluster  # noqa: PLC0415
 

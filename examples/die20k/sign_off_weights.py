@@ -2,7 +2,7 @@
 
     python examples/die20k/sign_off_weights.py [FOLDER]
 
-The network has 4 tiles of each die, so that it takes seconds. The command does the same with a
+The network has 4 tiles of each die, so that it takes half a minute. The command does the same with a
 folder of weights and one of dies: mtjspice signoff WEIGHTS --dies DIES.
 """
 

@@ -2,7 +2,7 @@
 
     python examples/die20k/train_for_all_dies.py [FOLDER]
 
-With the small digits of scikit-learn, so that it takes seconds; MNIST takes a minute.
+With the small digits of scikit-learn, so that it takes about half a minute.
 """
 
 import sys

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.ngspice
 @pytest.fixture(scope="module")
 def dask():
     """A client of its own, to look at the workers from outside."""
-    made = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
+    made = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
     with LocalCluster(**made, silence_logs=50) as running, Client(running) as client:
         yield client
 
@@ -200,7 +200,7 @@ def test_leaving_finishes_what_was_sent(dask):
 def test_a_scheduler_that_is_lost_ends_every_call_with_an_error(tmp_path):
     said, file = tmp_path / "said", tmp_path / "scheduler.json"
     command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--no-dashboard"]
-    command += ["--host", "127.0.0.1", "--port", "0", "--dashboard-address", ":0"]
+    command += ["--host", "127.0.0.1", "--port", "0", "--dashboard-address", "127.0.0.1:0"]
     command += ["--scheduler-file", str(file)]
     with said.open("w") as log, subprocess.Popen(command, stderr=log, cwd=tmp_path) as scheduler:
         while not file.is_file() or not file.read_text():

@@ -35,7 +35,7 @@ def certified(folder: Path) -> dict[str, str]:
 def encrypted(tmp_path_factory):
     """The configuration, and the address of a scheduler with one worker."""
     configuration = certified(tmp_path_factory.mktemp("tls") / "ours")
-    made = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": ":0"}
+    made = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
     with (
         dask.config.set(configuration),
         LocalCluster(protocol="tls://", security=Security(), silence_logs=50, **made) as running,

@@ -198,15 +198,8 @@ def test_a_stderr_that_is_full_ends_no_work(folder):
 
 
 @pytest.mark.ngspice
-@pytest.mark.parametrize(
-    ("command", "closed"),
-    [
-        ("netlist spec.toml", ">&-"),
-        ("netlist spec.toml", "2>&-"),
-        ("netlist spec.toml", "<&- >&- 2>&-"),
-        ("simulate spec.toml --out out", "<&- >&- 2>&-"),
-    ],
-)
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("command", ["netlist spec.toml", "simulate spec.toml --out out"])
 def test_closed_streams_are_taken_for_nowhere(folder, closed, command):
     line = f"{sys.executable} -m mtjspice {command} {closed}"
     ended = subprocess.run(["bash", "-c", line], check=False, capture_output=True, timeout=120)

@@ -2,8 +2,8 @@
 
     python examples/die20k/sign_off_weights.py [FOLDER]
 
-The network has 4 tiles of each die, so that it takes half a minute. The command does the same with a
-folder of weights and one of dies: mtjspice signoff WEIGHTS --dies DIES.
+The network has 4 tiles of each die, so that it takes half a minute. The command does the same with
+a folder of weights and one of dies: mtjspice signoff WEIGHTS --dies DIES.
 """
 
 import sys

@@ -66,15 +66,15 @@ class Nodes:
 
     def dead(self, kind: str, k: int) -> bool:
         """Whether a row or column of this tile is cut off from its driver or read-out."""
-        return (kind, k) in self._dead
+        return (kind, k) in self._defects
 
     @cached_property
-    def _dead(self) -> frozenset[tuple[str, int | None]]:
-        """(kind, number) of this tile's dead lines; asked for once a cell, so kept."""
+    def _defects(self) -> frozenset[tuple[str, int | None]]:
+        """(kind, line) of this tile's defects; every cell asks for its lines, so it is kept."""
         return frozenset(
             (one.kind, one.row if one.kind == "dead_row" else one.column)
             for one in self.experiment.die.defects
-            if one.kind in ("dead_row", "dead_column") and one.tile == self.experiment.tile.index
+            if one.tile == self.experiment.tile.index
         )
 
 

@@ -91,7 +91,9 @@ def print_outcome(study: Study, outcome: Any) -> None:
     """The short table that a run ends with."""
     console = made_console()
     table = _table(
-        study.name, "level", "best G_norm", "all samples", "training", "test", left=("level",)
+        study.name,
+        *("level", "best G_norm / (G_P − G_AP)", "all samples", "training", "test"),
+        left=("level",),
     )
     value = {figure.name: figure.value for figure in outcome.figures}
     for level in ("ideal", "ngspice"):
@@ -102,11 +104,7 @@ def print_outcome(study: Study, outcome: Any) -> None:
     console.print(table)
     c = outcome.comparison
     console.print(f"flips, ideal to ngspice: {len(c.flips)} of {c.ideal.predicted.size} classes")
-    for figure in outcome.figures:
-        if figure.limit:
-            found, limit = value_and_limit(figure)
-            within = "" if figure.interval is None else f" ({interval_words(figure)})"
-            console.print(f"limit: {figure.name}: {found}{within} {limit}: {figure.word}")
+    _print_limits(console, outcome.figures)
     _print_needed(console, outcome.figures)
     for warning in outcome.warnings:
         console.print(f"warning: {warning}", soft_wrap=True)
@@ -114,6 +112,20 @@ def print_outcome(study: Study, outcome: Any) -> None:
     console.print(f"times: {seconds}")
     console.print(f"report: {outcome.report}", soft_wrap=True)
     console.print(f"verdict: {outcome.verdict.upper()}")
+
+
+def _print_limits(console: Console, figures: Sequence[Figure]) -> None:
+    """What is held against limits: value, unit, interval and word."""
+    for figure in figures:
+        if not figure.limit:
+            continue
+        value, limit = value_and_limit(figure)
+        within = ""
+        if figure.interval is not None:
+            sure = f"{100 * figure.interval.confidence:.4g} % confidence"
+            within = f" ({interval_words(figure)} at {sure})"
+        console.print(f"limit: {figure.name}: {value}{within} {limit}: {figure.word}",
+                      soft_wrap=True)  # fmt: skip
 
 
 def print_calibration(outcome: Any) -> None:
@@ -141,10 +153,7 @@ def print_calibration(outcome: Any) -> None:
         nodal = str(line.by_nodal) if line.level == "full" else ""
         table.add_row(line.group, line.level, str(line.tiles), *errors, over, nodal, signs)
     console.print(table)
-    for figure in outcome.figures:
-        if figure.limit:
-            value = figure.value if isinstance(figure.value, str) else f"{figure.value:.4g}"
-            console.print(f"limit: {figure.name}: {value} {figure.limit}: {figure.word}")
+    _print_limits(console, outcome.figures)
     for warning in unusual(outcome.card.circuit):
         console.print(f"warning: {warning}", soft_wrap=True)
     for failure in outcome.failures:
@@ -241,7 +250,8 @@ def print_layouts(stories: Sequence[LayoutStory], page: Path) -> None:
         console.print(table)
         for figure in story.figures:
             if figure.holds is False:
-                console.print(f"levels disagree: {figure.name}: {figure.value:.4g} {figure.limit}")
+                value, limit = value_and_limit(figure)
+                console.print(f"levels disagree: {figure.name}: {value}, not {limit}")
         largest = story.scaling.largest
         size = "no size" if largest is None else f"{largest.rows} x {largest.columns}"
         console.print(f"largest array within the limits, nominal condition: {size}")

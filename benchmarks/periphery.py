@@ -31,7 +31,7 @@ from mtjspice.spec import (
     Stimulus,
     TransientRead,
 )
-from mtjspice.spec.die import DefectKind
+from mtjspice.spec.defects import DefectKind
 from mtjspice.spice.bench import run_bench
 
 SIZE = 25

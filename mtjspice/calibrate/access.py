@@ -18,6 +18,7 @@ from mtjspice.netlist.cards import read_card
 from mtjspice.netlist.cells import kind_of
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.crossbar import Crossbar
+from mtjspice.spec.defects import Shorted, kind_that
 from mtjspice.spec.die import Defect, Die
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.periphery import VirtualGround
@@ -168,7 +169,7 @@ def _sweep(spec: Calibration, potential: float, die: Die) -> Experiment:
         tile=ProgrammedTile(states=np.zeros((1, 1), dtype=np.uint8)),
         stimulus=Stimulus(volts=spec.access_volts * _chebyshev(VOLTS)[:, None]),
         die=die.replace(
-            defects=(Defect(kind="short", row=0, column=0),),
+            defects=(Defect(kind=kind_that(Shorted()), row=0, column=0),),
             short_resistance=min(SHORT, spec.die.short_resistance),
         ),
         periphery=VirtualGround(reference=spec.periphery.reference + float(potential)),

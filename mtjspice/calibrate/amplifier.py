@@ -8,6 +8,7 @@ from mtjspice.spec.base import VOLTS
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.crossbar import Crossbar
+from mtjspice.spec.defects import Shorted, kind_that
 from mtjspice.spec.die import Defect, Die
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.periphery import TransimpedanceAmplifier
@@ -38,11 +39,12 @@ def amplifier_experiment(spec: Calibration) -> Experiment:
             "it more gain, less input_resistance, or closer clip_low and clip_high",
         )  # fmt: skip
     ohms = min(RESISTANCE, spec.die.short_resistance)
+    short = Defect(kind=kind_that(Shorted()), row=0, column=0)
     return Experiment(
         crossbar=Crossbar(rows=1, columns=1, cell=PassiveCell(mtj=spec.crossbar.cell.mtj)),
         tile=ProgrammedTile(states=np.zeros((1, 1), dtype=np.uint8)),
         stimulus=Stimulus(volts=np.linspace(-most, most, POINTS)[:, None]),
-        die=Die(defects=(Defect(kind="short", row=0, column=0),), short_resistance=ohms),
+        die=Die(defects=(short,), short_resistance=ohms),
         periphery=amplifier,
         technology=spec.technology,
     )

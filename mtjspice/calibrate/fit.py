@@ -14,7 +14,6 @@ from mtjspice.calibrate.plan import HELD_INPUTS, SEARCHED, Run, of_die
 from mtjspice.data import versions
 from mtjspice.errors import SimulationError, SimulatorError
 from mtjspice.spec.calibration import Calibration
-from mtjspice.spec.die import DefectKind
 from mtjspice.spec.experiment import Experiment
 from mtjspice.surrogate.access import AccessModel
 from mtjspice.surrogate.card import (
@@ -160,9 +159,7 @@ def _validity(
     """What was held against ngspice, and nothing more."""
     judged = [run.experiment for run in plan if run.group not in ("access", "amplifier")
               and run.name in results]  # fmt: skip
-    kinds: set[DefectKind] = {
-        d.kind for e in judged for d in e.die.defects if d.tile == e.tile.index
-    }
+    kinds = {defect.kind for e in judged for defect in e.die.of_tile(e.tile.index)}
     return Validity(
         volts=spec.read_voltage,
         sizes=tuple(sorted({e.crossbar.shape for e in judged})),
@@ -177,7 +174,7 @@ def _validity(
 
 
 def _short_share(e: Experiment) -> float:
-    return sum(d.kind == "short" for d in e.die.defects) / (e.crossbar.rows * e.crossbar.columns)
+    return len(e.die.shorts()) / (e.crossbar.rows * e.crossbar.columns)
 
 
 def _correction(card: Card, tiles: Sequence[Run], results: Results) -> Correction:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +12,8 @@ from mtjspice.device.converter import quantised
 from mtjspice.spec.base import States
 from mtjspice.spec.calibration import KINDS_SEARCHED, Calibration
 from mtjspice.spec.cell import PassiveCell
-from mtjspice.spec.die import Defect, DefectKind, Die
+from mtjspice.spec.defects import DEFECTS, OF_JUNCTION, Bridged, Cut, Shorted, kind_that
+from mtjspice.spec.die import Defect, Die
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.periphery import TransimpedanceAmplifier
 from mtjspice.spec.stimulus import Stimulus
@@ -21,7 +21,6 @@ from mtjspice.spec.tile import ProgrammedTile
 from mtjspice.surrogate.model import MARGIN
 
 Floats = npt.NDArray[np.float64]
-DEFECTS: tuple[DefectKind, ...] = get_args(DefectKind)
 HELD_INPUTS, NEW_TILES, DEFECTIVE, SHORTED = "new inputs", "new tiles", "defects", "shorts"
 NEW_STATES, NEW_DIES = "new states", "new dies"
 HARD = "new tiles, hard inputs"
@@ -257,27 +256,22 @@ def _of_kind(
 
 
 def _defects(shape: tuple[int, int], chance: np.random.Generator, tile: int) -> tuple[Defect, ...]:
-    """One of every kind on a tile, the cells' at different cells; none on fewer than four cells."""
+    """One of every kind on a tile, the cells' at different cells; none where there are too few."""
     rows, columns = shape
-    if rows * columns < 4:
+    cells, count = rows * columns, len(OF_JUNCTION)
+    if cells < count:
         return ()
-    cells = [divmod(int(c), columns) for c in chance.choice(rows * columns, 4, replace=False)]
-    places: dict[DefectKind, tuple[int | None, int | None]] = {
-        "short": cells[0],
-        "open": cells[1],
-        "stuck_p": cells[2],
-        "stuck_ap": cells[3],
-        "dead_row": (int(chance.integers(rows)), None),
-        "dead_column": (None, int(chance.integers(columns))),
-    }
-    if rows > 1:
-        places["bridged_rows"] = int(chance.integers(rows - 1)), int(chance.integers(columns))
-    if columns > 1:
-        places["bridged_columns"] = int(chance.integers(rows)), int(chance.integers(columns - 1))
-    return tuple(
+    places = [divmod(int(c), columns) for c in chance.choice(cells, count, replace=False)]
+    found = [
         Defect(kind=kind, row=row, column=column, tile=tile)
-        for kind, (row, column) in places.items()
-    )
+        for kind, (row, column) in zip(OF_JUNCTION, places, strict=True)
+    ]
+    for kind, about in DEFECTS.items():
+        last = dict(zip(("row", "column"), about.last(shape), strict=True))
+        if kind not in OF_JUNCTION and min(last.values()) >= 0:
+            place = {axis: int(chance.integers(last[axis] + 1)) for axis in about.place}
+            found.append(Defect.model_validate({"kind": kind, "tile": tile} | place))
+    return tuple(found)
 
 
 def _shorts(
@@ -290,7 +284,8 @@ def _shorts(
 
 
 def _short_at(cells: Sequence[tuple[int, int]], tile: int) -> tuple[Defect, ...]:
-    return tuple(Defect(kind="short", row=r, column=c, tile=tile) for r, c in cells)
+    short = kind_that(Shorted())
+    return tuple(Defect(kind=short, row=r, column=c, tile=tile) for r, c in cells)
 
 
 def _clustered(
@@ -322,14 +317,15 @@ def _lines(shape: tuple[int, int], chance: np.random.Generator, tile: int) -> tu
     def some(count: int) -> list[int]:
         return sorted(int(n) for n in chance.choice(count, min(2, count), replace=False))
 
-    found = [Defect(kind="dead_row", row=n, tile=tile) for n in some(rows // 2)]
-    found += [Defect(kind="dead_column", column=n, tile=tile) for n in some(columns // 2)]
+    dead_row, dead_column = kind_that(Cut("row")), kind_that(Cut("column"))
+    found = [Defect(kind=dead_row, row=n, tile=tile) for n in some(rows // 2)]
+    found += [Defect(kind=dead_column, column=n, tile=tile) for n in some(columns // 2)]
     for n in some(rows - 1):
-        place = int(chance.integers(columns))
-        found.append(Defect(kind="bridged_rows", row=n, column=place, tile=tile))
+        place, kind = int(chance.integers(columns)), kind_that(Bridged("row"))
+        found.append(Defect(kind=kind, row=n, column=place, tile=tile))
     for n in some(columns - 1):
-        place = int(chance.integers(rows))
-        found.append(Defect(kind="bridged_columns", row=place, column=n, tile=tile))
+        place, kind = int(chance.integers(rows)), kind_that(Bridged("column"))
+        found.append(Defect(kind=kind, row=place, column=n, tile=tile))
     return tuple(found)
 
 

@@ -11,14 +11,15 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import ValidationError
 
 from mtjspice.data.files import inside, make_folder, write_text
 from mtjspice.errors import InputError
 from mtjspice.reading import read_json, read_text
-from mtjspice.spec.die import Defect, DefectKind, Die
+from mtjspice.spec.defects import DEFECTS
+from mtjspice.spec.die import Defect, Die
 from mtjspice.spec.toml import build_spec
 
 HEADER = ("kind", "tile", "row", "column")
@@ -55,16 +56,14 @@ def read_defects(path: Path, shape: tuple[int, int], tiles: int) -> tuple[Defect
         if number <= header or not any(fields) or fields[0].startswith("#"):
             continue
         defect = _defect(path, number, line, fields, shape, tiles)
-        bridged = defect.kind.startswith("bridged")
-        place = defect.tile, defect.row, defect.column, defect.kind if bridged else ""
-        if place in first:
-            other, kind = first[place]
+        if defect.spot in first:
+            other, kind = first[defect.spot]
             allowed = (
                 f"two defects ({kind}, {defect.kind}) at tile {defect.tile}, row {defect.row}, "
                 f"column {defect.column}: the other is in line {other}; a place has at most one"
             )
             raise InputError(source=path, key=f"line {number}", value=line, allowed=allowed)
-        first[place] = number, defect.kind
+        first[defect.spot] = number, defect.kind
         found.append(defect)
     return tuple(found)
 
@@ -195,8 +194,8 @@ def _defect(
         )
     written, *numbers = fields
     kind = written.casefold()
-    if kind not in get_args(DefectKind):
-        allowed = f"is no kind of defect; there are {', '.join(get_args(DefectKind))}"
+    if kind not in DEFECTS:
+        allowed = f"is no kind of defect; there are {', '.join(DEFECTS)}"
         raise InputError(source=path, key=f"{where}, kind", value=written, allowed=allowed)
     last = {"tile": tiles - 1, "row": shape[0] - 1, "column": shape[1] - 1}
     place: dict[str, int] = {}

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from mtjspice.spec.die import Defect, DefectKind, Die
+from mtjspice.spec.defects import DEFECTS, OF_JUNCTION, Bridged, Cut, kinds_that
+from mtjspice.spec.die import Defect, Die
 from mtjspice.spec.rates import DefectRates
 
 
@@ -53,9 +54,8 @@ def _junctions(
 ) -> list[Defect]:
     free = np.ones(shape, dtype=np.bool_)
     found: list[Defect] = []
-    kinds: tuple[DefectKind, ...] = ("short", "open", "stuck_p", "stuck_ap")
-    for kind in kinds:
-        hit = free & (chance.random(shape) < getattr(rates, kind))
+    for kind in OF_JUNCTION:
+        hit = free & (chance.random(shape) < getattr(rates, DEFECTS[kind].rate))
         free &= ~hit
         found += [
             Defect(kind=kind, tile=int(tile), row=int(row), column=int(column))
@@ -70,11 +70,11 @@ def _dead(
     """Dead lines; the rate of a tile is half for rows and half for columns."""
     found: dict[tuple[str, int, int], Defect] = {}
     shared = rates.tiles_per_row, rates.tiles_per_column
-    kinds: tuple[tuple[DefectKind, str], ...] = (("dead_row", "row"), ("dead_column", "column"))
-    for (kind, axis), lines, group in zip(kinds, shape, shared, strict=True):
+    for kind, lines, group in zip(kinds_that(Cut), shape, shared, strict=True):
         for first in range(0, tiles, group):
             for line in chance.integers(0, lines, chance.poisson(rates.dead_lines / 2)):
                 for tile in range(first, min(first + group, tiles)):
+                    (axis,) = DEFECTS[kind].place
                     defect = Defect.model_validate({"kind": kind, "tile": tile, axis: int(line)})
                     found[kind, tile, int(line)] = defect
     return list(found.values())
@@ -85,8 +85,7 @@ def _bridged(
 ) -> list[Defect]:
     """Neighbouring lines that are shorted, somewhere along them; rates as of dead lines."""
     found: dict[tuple[str, int, int], Defect] = {}
-    kinds: tuple[DefectKind, ...] = ("bridged_rows", "bridged_columns")
-    for axis, kind in enumerate(kinds):
+    for axis, kind in enumerate(kinds_that(Bridged)):
         if shape[axis] < 2:
             continue
         for tile in range(tiles):

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtjspice.device.temperature import ROOM, tmr_at
+from mtjspice.spec.defects import Bridged, Cut, Opened, Shorted, Stuck
 from mtjspice.spec.die import Die
 from mtjspice.spec.mtj import Mtj
 from mtjspice.spec.tile import ProgrammedTile
@@ -122,21 +123,17 @@ def with_defects(spread: tuple[Floats, Floats], tile: ProgrammedTile, die: Die) 
     state = np.array(tile.states, dtype=np.uint8)
     short = np.zeros(shape, dtype=np.bool_)
     is_open = np.zeros(shape, dtype=np.bool_)
-    for defect in die.defects:
-        if defect.tile != tile.index:
-            continue
-        place = defect.row, defect.column
-        match defect.kind:
-            case "short":
+    for defect in die.of_tile(tile.index):
+        place, effect = (defect.row, defect.column), defect.about.effect
+        match effect:
+            case Shorted():
                 short[place] = True
-            case "open":
+            case Opened():
                 is_open[place] = True
-            case "stuck_p":
-                state[place] = 0
-            case "stuck_ap":
-                state[place] = 1
-            case "dead_row" | "dead_column" | "bridged_rows" | "bridged_columns":
+            case Stuck(to):
+                state[place] = to
+            case Cut() | Bridged():
                 pass  # lines are the netlist's business
             case _:
-                assert_never(defect.kind)
+                assert_never(effect)
     return Junctions(r_p=r_p, tmr0=tmr0, state=state, short=short, open=is_open)

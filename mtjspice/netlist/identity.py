@@ -32,6 +32,7 @@ SOURCES = (
     "spec/base.py",
     "spec/cell.py",
     "spec/crossbar.py",
+    "spec/defects.py",
     "spec/die.py",
     "spec/experiment.py",
     "spec/line.py",

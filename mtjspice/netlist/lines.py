@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import assert_never
 
 from mtjspice.netlist.cells import gates_along, kind_of
 from mtjspice.netlist.elements import Capacitor, Element, Resistor
@@ -18,11 +17,11 @@ def line_elements(experiment: Experiment) -> Iterator[Element]:
     timed = experiment.analysis.kind == "transient"
     for row in rows:
         nodes = [place.row(row, column) for column in columns]
-        end = None if place.dead("dead_row", row) else row_end(row)
+        end = None if place.cut("row", row) else row_end(row)
         yield from _wire(crossbar.row, f"row{row}", nodes, end, timed)
     for column in columns:
         nodes = [place.column(row, column) for row in reversed(rows)]
-        end = None if place.dead("dead_column", column) else column_end(column)
+        end = None if place.cut("column", column) else column_end(column)
         yield from _wire(crossbar.column, f"col{column}", nodes, end, timed)
     if timed:  # at rest a gate line is one node
         yield from _gate_wires(experiment, place)
@@ -62,18 +61,10 @@ def _wire(
 
 def _bridges(experiment: Experiment, place: Nodes) -> Iterator[Element]:
     ohms = experiment.die.bridge_resistance
-    for defect in experiment.die.defects:
-        if defect.tile != experiment.tile.index or defect.row is None or defect.column is None:
-            continue
-        row, column = defect.row, defect.column
-        match defect.kind:
-            case "bridged_rows":
-                a, b = place.row(row, column), place.row(row + 1, column)
-                yield Resistor(f"rowbridge{row}_{column}", a, b, ohms)
-            case "bridged_columns":
-                a, b = place.column(row, column), place.column(row, column + 1)
-                yield Resistor(f"colbridge{row}_{column}", a, b, ohms)
-            case "dead_row" | "dead_column" | "short" | "open" | "stuck_p" | "stuck_ap":
-                pass
-            case _:
-                assert_never(defect.kind)
+    for line, row, column in experiment.bridges:
+        if line == "row":
+            a, b = place.row(row, column), place.row(row + 1, column)
+            yield Resistor(f"rowbridge{row}_{column}", a, b, ohms)
+        else:
+            a, b = place.column(row, column), place.column(row, column + 1)
+            yield Resistor(f"colbridge{row}_{column}", a, b, ohms)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from mtjspice.netlist.cells import gates_along, kind_of
+from mtjspice.spec.defects import Axis
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.line import Line
 
@@ -32,14 +33,14 @@ class Nodes:
     def row(self, row: int, column: int) -> str:
         """The input line at a cell; the nearest to its driver is column 0."""
         crossbar = self.experiment.crossbar
-        end = None if self.dead("dead_row", row) else row_end(row)
+        end = None if self.cut("row", row) else row_end(row)
         place = _Place(row, f"{row}_{column}", column, crossbar.columns)
         return _on_line(crossbar.row, kind_of(crossbar.cell).input_line, place, end)
 
     def column(self, row: int, column: int) -> str:
         """The output line at a cell; the nearest to its read-out is the last row."""
         crossbar = self.experiment.crossbar
-        end = None if self.dead("dead_column", column) else column_end(column)
+        end = None if self.cut("column", column) else column_end(column)
         place = _Place(column, f"{row}_{column}", crossbar.rows - 1 - row, crossbar.rows)
         return _on_line(crossbar.column, kind_of(crossbar.cell).output_line, place, end)
 
@@ -64,18 +65,14 @@ class Nodes:
             return gate in self.experiment.sensed_columns
         return gate in self.experiment.driven_rows
 
-    def dead(self, kind: str, k: int) -> bool:
+    def cut(self, line: Axis, k: int) -> bool:
         """Whether a row or column of this tile is cut off from its driver or read-out."""
-        return (kind, k) in self._defects
+        return (line, k) in self._cut
 
     @cached_property
-    def _defects(self) -> frozenset[tuple[str, int | None]]:
-        """(kind, line) of this tile's defects; every cell asks for its lines, so it is kept."""
-        return frozenset(
-            (one.kind, one.row if one.kind == "dead_row" else one.column)
-            for one in self.experiment.die.defects
-            if one.tile == self.experiment.tile.index
-        )
+    def _cut(self) -> frozenset[tuple[Axis, int]]:
+        """The lines that are cut off; every cell asks for its lines, so it is kept."""
+        return frozenset(self.experiment.cut_lines)
 
 
 @dataclass(frozen=True)

@@ -271,5 +271,5 @@ def _rise(loss: Floats, shares: tuple[float, ...]) -> float:
 
 def _counts(found: Findings) -> dict[str, int]:
     """Defects of the first die, by kind."""
-    kinds = [plots.NAMES[defect.kind] for defect in found.first_die.defects]
+    kinds = [defect.about.words for defect in found.first_die.defects]
     return {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}

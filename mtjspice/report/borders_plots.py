@@ -1,7 +1,8 @@
 """The pictures of borders2024, as SVG text. Kinds of weights differ in colour, dash and mark."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from itertools import cycle
+from typing import TYPE_CHECKING, Any, assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,8 @@ from matplotlib.ticker import MaxNLocator
 
 from mtjspice.report.canvas import as_svg, picture
 from mtjspice.spec.borders import Sweeps
-from mtjspice.spec.die import Die
+from mtjspice.spec.defects import OF_JUNCTION, Bridged, Cut, Opened, Shorted, Stuck
+from mtjspice.spec.die import Defect, Die
 
 if TYPE_CHECKING:
     from mtjspice.report.borders import Findings
@@ -28,26 +30,14 @@ LOOKS: Mapping[str, tuple[str, str, str]] = {
     "statistics-aware, trained for the rate": ("#440154", "-", "D"),
 }
 """Colour, dash and mark of each kind of weights; apart in lightness as well as in hue."""
-KINDS: Mapping[str, tuple[str, str]] = {
-    "short": ("#440154", "s"),
-    "open": ("#8c8c8c", "o"),
-    "stuck_p": ("#2a9187", "^"),
-    "stuck_ap": ("#e0a100", "v"),
-}
-"""Colour and mark of each kind of defect of a junction."""
+JUNCTIONS = (("#440154", "s"), ("#8c8c8c", "o"), ("#2a9187", "^"), ("#e0a100", "v"))
+"""Colour and mark of the kinds of defects of junctions, in their order."""
+CUT: Mapping[str, Any] = {"color": "#c4426f", "lw": 1.6}
+"""Look of lines that are cut off."""
+JOINED: Mapping[str, Any] = {"color": "black", "lw": 2.4}
+"""Look of a bridge between neighbouring lines, as long as it is from one to the next."""
 LEAST = 0.01
 """Per cent; no error at all is drawn there, on a logarithmic axis."""
-NAMES: Mapping[str, str] = {
-    "short": "short",
-    "open": "open",
-    "stuck_p": "stuck P",
-    "stuck_ap": "stuck AP",
-    "dead_row": "dead rows",
-    "dead_column": "dead columns",
-    "bridged_rows": "bridged rows",
-    "bridged_columns": "bridged columns",
-}
-"""Of kinds of defects, for readers."""
 
 
 def dies_plot(found: "Findings", base: float) -> str:
@@ -144,31 +134,43 @@ def map_plot(die: Die, tiles: int, shape: tuple[int, int]) -> str:
             x, y = _corner(tile, across, shape, gap)
             axis.add_patch(Rectangle((x, y), columns, rows, fc="#f4f5f8", ec="#9aa2b1", lw=0.6))
             axis.text(x, y - 0.4, str(tile), fontsize=7, color="#5a6375", va="bottom")
-        shown: set[str] = set()
-        for defect in die.defects:
-            x, y = _corner(defect.tile, across, shape, gap)
-            row, column = defect.row, defect.column
-            if row is None or column is None:
-                ends = (
-                    ([x, x + columns], [y + row + 0.5] * 2) if row is not None
-                    else ([x + (column or 0) + 0.5] * 2, [y, y + rows])
-                )  # fmt: skip
-                label = "dead line" if "dead" not in shown else None
-                shown.add("dead")
-                axis.plot(*ends, color="#c4426f", lw=1.6, label=label)
-            elif defect.kind in KINDS:
-                colour, mark = KINDS[defect.kind]
-                label = NAMES[defect.kind] if defect.kind not in shown else None
-                shown.add(defect.kind)
-                axis.plot(x + column + 0.5, y + row + 0.5, mark, ms=4.5, color=colour, mew=0, lw=0,
-                          label=label)  # fmt: skip
+            _mark_defects(axis, die.of_tile(tile), (x, y), shape)
         axis.set_xlim(-1, across * (columns + gap))
         axis.set_ylim(down * (rows + gap), -4)
         axis.set_aspect("equal")
         axis.axis("off")
-        if shown:
-            axis.legend(frameon=False, ncols=5, loc="upper center", bbox_to_anchor=(0.5, 0.0))
+        marks, labels = axis.get_legend_handles_labels()
+        if labels:
+            once = dict(zip(labels, marks, strict=True))
+            axis.legend(once.values(), once, frameon=False, ncols=6, loc="upper center",
+                        bbox_to_anchor=(0.5, 0.0))  # fmt: skip
         return as_svg(canvas)
+
+
+def _mark_defects(
+    axis: Axes, defects: Sequence[Defect], corner: tuple[int, int], shape: tuple[int, int]
+) -> None:
+    """A mark for each junction, a stroke for each line and each bridge of a tile."""
+    (left, top), (rows, columns) = corner, shape
+    looks = dict(zip(OF_JUNCTION, cycle(JUNCTIONS)))
+    for defect in defects:
+        x, y = left + (defect.column or 0) + 0.5, top + (defect.row or 0) + 0.5
+        effect = defect.about.effect
+        match effect:
+            case Cut("row"):
+                axis.plot([left, left + columns], [y, y], label="dead line", **CUT)
+            case Cut():
+                axis.plot([x, x], [top, top + rows], label="dead line", **CUT)
+            case Bridged("row"):
+                axis.plot([x, x], [y, y + 1], label="bridge", **JOINED)
+            case Bridged():
+                axis.plot([x, x + 1], [y, y], label="bridge", **JOINED)
+            case Shorted() | Opened() | Stuck():
+                colour, mark = looks[defect.kind]
+                axis.plot(x, y, mark, ms=4.5, color=colour, mew=0, lw=0,
+                          label=defect.about.words)  # fmt: skip
+            case _:
+                assert_never(effect)
 
 
 def _corner(tile: int, across: int, shape: tuple[int, int], gap: int) -> tuple[int, int]:

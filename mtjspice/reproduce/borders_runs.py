@@ -33,6 +33,7 @@ from mtjspice.report.borders import (
 )
 from mtjspice.signoff.tiles import in_ngspice
 from mtjspice.spec.borders import Borders, Recipe
+from mtjspice.spec.defects import RATES
 from mtjspice.spec.rates import DefectRates
 from mtjspice.spec.training import Hardware, TiledNetwork, Training, TrainingStudy
 from mtjspice.surrogate.card import load_card
@@ -369,8 +370,7 @@ def _dies(
 
 
 def _scaled(rates: DefectRates, factor: float) -> DefectRates:
-    names = ("short", "open", "stuck_p", "stuck_ap", "dead_lines", "bridged_lines")
-    return rates.replace(**{name: factor * getattr(rates, name) for name in names})
+    return rates.replace(**{name: factor * getattr(rates, name) for name in RATES})
 
 
 def _own_name(k: int, factor: float) -> str:

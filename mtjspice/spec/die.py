@@ -1,6 +1,6 @@
 """One chip: its spread and its defects."""
 
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -13,25 +13,9 @@ from mtjspice.spec.base import (
     Spread,
     TileIndex,
 )
+from mtjspice.spec.defects import DEFECTS, Axis, Bridged, Cut, DefectKind, KindOfDefect, Shorted
 from mtjspice.spec.mtj import Mtj
 from mtjspice.spec.ranges import Within
-
-DefectKind = Literal[
-    "short",
-    "open",
-    "stuck_p",
-    "stuck_ap",
-    "dead_row",
-    "dead_column",
-    "bridged_rows",
-    "bridged_columns",
-]
-PLACES: Final[dict[str, tuple[bool, bool]]] = {
-    "dead_row": (True, False),
-    "dead_column": (False, True),
-}
-"""Whether a kind of defect needs a row and a column; both if it is not here."""
-
 
 Mismatch = Annotated[
     float,
@@ -60,11 +44,40 @@ class Defect(Spec):
 
     @model_validator(mode="after")
     def _check_place(self) -> Self:
-        wanted = PLACES.get(self.kind, (True, True))
-        if wanted != (self.row is not None, self.column is not None):
-            names = " and ".join(n for n, w in zip(("row", "column"), wanted, strict=True) if w)
+        given = tuple(name for name in ("row", "column") if getattr(self, name) is not None)
+        wanted = DEFECTS[self.kind].place
+        if wanted != given:
+            names = " and ".join(wanted)
             raise ValueError(f"a defect of the kind {self.kind} has a {names}, and nothing else")
         return self
+
+    @property
+    def about(self) -> KindOfDefect:
+        """What there is to know of its kind."""
+        return DEFECTS[self.kind]
+
+    @property
+    def spot(self) -> tuple[object, ...]:
+        """What is the same for two defects that cannot both be: a place has one at most.
+
+        Bridges lie between lines, so that a junction beside one may be defective besides.
+        """
+        bridge = self.kind if isinstance(self.about.effect, Bridged) else ""
+        return self.tile, self.row, self.column, bridge
+
+
+class Bridge(NamedTuple):
+    """Two neighbouring lines of a tile that are joined.
+
+    Attributes:
+        line: whether they are rows or columns.
+        row: of the cell where they are; of two rows the first.
+        column: the same; of two columns the first.
+    """
+
+    line: Axis
+    row: int
+    column: int
 
 
 class Diameters(Spec):
@@ -127,14 +140,12 @@ class Die(Spec):
     def _check_places(self) -> Self:
         seen: dict[tuple[object, ...], str] = {}
         for defect in self.defects:
-            lines = defect.kind.startswith("bridged")
-            place = defect.tile, defect.row, defect.column, defect.kind if lines else ""
-            if place in seen:
+            if defect.spot in seen:
                 raise ValueError(
-                    f"two defects ({seen[place]}, {defect.kind}) at tile {defect.tile}, "
+                    f"two defects ({seen[defect.spot]}, {defect.kind}) at tile {defect.tile}, "
                     f"row {defect.row}, column {defect.column}; a place has at most one"
                 )
-            seen[place] = defect.kind
+            seen[defect.spot] = defect.kind
         return self
 
     def check_short(self, mtj: Mtj, *, drawn: bool = False) -> None:
@@ -147,13 +158,37 @@ class Die(Spec):
         Raises:
             ValueError: naming both resistances.
         """
-        shorted = drawn or any(defect.kind == "short" for defect in self.defects)
-        if shorted and self.short_resistance >= mtj.r_p:
+        if (drawn or self.shorts()) and self.short_resistance >= mtj.r_p:
             raise ValueError(
                 f"die.short_resistance ({self.short_resistance:g} Ω) must be below the resistance "
                 f"of a junction in its parallel state ({mtj.r_p:.4g} Ω: crossbar.cell.mtj), or a "
                 "short is none"
             )
+
+    def of_tile(self, tile: int) -> tuple[Defect, ...]:
+        """What is wrong with one tile."""
+        return tuple(one for one in self.defects if one.tile == tile)
+
+    def shorts(self, tile: int | None = None) -> tuple[Defect, ...]:
+        """The shorted junctions of the die, or those of one tile."""
+        found = self.defects if tile is None else self.of_tile(tile)
+        return tuple(one for one in found if isinstance(one.about.effect, Shorted))
+
+    def cut_lines(self, tile: int) -> tuple[tuple[Axis, int], ...]:
+        """The rows and columns of a tile that are cut off from driver or read-out, by number."""
+        return tuple(
+            (effect.line, (one.row if effect.line == "row" else one.column) or 0)
+            for one in self.of_tile(tile)
+            if isinstance(effect := one.about.effect, Cut)
+        )
+
+    def bridges(self, tile: int) -> tuple[Bridge, ...]:
+        """The neighbouring lines of a tile that are joined."""
+        return tuple(
+            Bridge(effect.line, one.row or 0, one.column or 0)
+            for one in self.of_tile(tile)
+            if isinstance(effect := one.about.effect, Bridged)
+        )
 
     def check_fit(self, shape: tuple[int, int], tile: int | None = None) -> None:
         """Refuse defects outside a tile of (rows, columns); of one tile only if it is given.
@@ -162,8 +197,7 @@ class Die(Spec):
             ValueError: naming the defect.
         """
         for defect in self.defects:
-            last_row = shape[0] - 1 - (defect.kind == "bridged_rows")
-            last_column = shape[1] - 1 - (defect.kind == "bridged_columns")
+            last_row, last_column = defect.about.last(shape)
             outside = (defect.row or 0) > last_row or (defect.column or 0) > last_column
             if outside and tile in (None, defect.tile):
                 raise ValueError(

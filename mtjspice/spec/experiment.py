@@ -7,7 +7,8 @@ from pydantic import model_validator
 from mtjspice.spec.analysis import Analysis, DcRead, TransientRead
 from mtjspice.spec.base import Spec
 from mtjspice.spec.crossbar import Crossbar
-from mtjspice.spec.die import Die
+from mtjspice.spec.defects import Axis
+from mtjspice.spec.die import Bridge, Die
 from mtjspice.spec.periphery import Periphery, VirtualGround
 from mtjspice.spec.ranges import Within
 from mtjspice.spec.resources import Ngspice, Resources
@@ -65,6 +66,16 @@ class Experiment(Spec):
         """The columns that are read, in the order of the result."""
         columns = self.stimulus.sensed_columns
         return tuple(range(self.crossbar.columns)) if columns is None else columns
+
+    @property
+    def bridges(self) -> tuple[Bridge, ...]:
+        """The neighbouring lines of its tile that are joined."""
+        return self.die.bridges(self.tile.index)
+
+    @property
+    def cut_lines(self) -> tuple[tuple[Axis, int], ...]:
+        """The rows and columns of its tile that are cut off, by number."""
+        return self.die.cut_lines(self.tile.index)
 
     @model_validator(mode="after")
     def _check_fit(self) -> Self:

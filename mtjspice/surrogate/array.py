@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any, Self, assert_never
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -347,35 +347,24 @@ def _loose(e: Experiment, kept: range) -> dict[Place, Ends]:
         loose |= {("row", r - kept.start): "floating" for r in kept if r not in e.driven_rows}
         sensed = e.sensed_columns
         loose |= {("column", c): "floating" for c in range(e.crossbar.columns) if c not in sensed}
-    for d in e.die.defects:
-        if d.tile != e.tile.index:
-            continue
-        if d.kind == "dead_row" and d.row is not None and d.row in kept:
-            loose["row", d.row - kept.start] = "cut"
-        if d.kind == "dead_column" and d.column is not None:
-            loose["column", d.column] = "cut"
+    for line, k in e.cut_lines:
+        if line == "column":
+            loose[line, k] = "cut"
+        elif k in kept:
+            loose[line, k - kept.start] = "cut"
     return loose
 
 
 def _bridges(e: Experiment, kept: range) -> list[tuple[Place, Place, int]]:
     """Pairs of lines that are joined, with the position on each."""
     bridges: list[tuple[Place, Place, int]] = []
-    for d in e.die.defects:
-        if d.tile != e.tile.index:
-            continue
-        row, column = d.row or 0, d.column or 0  # a line's defect has but one of them
-        match d.kind:
-            case "bridged_rows":
-                at = row - kept.start
-                if row in kept and row + 1 in kept:
-                    bridges.append((("row", at), ("row", at + 1), column))
-            case "bridged_columns":
-                position = kept.stop - 1 - row
-                bridges.append((("column", column), ("column", column + 1), position))
-            case "dead_row" | "dead_column" | "short" | "open" | "stuck_p" | "stuck_ap":
-                pass  # of the ends of lines, and of the junctions, which are drawn
-            case _:
-                assert_never(d.kind)
+    for line, row, column in e.bridges:
+        if line == "column":
+            position = kept.stop - 1 - row
+            bridges.append((("column", column), ("column", column + 1), position))
+        elif row in kept and row + 1 in kept:
+            at = row - kept.start
+            bridges.append((("row", at), ("row", at + 1), column))
     return bridges
 
 

@@ -14,7 +14,7 @@ from mtjspice.errors import InputError
 from mtjspice.reading import MIB, read_json
 from mtjspice.spec.base import Name, Spec, is_path
 from mtjspice.spec.calibration import Calibration
-from mtjspice.spec.die import DefectKind
+from mtjspice.spec.defects import DefectKind
 from mtjspice.spec.mtj import Mtj
 from mtjspice.spec.toml import build_spec
 from mtjspice.surrogate.access import AccessModel

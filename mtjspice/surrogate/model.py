@@ -188,7 +188,7 @@ def check_range(card: Card, experiment: Experiment) -> None:
     circuit, valid = card.circuit, card.validity
     crossbar, die = experiment.crossbar, experiment.die
     size = crossbar.rows, crossbar.columns
-    kinds = sorted({d.kind for d in die.defects if d.tile == experiment.tile.index})
+    kinds = sorted({one.kind for one in die.of_tile(experiment.tile.index)})
     whole = circuit.crossbar.replace(rows=crossbar.rows, columns=crossbar.columns)
     unused = len(experiment.driven_rows) < size[0] or len(experiment.sensed_columns) < size[1]
     sizes, (lowest, highest) = _diameters(crossbar, die), _diameters(circuit.crossbar, circuit.die)
@@ -250,20 +250,19 @@ def _spreads(card: Card, die: Die) -> list[tuple[str, float, bool, str]]:
 def _shorts(card: Card, experiment: Experiment) -> list[tuple[str, float, bool, str]]:
     """Number and resistance of shorts and bridges against those of the card."""
     valid, die = card.validity, experiment.die
-    own = [d.kind for d in die.defects if d.tile == experiment.tile.index]
-    share = own.count("short") / (experiment.crossbar.rows * experiment.crossbar.columns)
-    bridged = any(kind.startswith("bridged") for kind in own)
+    shorts = len(die.shorts(experiment.tile.index))
+    share = shorts / (experiment.crossbar.rows * experiment.crossbar.columns)
     return [
         (
             "die.short_resistance",
             die.short_resistance,
-            "short" not in own or die.short_resistance >= valid.short_resistance,
+            not shorts or die.short_resistance >= valid.short_resistance,
             f"at least {valid.short_resistance:g} Ohm",
         ),
         (
             "die.bridge_resistance",
             die.bridge_resistance,
-            not bridged or die.bridge_resistance >= valid.bridge_resistance,
+            not experiment.bridges or die.bridge_resistance >= valid.bridge_resistance,
             f"at least {valid.bridge_resistance:g} Ohm",
         ),
         (

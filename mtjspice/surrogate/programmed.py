@@ -160,5 +160,4 @@ def errors_of(
 
 def shorted(experiment: Experiment) -> bool:
     """Whether a tile has shorts."""
-    defects, tile = experiment.die.defects, experiment.tile.index
-    return any(d.kind == "short" and d.tile == tile for d in defects)
+    return bool(experiment.die.shorts(experiment.tile.index))

@@ -6,8 +6,6 @@ from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.experiment import Experiment
 from mtjspice.surrogate.lines import Lines
 
-LINE_DEFECTS = frozenset({"dead_row", "dead_column", "bridged_rows", "bridged_columns"})
-
 
 def needed_rows(e: Experiment, *, leaking: bool = False) -> range:
     """The rows that a read cannot do without: neighbours, those that are driven among them.
@@ -27,9 +25,8 @@ def needed_rows(e: Experiment, *, leaking: bool = False) -> range:
     if leaking and has_broken_lines(e):
         return every
     needed = set(e.driven_rows)
-    bridges = [d for d in e.die.defects if d.tile == e.tile.index and d.kind.startswith("bridged")]
-    needed |= {d.row for d in bridges if d.kind == "bridged_columns" and d.row is not None}
-    pairs = [{d.row, d.row + 1} for d in bridges if d.kind == "bridged_rows" and d.row is not None]
+    needed |= {bridge.row for bridge in e.bridges if bridge.line == "column"}
+    pairs = [{bridge.row, bridge.row + 1} for bridge in e.bridges if bridge.line == "row"]
     while touched := [pair for pair in pairs if needed & pair and not needed >= pair]:
         needed |= set().union(*touched)
     kept = range(min(needed), max(needed) + 1)
@@ -38,7 +35,7 @@ def needed_rows(e: Experiment, *, leaking: bool = False) -> range:
 
 def has_broken_lines(e: Experiment) -> bool:
     """Whether lines of the tile are dead or bridged."""
-    return any(d.tile == e.tile.index and d.kind in LINE_DEFECTS for d in e.die.defects)
+    return bool(e.cut_lines or e.bridges)
 
 
 def remaining(columns: Lines, rows: int, kept: range) -> Lines:

@@ -14,11 +14,12 @@ them, and wires besides.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 import torch
 from torch import Tensor
 
+from mtjspice.spec.defects import DEFECTS, OF_JUNCTION, OfJunction, Opened, Shorted, Stuck
 from mtjspice.spec.rates import DefectRates
 from mtjspice.train.tiles import Placement
 
@@ -43,6 +44,18 @@ class CellUnits:
     def middle(self) -> float:
         """Mean of the two states."""
         return (self.p + self.ap) / 2
+
+    def broken(self, effect: OfJunction) -> float:
+        """Conductance of a cell that has such a defect."""
+        match effect:
+            case Shorted():
+                return self.short
+            case Opened():
+                return 0.0
+            case Stuck(state):
+                return self.ap if state else self.p
+            case _:
+                assert_never(effect)
 
 
 class Pool(NamedTuple):
@@ -76,16 +89,12 @@ def draw_pool(
     shape = (draws, *placement.shape)
     added = torch.randn(shape, generator=generator).mul_(cells.spread)
     kept = torch.ones(shape)
-    for rate, conductance in (
-        (rates.stuck_p, cells.p),
-        (rates.stuck_ap, cells.ap),
-        (rates.open, 0.0),
-        (rates.short, cells.short),
-    ):
+    changes = {kind: cells.broken(effect) - cells.middle for kind, effect in OF_JUNCTION.items()}
+    for kind, change in sorted(changes.items(), key=lambda one: round(abs(one[1]), 9)):
         # Two junctions of a pair: which of them it is, the sign says.
-        where = _points(added.numel(), 2 * rate, generator)
+        where = _points(added.numel(), 2 * getattr(rates, DEFECTS[kind].rate), generator)
         sign = 2.0 * torch.randint(0, 2, where.shape, generator=generator) - 1
-        added.view(-1)[where] += sign * (conductance - cells.middle)
+        added.view(-1)[where] += sign * change
         kept.view(-1)[where] *= 0.5
     _dead_lines(placement, cells, rates.dead_lines, added, kept, generator)
     return Pool(added, kept)

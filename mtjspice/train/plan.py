@@ -8,7 +8,8 @@ import torch
 from mtjspice.data.samples import Samples
 from mtjspice.data.weights import ProgrammedNetwork
 from mtjspice.errors import InputError
-from mtjspice.spec.die import PLACES, Defect, DefectKind, Die
+from mtjspice.spec.defects import DEFECTS, DefectKind
+from mtjspice.spec.die import Defect, Die
 from mtjspice.spec.training import Hardware, TrainingStudy
 from mtjspice.surrogate.card import Card
 from mtjspice.surrogate.model import Surrogate, check_range
@@ -106,26 +107,17 @@ def check_dies(
 def _drawn_kinds(hardware: Hardware, shape: tuple[int, int]) -> Iterator[DefectKind | None]:
     """None for the spread alone, then the kinds of defects that the rates draw."""
     yield None
-    rates = hardware.rates
-    kinds: dict[DefectKind, float] = {
-        "short": rates.short,
-        "open": rates.open,
-        "stuck_p": rates.stuck_p,
-        "stuck_ap": rates.stuck_ap,
-        "dead_row": rates.dead_lines,
-        "dead_column": rates.dead_lines,
-        "bridged_rows": rates.bridged_lines * (shape[0] > 1),
-        "bridged_columns": rates.bridged_lines * (shape[1] > 1),
-    }
-    yield from (kind for kind, rate in kinds.items() if rate > 0)
+    for kind, about in DEFECTS.items():
+        if getattr(hardware.rates, about.rate) > 0 and min(about.last(shape)) >= 0:
+            yield kind
 
 
 def _with_one(hardware: Hardware, kind: DefectKind | None) -> Die:
     """A die of the spread with one defect, on its first tile."""
     if kind is None:
         return hardware.spread
-    row, column = (0 if wanted else None for wanted in PLACES.get(kind, (True, True)))
-    return hardware.spread.replace(defects=(Defect(kind=kind, row=row, column=column),))
+    place = dict.fromkeys(DEFECTS[kind].place, 0)
+    return hardware.spread.replace(defects=(Defect.model_validate({"kind": kind} | place),))
 
 
 def _check_start(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from mtjspice.spec.defects import Shorted, kind_that
 from mtjspice.spec.die import Defect
 from mtjspice.spec.training import Hardware
 from mtjspice.surrogate.array import at_rest
@@ -47,7 +48,8 @@ def cell_units(layer: TiledLayer, surrogate: Surrogate, hardware: Hardware) -> C
     drawn = [hardware.spread.replace(seed=k) for k in range(hardware.dies)]
     various = TiledLayer(placement, surrogate, drawn, tiles=hardware.tiles)
     variance = sum(float(cells.var()) for cells in various.cells_at_rest)
-    short = Defect(kind="short", row=0, column=0, tile=placement.first % hardware.tiles)
+    kind = kind_that(Shorted())
+    short = Defect(kind=kind, row=0, column=0, tile=placement.first % hardware.tiles)
     broken = [hardware.nominal.replace(defects=(short,))]
     states = torch.ones(placement.tiles, placement.rows, placement.columns, dtype=torch.uint8)
     one = experiments_of(

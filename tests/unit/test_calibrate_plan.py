@@ -7,7 +7,6 @@ from mtjspice.calibrate.amplifier import BEYOND, RESISTANCE
 from mtjspice.calibrate.plan import (
     CLUSTERED,
     DEFECTIVE,
-    DEFECTS,
     HARD,
     HELD_INPUTS,
     KINDS,
@@ -39,6 +38,7 @@ from mtjspice.spec import (
     parse_spec,
 )
 from mtjspice.spec.calibration import Calibration
+from mtjspice.spec.defects import DEFECTS, OF_JUNCTION
 from mtjspice.surrogate.card import nominal_full_scale
 from mtjspice.surrogate.model import MARGIN
 
@@ -310,7 +310,7 @@ def test_every_kind_of_defect_occurs_within_the_array(shape):
 def test_cells_with_defects_are_cells_of_their_own():
     for shape in SHAPES:
         for run in groups(make_plan(spec(shape, plan={"defective_tiles": 20})))[DEFECTIVE]:
-            cells = [p for kind in DEFECTS[:4] for p in places(run, kind)]
+            cells = [p for kind in OF_JUNCTION for p in places(run, kind)]
             assert len(cells) == (4 if shape[0] * shape[1] >= 4 else 0)
             assert len(set(cells)) == len(cells)
 

@@ -26,7 +26,7 @@ from mtjspice.spec import (
 )
 from mtjspice.spec.analysis import Analysis
 from mtjspice.spec.cell import Cell
-from mtjspice.spec.die import DefectKind
+from mtjspice.spec.defects import DefectKind
 from mtjspice.spec.periphery import Periphery
 
 CELLS = {

@@ -11,7 +11,8 @@ normal distribution, which fails where what is looked for is rare.
   13 (1963) multiplies bounds for one bet; I. Waudby-Smith and A. Ramdas, J. R. Stat. Soc. B 86, 1
   (2023) let the capital of several bets stand in for the distribution. The images are what is
   drawn, so that what several dies make of one image counts once.
-- A median: `of_median`, by the ranks, W. R. Thompson, Ann. Math. Stat. 7, 122 (1936).
+- A median: `of_median`, by the ranks, W. R. Thompson, Ann. Math. Stat. 7, 122 (1936); of what is
+  known by samples only, `of_median_of`.
 
 Some of what was seen may still change: classes that SPICE was not asked for and that the audit
 bounds. `of_mean` and `of_share` take the worst that so many changes can do.
@@ -220,6 +221,36 @@ def of_median(values: Floats, confidence: float, span: tuple[float, float]) -> I
     if k == 0:
         return Interval(*span, confidence)
     return Interval(float(ordered[k - 1]), float(ordered[-k]), confidence)
+
+
+def of_median_of(
+    members: Callable[[float], list[Interval]],
+    count: int,
+    confidence: float,
+    span: tuple[float, float],
+) -> Interval:
+    """Interval of the median of a population whose members are known by intervals only, two-sided.
+
+    Half of the doubt is that the median lies beyond the k-th value from either end, as in
+    `of_median`. The other half is the members': where each end is wrong with a probability of ε, v
+    of n are with one of at most n·ε/v, however they depend on each other (Markov's inequality); and
+    where fewer are, the end of rank k − v + 1 lies beyond the value of rank k.
+
+    Args:
+        members: intervals of all members, each of such a confidence.
+        count: how many members there are.
+        confidence: 0 to 1.
+        span: least and largest possible value.
+    """
+    doubt = (1 - confidence) / 4
+    k = int((special.bdtr(np.arange(count), count, 0.5) <= doubt).sum())
+    if k == 0:
+        return Interval(*span, confidence)
+    wrong = (k + 1) // 2
+    found = members(1 - 2 * doubt * wrong / count)
+    low = sorted(one.low for one in found)[k - wrong]
+    high = sorted((one.high for one in found), reverse=True)[k - wrong]
+    return Interval(low, high, confidence)
 
 
 def samples_needed(now: float, decides: Decides) -> int | None:

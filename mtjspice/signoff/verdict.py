@@ -12,7 +12,7 @@ from mtjspice.data.samples import Samples
 from mtjspice.signoff.intervals import (
     MOST,
     of_mean,
-    of_median,
+    of_median_of,
     of_share,
     samples_needed,
     values_of,
@@ -150,10 +150,14 @@ PARTS = 3
 
 def judge(study: Study, comparison: Comparison) -> list[Figure]:
     """The stated figures, with the intervals that limits are held against."""
-    many = comparison.ngspice.best.size > 1
-    median = "median over the networks, " if many else ""
+    median = "median over the networks, " if comparison.ngspice.best.size > 1 else ""
     how = f"{median}at the G_norm that is best on the training samples of this level"
-    judged = _Judged(study, comparison)
+    judged, limits = _Judged(study, comparison), study.limits
+    ideal, ngspice = (
+        (level.predicted == comparison.labels).astype(np.float64)
+        for level in (comparison.ideal, comparison.ngspice)
+    )
+    flips = (comparison.ideal.predicted != comparison.ngspice.predicted).astype(np.float64)
     figures = []
     for level in (comparison.ideal, comparison.ngspice):
         best_g = np.asarray(study.readout.g_norm)[level.best]
@@ -164,28 +168,22 @@ def judge(study: Study, comparison: Comparison) -> list[Figure]:
         )
         for split in SPLITS:
             name = f"accuracy, {split} samples, {level.level}"
-            if level.level == "ngspice" and split == "all":
-                right = (level.predicted == comparison.labels).astype(np.float64)
+            if level.level == "ngspice" and split == limits.samples:
                 figures.append(
-                    judged.held(at_least, name, right, study.limits.min_accuracy, (0.0, 1.0), how)
+                    judged.held(at_least, name, ngspice, limits.min_accuracy, (0.0, 1.0), how)
                 )
             else:
                 value = float(np.median(level.tuned(split)))
                 figures.append(at_least(name, value, None, "share", how))
-    ideal, ngspice = (
-        (level.predicted == comparison.labels).astype(np.float64)
-        for level in (comparison.ideal, comparison.ngspice)
-    )
-    flips = (comparison.ideal.predicted != comparison.ngspice.predicted).astype(np.float64)
     figures += [
         judged.held(
-            at_most, "accuracy drop, ideal to ngspice", ideal - ngspice,
-            study.limits.max_accuracy_drop, (-1.0, 1.0),
-            f"{median}right ideally less right in ngspice, sample by sample",
+            at_most, "accuracy drop, ideal to ngspice", ideal - ngspice, limits.max_accuracy_drop,
+            (-1.0, 1.0),
+            f"{median}{limits.samples} samples, right ideally less right in ngspice, one by one",
         ),
         judged.held(
-            at_most, "share of flipped classes, ideal to ngspice", flips, study.limits.max_flips,
-            (0.0, 1.0), f"{median}all samples, each level at its best G_norm",
+            at_most, "share of flipped classes, ideal to ngspice", flips, limits.max_flips,
+            (0.0, 1.0), f"{median}{limits.samples} samples, each level at its best G_norm",
         ),
     ]  # fmt: skip
     for k, error in enumerate(comparison.current_errors):
@@ -200,51 +198,75 @@ def judge(study: Study, comparison: Comparison) -> list[Figure]:
 
 
 class _Judged:
-    """Holds what samples or networks show against limits."""
+    """Holds what samples and networks show against limits."""
 
     def __init__(self, study: Study, comparison: Comparison):
-        limits = study.limits
+        limits, train = study.limits, comparison.train
         self.confidence = 1 - (1 - limits.confidence) / PARTS
-        self.networks, self.samples = comparison.ngspice.predicted.shape
+        self.counted = ~train if limits.samples == "test" else np.full(train.size, True)
+        self.networks = len(comparison.ngspice.predicted)
         together = f"{100 * limits.confidence:g} % for all intervals together"
-        self.population = (
-            f"interval of the median over all networks trained like these, on these samples, "
-            f"{together}"
-            if self.networks > 1
-            else f"interval for all samples like these, {comparison.train.sum()} of "
-            f"{comparison.train.size} trained with, {together}"
-        )
+        trained = int(train[self.counted].sum())
+        had = f", {trained} of {self.counted.sum()} trained with" if trained else ""
+        of = "for all samples like these"
+        if self.networks > 1:
+            of = f"of the median over all networks trained like these, {of}"
+        self.population = f"interval {of}{had}, {together}"
 
     def held(
         self, make: Callable[..., Figure], name: str, shown: Floats, limit: float | None,
         span: tuple[float, float], how: str,
     ) -> Figure:  # fmt: skip
         """A figure of what is shown, [network, sample]; several networks by their median."""
+        shown = shown[:, self.counted]
         value = float(np.median(shown.mean(axis=1)))
         told = f"{how}; {self.population}"
 
-        def figure(times: float) -> Figure:
-            interval = self._interval(shown, span, times)
+        def figure(samples: float, networks: float = 1.0) -> Figure:
+            interval = self._interval(shown, span, samples, networks)
             return make(name, value, limit, "share", told, interval)
 
         found = figure(1.0)
         if found.verdict is not Verdict.INCONCLUSIVE:
             return found
-        now = self.networks if self.networks > 1 else self.samples
-        what = "networks" if self.networks > 1 else "samples"
-        more = samples_needed(now, lambda n: figure(n / now).holds is not None)
-        needed = f"about {more:,} {what} (now {now:,})" if more else f"more than {MOST:,} {what}"
-        return replace(found, needed=needed)
+        now = shown.shape[1]
+        needed = _needed("samples", now, lambda n: figure(n / now).holds is not None)
+        if needed is None and self.networks > 1:
+            all_of = self.networks
+            needed = _needed(
+                "networks", all_of, lambda n: figure(1.0, n / all_of).holds is not None
+            )
+        return replace(found, needed=needed or f"more than {MOST:,} samples")
 
-    def _interval(self, shown: Floats, span: tuple[float, float], times: float) -> Interval:
-        if self.networks > 1:
-            # So many times as many networks, spread like these.
-            ranks = (np.arange(round(times * self.networks)) + 0.5) / times / self.networks
-            values = np.quantile(shown.mean(axis=1), ranks, method="inverted_cdf")
-            return of_median(values, self.confidence, span)
-        if span == (0.0, 1.0):
-            return of_share(times * shown.sum(), times * shown.size, self.confidence)
-        return of_mean(values_of(shown[0], span).times(times), self.confidence)
+    def _interval(
+        self, shown: Floats, span: tuple[float, float], samples: float, networks: float
+    ) -> Interval:
+        """With so many times as many samples and networks, which show what these do."""
+
+        def of_one(row: Floats, confidence: float) -> Interval:
+            if span == (0.0, 1.0):
+                return of_share(samples * row.sum(), samples * row.size, confidence)
+            return of_mean(values_of(row, span).times(samples), confidence)
+
+        if self.networks == 1:
+            return of_one(shown[0], self.confidence)
+        # Networks that show the same sums have the same interval.
+        rows, same = np.unique(np.sort(shown, axis=1), axis=0, return_inverse=True)
+        order = np.argsort(shown.mean(axis=1), kind="stable")
+        count = round(networks * self.networks)
+        chosen = same.ravel()[order[np.arange(count) * self.networks // count]]
+
+        def members(confidence: float) -> list[Interval]:
+            known = [of_one(row, confidence) for row in rows]
+            return [known[k] for k in chosen]
+
+        return of_median_of(members, count, self.confidence, span)
+
+
+def _needed(what: str, now: int, decides: Callable[[float], bool]) -> str | None:
+    """How many of them would decide, in words; None if too many."""
+    more = samples_needed(now, decides)
+    return f"about {more:,} {what} (now {now:,})" if more else None
 
 
 def warnings(study: Study, comparison: Comparison) -> list[str]:

@@ -132,21 +132,22 @@ class Readout(Spec):
 class Limits(Spec):
     """What makes the verdict a pass. A limit that is left out is not checked.
 
-    All are at each network's best G_norm. Of one network they are for all samples like those given,
-    which count as a random draw of them. Of several networks they are medians, for all networks
-    that would be trained like these, on the samples given. Each is held against the interval in
-    which it lies; a limit that an interval has on both sides is not decided. Without any limit
-    nothing can pass.
+    All are at each network's best G_norm, and for all samples like those that are counted, which
+    are taken as a random draw of them. Of several networks they are medians over all networks that
+    would be trained like these. Each is held against the interval in which it lies; a limit that an
+    interval has on both sides is not decided. Without any limit nothing can pass.
 
     Attributes:
         confidence: that the intervals of all three hold together.
-        min_accuracy: least share of all samples, those included that were trained on, that ngspice
-            classifies rightly.
+        samples: which ones are counted: ``test``, those that nothing was trained or tuned on, or
+            ``all``, of which a network has most of them by heart.
+        min_accuracy: least share of samples that ngspice classifies rightly.
         max_accuracy_drop: most by which ngspice's accuracy may lie below the ideal one.
         max_flips: largest share of samples whose class differs between ngspice and ideal.
     """
 
     confidence: Confidence = 0.99
+    samples: Literal["test", "all"] = "test"
     min_accuracy: Share | None = None
     max_accuracy_drop: Share | None = None
     max_flips: Share | None = None

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from mtjspice.data.figures import Interval
 from mtjspice.signoff.intervals import (
     is_above,
     is_below,
     of_mean,
     of_median,
+    of_median_of,
     of_share,
     samples_needed,
     values_of,
@@ -161,6 +163,31 @@ def test_a_median_lies_between_the_ranks_of_the_tables():
         assert (found.low, found.high) == (k, total + 1 - k)
     few = of_median(np.arange(1.0, 6), 0.95, (0.0, 100.0))
     assert (few.low, few.high) == (0.0, 100.0)
+
+
+def test_a_median_of_what_is_known_by_samples_covers():
+    """Networks' accuracies differ, and the same samples are hard for all: at 90 %, 400 times."""
+    chance, missed = np.random.default_rng(3), 0
+    for _ in range(400):
+        own = chance.uniform(-0.15, 0.15, 30)  # of the networks; the median of all is 0
+        ease = chance.choice([0.3, 0.95], size=40, p=[0.3, 0.7])  # of the samples; mean 0.755
+        right = chance.random((30, 40)) < np.clip(ease + own[:, None], 0, 1)
+
+        def members(confidence, right=right):
+            return [of_share(row.sum(), row.size, confidence) for row in right]
+
+        found = of_median_of(members, 30, 0.9, (0.0, 1.0))
+        missed += not found.low <= 0.755 <= found.high
+    assert missed <= 40 + 3 * 6
+
+
+def test_a_median_of_exact_members_is_wider_than_that_of_all_doubt():
+    values = np.arange(1.0, 102)
+    exact = [Interval(x, x, 1.0) for x in values]
+    found = of_median_of(lambda _: exact, 101, 0.95, (0.0, 200.0))
+    plain = of_median(values, 0.95, (0.0, 200.0))
+    assert found.low <= plain.low < 51 < plain.high <= found.high
+    assert of_median_of(lambda _: exact[:4], 4, 0.95, (0.0, 200.0)) == Interval(0.0, 200.0, 0.95)
 
 
 def test_so_many_samples_decide_and_fewer_do_not():

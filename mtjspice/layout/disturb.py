@@ -261,7 +261,7 @@ def _half_selected(
     mtj, celsius = layout.crossbar.cell.mtj, layout.technology.temperature
     tmr0, r_p, sizes = tmr_at(mtj.tmr0, celsius, mtj.decay), r_p_of(layout), sizes_of(layout)
     length, many = writing_of(layout).length, layout.life.writes
-    worst: tuple[float, Spread, str, Experiment] | None = None
+    found: list[tuple[Finding, Spread, float]] = []
     for write, result in zip(plan, results, strict=True):
         # The circuit has them P; an AP cell there gets nearly the same voltage and, writing P, is
         # the one that can switch. Writing AP, those that are P can.
@@ -275,23 +275,24 @@ def _half_selected(
         row, column = place = int(at[0]), int(at[1])
         over, own = float(np.abs(volts[place])), float(amperes[place])
         cell = Cell(place, state, over, own, _series(layout, place, over, over, own))
-        found = over_cells(layout, cell, length, lambda p: several(p.switches, many))
-        if worst is None or found.worst > worst[1].worst:
-            share = volts[place] / float(np.abs(write.experiment.stimulus.volts).max())
-            where = (
-                f"cell at row {row}, column {column} gets {100 * share:.0f} % of the pulse of a "
-                f"write {_words(write)}, {many:.0e} writes"
-            )
-            nominal = float(several(chance[place], many))
-            worst = nominal, found, where, write.experiment
-            shown = Shown(row, column, "AP" if state == 1 else "P")
-    assert worst is not None
-    nominal, found, where, experiment = worst
-    return [
-        of_spread(
-            Finding(name, 0.0, condition, "ngspice, closed form", where, experiment, shown=shown),
-            found,
-            nominal,
+        share = volts[place] / float(np.abs(write.experiment.stimulus.volts).max())
+        where = (
+            f"cell at row {row}, column {column} gets {100 * share:.0f} % of the pulse of a "
+            f"write {_words(write)}, {many:.0e} writes"
         )
-        for name in ("half_select", "half_select_mean")
+        shown = Shown(row, column, "AP" if state == 1 else "P")
+        finding = Finding("half_select", 0.0, condition, "ngspice, closed form", where,
+                          write.experiment, shown=shown)  # fmt: skip
+        spread = over_cells(layout, cell, length, lambda p: several(p.switches, many))
+        found.append((finding, spread, float(several(chance[place], many))))
+    # The write that is worst for the worst cell need not have the largest mean. Where many writes
+    # switch a cell for certain, the one that does so most surely of a nominal cell is named.
+    worst = max(found, key=lambda one: (one[1].worst, one[1].mean, one[2]))
+    mean = max(found, key=lambda one: (one[1].mean, one[2]))
+    return [
+        of_spread(replace(finding, quantity=name), spread, nominal)
+        for name, (finding, spread, nominal) in (
+            ("half_select", worst),
+            ("half_select_mean", mean),
+        )
     ]

@@ -144,6 +144,24 @@ def test_the_mean_of_half_selected_cells_is_that_of_those_that_are_drawn():
     assert found["half_select"] > 3 * found["half_select_mean"]
 
 
+def test_the_largest_mean_of_half_selected_cells_need_not_be_that_of_the_worst_cell():
+    """So many writes that the worst cell switches for certain whichever state is written."""
+    one = layout(
+        die=Die(sigma_ln_rp=0.05), life=Life(writes=1e8), supply=Supply(volts=2.0),
+        writing=Writing(to_p=0.4, to_ap=0.25, free_layer=LAYER),
+    )  # fmt: skip
+    means = []
+    for volts, ohms in ((0.2, OHMIC.r_ap), (0.125, OHMIC.r_p)):
+        r, _, delta, ic0 = drawn(300_000)
+        through = volts / (ohms * r)
+        once = -np.expm1(-activation(through / (IC0 * ic0), DELTA * delta, 5e-9))
+        means.append(float((-np.expm1(1e8 * np.log1p(-once))).mean()))
+    assert max(means) > means[0] + 0.01
+    found = found_of(one)
+    assert found["half_select"] == 1
+    assert abs(found["half_select_mean"] - max(means)) < 3e-3
+
+
 @pytest.mark.parametrize("factor", [0.8, 0.9, 1.0, 1.15, 1.3])
 def test_a_cell_of_another_resistance_draws_what_the_solver_says(factor):
     # Among P cells in an array with wires, of which it alone differs.

@@ -41,6 +41,9 @@ def form_of(experiment: Experiment) -> Form:
     }
     for name in ("decision", "decision_time", "decision_energy"):
         found[name] = axes | output if latched and timed else None
+    settles = isinstance(analysis, TransientRead) and analysis.settles
+    for name in ("settling_time", "recovery_time"):
+        found[name] = axes | output if settles else None
     found["gate_energy"] = axes if pulsed_gates(experiment) else None
     variables = {n: (tuple(d), tuple(d.values())) for n, d in found.items() if d is not None}
     return Form(variables, coordinates, clipped=amplified)

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from mtjspice.collect.settling import settled_and_recovered, volts_per_ampere
 from mtjspice.device.converter import at_limit
 from mtjspice.netlist.deck import Deck
 from mtjspice.spec.analysis import TransientRead
@@ -41,6 +42,12 @@ def label(experiment: Experiment, deck: Deck, vectors: Vectors) -> xr.Dataset:
         variables["sense_voltage"] = ((*axes, "output_line"), volts, {"units": "V"})
     if deck.latch_volts:
         variables |= _decisions(experiment, deck, vectors)
+    if isinstance(experiment.analysis, TransientRead) and experiment.analysis.settles:
+        lines = np.stack([vectors.values[deck.column_currents[c]] for c in sensed], axis=-1)
+        times = settled_and_recovered(vectors.values["time"], lines, experiment.analysis,
+                                      volts_per_ampere(experiment.periphery))  # fmt: skip
+        for name, value in zip(("settling_time", "recovery_time"), times, strict=True):
+            variables[name] = (("vector", "output_line"), value, {"units": "s"})
     if deck.gate_currents:
         variables["gate_energy"] = (("vector",), _gate_energy(experiment, deck, vectors),
                                     {"units": "J"})  # fmt: skip

@@ -14,6 +14,10 @@ After a transient ``time`` (s, from the start of a period) follows ``vector`` ev
 - ``decision`` (vector, output_line): +1 above the threshold, −1 below, 0 not decided;
   ``decision_time`` s after the clock's edge; ``decision_energy`` J from the latch's supply, until
   the end of the period. With sense amplifiers, after a transient only, without ``time``.
+- ``settling_time`` (vector, output_line), s: from the start of the period until the output stays
+  within what is allowed of where it is at the end of `hold`; ``recovery_time`` from there until it
+  is where the period began, not a number if it is not before the period ends. After a transient
+  that says what is allowed.
 - ``gate_energy`` (vector), J: what opening and closing gate lines takes from their supply; after a
   transient with pulsed gates only.
 - ``cell_voltage`` (vector, row, column), V: word line minus bit line, if cells are observed.
@@ -57,6 +61,8 @@ LARGEST: Final = 2**33
 """A result whose form is not known can be so large, bytes."""
 NEVER: Final = "decision_time"
 """Of what is finite but for this: a latch that has not decided has no time of it."""
+NOT_YET: Final = "recovery_time"
+"""And for this: an output that is not at rest again before the period ends."""
 UNDECIDED: Final = "decision"
 
 
@@ -221,6 +227,8 @@ def _check(result: xr.Dataset, form: Form) -> None:
         known = np.isfinite(values)
         if name == NEVER:
             known |= np.isnan(values) & (result[UNDECIDED].to_numpy() == 0)
+        elif name == NOT_YET:
+            known |= np.isnan(values)
         if not known.all():
             raise DamagedResultError(f"{name} has numbers that are not finite")
     if UNDECIDED in form.variables and not np.isin(result[UNDECIDED], (-1, 0, 1)).all():

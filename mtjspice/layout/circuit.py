@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mtjspice.collect import settling
 from mtjspice.data.layout import Condition, Floats, States
 from mtjspice.device.conductance import conductance
 from mtjspice.device.temperature import tmr_at
@@ -324,7 +325,4 @@ def sense_volts(layout: Layout, current: Tensor) -> Tensor:
 
 def volts_per_ampere(layout: Layout) -> float:
     """Slope of `sense_volts`, Ω; 1 for a read-out that gives no voltage."""
-    periphery = layout.periphery
-    if isinstance(periphery, SenseAmplifier):
-        return periphery.load
-    return periphery.gain if isinstance(periphery, TransimpedanceAmplifier) else 1.0
+    return settling.volts_per_ampere(layout.periphery)

@@ -23,6 +23,7 @@ from mtjspice.data.layout import (
     Judged,
     LayoutStory,
     LineMargins,
+    Waveform,
 )
 from mtjspice.data.outputs import Outputs
 from mtjspice.errors import InputError
@@ -146,7 +147,7 @@ def run_layout(
         margins=with_smallest(sense.lines, judged),
         yields=sense.yields,
         tail=sense.tail,
-        waveform=timed.waveform,
+        waveform=with_settling(timed.waveform, bench.nominal, judged),
         energy=timed.energy,
         sneak=read.sneak,
         scaling=sizes,
@@ -392,6 +393,12 @@ def with_smallest(lines: LineMargins | None, judged: Sequence[Judged]) -> LineMa
     worst = lines.worst.copy()
     worst[int(np.argmin(worst))] = smallest.value
     return replace(lines, worst=worst)
+
+
+def with_settling(waveform: Waveform, nominal: Condition, judged: Sequence[Judged]) -> Waveform:
+    """The nominal read with its settling time as the netlist prints it, where that is stated."""
+    stated = next(line.worst for line in judged if line.quantity.name == "settling")
+    return replace(waveform, settled=stated.value) if stated.condition == nominal else waveform
 
 
 def write_netlists(

@@ -224,38 +224,16 @@ def course(layout: Layout, result: xr.Dataset, analysis: TransientRead, step: St
         analysis: of the transient.
         step: what it goes between.
     """
-    time, current = result["time"].to_numpy(), result["current"].to_numpy()[0]
-    held, after = time <= analysis.hold, time >= analysis.hold
-    pairs = list(enumerate(step.allowed))
-    settled = [_last_outside(time[held], current[held, j] - step.final[j], a) for j, a in pairs]
-    settled = np.where(step.left <= AT_REST * step.allowed, settled, np.inf).tolist()
-    recovered = [
-        _last_outside(time[after], current[after, j] - step.rest[j], a) - analysis.hold
-        for j, a in pairs
-    ]
+    settled = result["settling_time"].to_numpy()[0]
+    settled = np.where(step.left <= AT_REST * step.allowed, settled, np.inf)
+    recovered = np.nan_to_num(result["recovery_time"].to_numpy()[0], nan=np.inf)
     return Course(
-        settled=max(settled),
-        recovered=max(0.0, *recovered),
+        settled=float(settled.max()),
+        recovered=float(recovered.max()),
         slowest=int(np.argmax(settled)),
         energy=energy_of(layout, result, analysis),
         latest=int(np.argmax(recovered)),
     )
-
-
-def _last_outside(time: Floats, off: Floats, allowed: float) -> float:
-    """When a deviation stays within what is allowed, s, between points by interpolation.
-
-    Infinite if it is outside at the end.
-    """
-    outside = np.abs(off) > allowed
-    if not outside.any():
-        return float(time[0])
-    last = int(np.flatnonzero(outside)[-1])
-    if last == time.size - 1:
-        return math.inf
-    edge = math.copysign(allowed, off[last])
-    share = (off[last] - edge) / (off[last] - off[last + 1])
-    return float(time[last] + share * (time[last + 1] - time[last]))
 
 
 def energy_of(layout: Layout, result: xr.Dataset, analysis: TransientRead) -> dict[str, float]:

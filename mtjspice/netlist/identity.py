@@ -49,6 +49,7 @@ SOURCES = (
     "spice/scripts/*",
     "spice/simulate.py",
     "collect/label.py",
+    "collect/settling.py",
 )
 """The program that makes a result of an experiment, as paths in the package."""
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Tag, model_validator
 
-from mtjspice.spec.base import Spec, Time, one_of
+from mtjspice.spec.base import PositiveVoltage, Share, Spec, Time, one_of
 
 MOST_POINTS = 1_000_000
 """Most time steps of one period: each keeps a number for every line."""
@@ -25,6 +25,10 @@ class TransientRead(Spec):
         hold: how long a vector is applied, s; the rest of the period is at the reference.
         step: of the time axis of the result, and largest step of the simulator, s.
         sense_at: when the sense amplifiers are clocked, s after the start of the period.
+        settle_to: largest share of its change that an output may be off where it counts as settled;
+            if it is given, the result says when each is.
+        settle_within: the same in volts at the read-out, such as a converter's step; in the place
+            of `settle_to` if given.
         gates: ``on`` keeps selected gate lines on all the time; ``pulsed`` opens them with each
             vector and closes them when it is taken away, as a read of one row after the other does.
     """
@@ -35,7 +39,14 @@ class TransientRead(Spec):
     hold: Time = 8e-9
     step: Time = 0.05e-9
     sense_at: Time = 6e-9
+    settle_to: Share | None = None
+    settle_within: PositiveVoltage | None = None
     gates: Literal["on", "pulsed"] = "on"
+
+    @property
+    def settles(self) -> bool:
+        """Whether it is asked when outputs have settled."""
+        return self.settle_to is not None or self.settle_within is not None
 
     @model_validator(mode="after")
     def _check_order(self) -> Self:

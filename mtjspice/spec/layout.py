@@ -14,7 +14,6 @@ from mtjspice.spec.base import (
     GateVoltage,
     Lines,
     Name,
-    PositiveVoltage,
     ReadVoltage,
     Samples,
     Seed,
@@ -130,13 +129,10 @@ class Timing(TransientRead):
     """The course of a read, as in a transient, and what counts as settled.
 
     Attributes:
-        settle_to: largest share of its final value that an output may be off.
-        settle_within: the same in volts at the read-out, such as a converter's step; in the place
-            of `settle_to` if given.
+        settle_to: as there, of all layouts.
     """
 
     settle_to: Share = 0.01
-    settle_within: PositiveVoltage | None = None
 
     @model_validator(mode="after")
     def _check_room(self) -> Self:

@@ -7,6 +7,7 @@ import pytest
 import torch
 import xarray as xr
 
+from mtjspice.collect.settling import settled_and_recovered
 from mtjspice.data.layout import Condition
 from mtjspice.layout import timing
 from mtjspice.layout.access import Fitted
@@ -70,53 +71,23 @@ def layout(
     )
 
 
-# When something has settled
-
-
-TIME = np.array([0.0, 1.0, 2.0, 3.0, 4.0])
-
-
-@pytest.mark.parametrize(
-    ("off", "allowed", "expected"),
-    [
-        ([8, 4, 2, 1, 0], 3.0, 1.5),  # half-way from 4 to 2
-        ([8, 4, 2, 1, 0], 1.25, 2.75),
-        ([-8, -4, -2, -1, 0], 1.25, 2.75),
-        ([8, 1, 4, 1, 0], 2.0, 2 + 2 / 3),  # outside again: the last time counts
-        ([0, 0, 4, 0, 0], 1.0, 2.75),
-        ([1, 0, 0, 0, 0], 1.0, 0.0),  # just inside is inside
-        ([0, 0, 0, 0, 0], 1.0, 0.0),
-        ([8, 4, 2, 1, 0.5], 0.4, math.inf),
-        ([0, 0, 0, 0, 2], 1.0, math.inf),
-    ],
-)
-def test_a_deviation_is_outside_until_it_crosses_for_the_last_time(off, allowed, expected):
-    assert timing._last_outside(TIME, np.array(off, float), allowed) == near(expected)
-
-
-def test_what_never_leaves_has_settled_when_it_is_looked_at_first():
-    late = TIME + 7
-    assert timing._last_outside(late, np.zeros(5), 1.0) == 7.0
-
-
-def test_a_deviation_that_changes_its_sign_is_interpolated_along_its_own_line():
-    # From 4 to −1 within a second: it is at 2 after 0.4 s.
-    off = np.array([6.0, 5.0, 4.0, -1.0, 0.0])
-    assert timing._last_outside(TIME, off, 2.0) == near(2.4)
-
-
 # The course of a read
 
 
-READ = TransientRead(period=20e-9, rise=0.1e-9, hold=10e-9, step=0.01e-9, sense_at=6e-9)
+READ = TransientRead(
+    period=20e-9, rise=0.1e-9, hold=10e-9, step=0.01e-9, sense_at=6e-9, settle_to=0.01
+)
 
 
-def as_result(time, current, into) -> xr.Dataset:
+def as_result(time, current, into, analysis=READ) -> xr.Dataset:
     """A result of ngspice with one vector: currents [time, line]."""
+    settled, recovered = settled_and_recovered(time, current, analysis)
     return xr.Dataset(
         {
             "current": (("vector", "time", "output_line"), current[None]),
             "input_current": (("vector", "time", "input_line"), into[None]),
+            "settling_time": (("vector", "output_line"), settled),
+            "recovery_time": (("vector", "output_line"), recovered),
         },
         coords={"time": time},
     )
@@ -138,8 +109,9 @@ GRID = np.arange(0, 20e-9, READ.step)
 def of_course(taus, final, rest=0.0, share=0.01, **parts) -> Course:
     one = layout(timing=Timing(settle_to=share), **parts)
     current = exponential(GRID, taus, final, rest)
-    result = as_result(GRID, current, np.zeros((GRID.size, 3)))
-    return course(one, result, READ, step_of(one, result, READ))
+    read = READ.replace(settle_to=share)
+    result = as_result(GRID, current, np.zeros((GRID.size, 3)), read)
+    return course(one, result, read, step_of(one, result, read))
 
 
 def test_an_exponential_settles_and_recovers_after_the_logarithm_of_its_tolerance():
@@ -345,7 +317,7 @@ def test_a_read_in_time_is_of_the_rows_that_are_farthest_from_the_read_out():
     one = layout(4, read=2, periphery=SenseAmplifier(), timing=Timing(hold=7e-9))
     e = timing.timed(one, named_patterns((4, 2))["all P"], one.timing.analysis)
     assert e.driven_rows == (0, 1)
-    assert e.analysis == TransientRead(hold=7e-9)
+    assert e.analysis == TransientRead(hold=7e-9, settle_to=0.01)
     assert not isinstance(e.periphery, SenseAmplifier)
 
 

@@ -159,7 +159,9 @@ def test_a_limit_can_be_changed_beside_one_with_a_unit():
 
 
 def test_the_timing_of_a_read_is_that_of_its_transient():
-    assert Timing(hold="7ns", settle_to=0.02).analysis == TransientRead(hold="7ns")
+    read = Timing(hold="7ns", settle_to=0.02).analysis
+    assert type(read) is TransientRead
+    assert read == TransientRead(hold="7ns", settle_to=0.02)
 
 
 # Units of limits

@@ -4,6 +4,7 @@ Settling comes from the linear network; its only unknown, what an access device 
 capacitance, is taken from ngspice's transient of the layout itself. Writes are in ngspice.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,8 +17,9 @@ from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import blocks, nominal_condition
 from mtjspice.layout.disturb import Write, disturb_findings, write_findings
 from mtjspice.layout.montecarlo import row_groups
+from mtjspice.layout.nearest import most_likely
 from mtjspice.layout.patterns import named_patterns
-from mtjspice.layout.rare import most_likely
+from mtjspice.layout.rare import estimate
 from mtjspice.layout.read import read_findings, sneak_findings
 from mtjspice.layout.sense import (
     SIDES,
@@ -27,6 +29,7 @@ from mtjspice.layout.sense import (
     margin_findings,
     margins,
 )
+from mtjspice.layout.subset import Margin
 from mtjspice.layout.tail import margin_of, read_margin, sources
 from mtjspice.layout.timing import rc_response, rc_settling, slower_pattern
 from mtjspice.spec.cell import PassiveCell
@@ -36,6 +39,10 @@ from mtjspice.spec.periphery import SenseAmplifier
 MOST_FARADS = 1e-12
 """What an access device can add to its line at most, F."""
 HALVINGS = 30
+SAMPLED = 500
+"""Samples of a margin that has a plateau."""
+ALMOST = 1 - 1e-15
+"""A probability whose complement has a logarithm."""
 EASY = 0.1
 """Where even the worst read would lose less of the allowed loss of yield, it may stand for all."""
 
@@ -117,12 +124,24 @@ def first_order_failures(
     layout: Layout, fitted: Fitted, sides: tuple[Worst, Worst], found: Margins
 ) -> list[float]:
     """The failure of the worst line, by side, if its margin were linear in what is random."""
-    size = sum(sources(layout, fitted.access).values())
-    points = [
-        most_likely(read_margin(layout, fitted, sides, at, found.threshold), size)
+    return [
+        _failure(layout, fitted, read_margin(layout, fitted, sides, at, found.threshold))
         for at in found.worst_of_sides
     ]
-    return [float(stats.norm.sf(point.distance)) for point in points]
+
+
+def _failure(layout: Layout, fitted: Fitted, margin: Margin) -> float:
+    """The probability that a margin is negative, to first order at its most likely failure.
+
+    Where gradients lead to none, as on the plateau of an amplifier that clips, failures are sampled
+    instead, and the upper end of what is found counts: that none was reached is no proof.
+    """
+    size = sum(sources(layout, fitted.access).values())
+    point = most_likely(margin, size)
+    if size == 0 or math.isfinite(point.distance) or point.distance < 0:
+        return float(stats.norm.sf(point.distance))
+    confidence = layout.monte_carlo.confidence
+    return estimate(margin, size, SAMPLED, layout.seed, confidence).high
 
 
 def _yield_of(layout: Layout, right: Floats | float) -> float:
@@ -141,7 +160,6 @@ def first_order_yield(layout: Layout, fitted: Fitted, threshold: float) -> float
     What they fail with is that of the first, the middle and the last line and block of rows, and
     even in between. Reads are taken to be independent, which those of one die are not quite.
     """
-    size = sum(sources(layout, fitted.access).values())
     chance = np.random.default_rng([layout.seed, 11])
     columns = layout.crossbar.columns
     lines = dict.fromkeys((0, columns // 2, columns - 1))
@@ -151,7 +169,7 @@ def first_order_yield(layout: Layout, fitted: Fitted, threshold: float) -> float
             states = drawn_data(layout, driven, layout.boundary + more, chance)
             for line in lines:
                 margin = margin_of(layout, fitted, states, (side, block, line), threshold)
-                kept.append(stats.norm.logcdf(most_likely(margin, size).distance))
+                kept.append(math.log1p(-min(_failure(layout, fitted, margin), ALMOST)))
     of_places = np.array(kept).reshape(2, len(blocks(layout)), len(lines)).sum(0)
     return _yield_of(layout, _even(_even(of_places)))
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mtjspice.layout.nearest import most_likely
 from mtjspice.layout.subset import FARTHEST, Margin, evaluated, with_slopes
 
 MOST_REGIONS, APART = 64, 0.9
@@ -99,7 +100,12 @@ def mixture_of(margin: Margin, failing: Tensor, outside: Tensor) -> Mixture:
     ][: MOST_REGIONS - len(centres)]
     member = _cosines(failing @ directions.T, towards[centres]).argmax(1)
     means, roots = [], []
-    places = torch.stack([_pulled(margin, every[k], aims[k]) for k in centres])
+    places = torch.stack(
+        [
+            _pulled(margin, every[k], aims[k]) if k < first else _nearest(margin, every[k], aims[k])
+            for k in centres
+        ]
+    )
     groups = [(failing[member == k], place) for k, place in enumerate(places)]
     # All together are one more group: where conditions meet, their gradients differ in one region.
     for own, place in [*groups, (failing, places[0])][: None if len(groups) > 1 else 1]:
@@ -142,6 +148,30 @@ def better(margin: Margin, mixture: Mixture, samples: int, chance: np.random.Gen
     return replace(mixture, shares=torch.cat([rest * given, mixture.shares[-1:]]))
 
 
+def closer(
+    margin: Margin,
+    mixture: Mixture,
+    failing: Tensor,
+    outside: Tensor,
+    samples: int,
+    chance: np.random.Generator,
+) -> Mixture:
+    """A mixture around failures as the samples of another one say that they are distributed.
+
+    Of a region that only wide draws have found, the first mixture knows neither place nor width,
+    and its few samples there weigh much: they are taken as often as they weigh.
+    """
+    z, ratio = mixture.draw(samples, chance)
+    fails = evaluated(margin, z) < 0
+    if int(fails.sum()) < FEWEST_MEMBERS:
+        return mixture
+    found, weight = z[fails], ratio[fails].numpy()
+    count = max(len(failing), samples // 4)
+    steps = (np.arange(count) + chance.random()) / count * weight.sum()
+    taken = np.searchsorted(weight.cumsum(), steps).clip(max=len(weight) - 1)
+    return mixture_of(margin, torch.cat([failing, found[taken]]), outside)
+
+
 def _aims(margin: Margin, z: Tensor) -> tuple[Tensor, Tensor]:
     """Where one step along the gradient leads from each sample, and the gradients of length one.
 
@@ -153,6 +183,15 @@ def _aims(margin: Margin, z: Tensor) -> tuple[Tensor, Tensor]:
     aims = ahead[:, None] * slopes
     usable = (power > 0) & (aims.norm(dim=1) <= FARTHEST)
     return torch.where(usable[:, None], aims, z), (slopes / power.sqrt()[:, None])[usable]
+
+
+def _nearest(margin: Margin, z: Tensor, aim: Tensor) -> Tensor:
+    """The most likely failure of the region of a sample that a wide draw has found.
+
+    Such a sample is far out in the directions, too, in which the margin does not change.
+    """
+    found = most_likely(margin, len(z), z)
+    return found.z if found.arrived else _pulled(margin, z, aim)
 
 
 def _pulled(margin: Margin, z: Tensor, aim: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ mismatch and offset are made. The way to the probability has four steps, and non
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -27,23 +27,10 @@ from scipy import stats
 from torch import Tensor
 
 from mtjspice.data.layout import Floats
-from mtjspice.layout.mixture import better, mixture_of
-from mtjspice.layout.subset import (
-    FARTHEST,
-    LEAST,
-    Explored,
-    Margin,
-    evaluated,
-    explore,
-    with_slopes,
-)
+from mtjspice.layout.mixture import better, closer, mixture_of
+from mtjspice.layout.nearest import MostLikely, most_likely
+from mtjspice.layout.subset import LEAST, Explored, Margin, evaluated, explore, relaxed
 
-STEPS = 50
-"""Most steps towards the most likely failure."""
-NEAR = 1e-4
-"""A step that is shorter than this has arrived."""
-HALVINGS = 12
-"""How often a step that leads nowhere is made shorter."""
 WIDE = (1.5, 2.5, 4.0)
 """Standard deviations of the draws that look for failures beyond a plateau."""
 FREQUENT = 0.1
@@ -56,6 +43,8 @@ REFINED = 3
 """Regions whose most likely failure is looked for, the nearest first."""
 FEW = 40.0
 """Effective failing samples below which an estimate is not trusted by itself."""
+EVIDENCE = 15.0
+"""And below which it is no evidence of how rare failures are."""
 DOUBT = 3.0
 """Standard errors between the two estimates beyond which they contradict each other."""
 
@@ -69,6 +58,7 @@ class RareEvent:
         error: its standard error.
         low: lower end of the interval, which is taken for the logarithm.
         high: upper end; what a limit is judged on.
+        confidence: of the interval.
         distance: of the most likely failure from the origin; negative if the origin fails, infinite
             if there is none.
         slopes: float64 [number], of the margin at the most likely failure.
@@ -86,6 +76,7 @@ class RareEvent:
     error: float
     low: float
     high: float
+    confidence: float
     distance: float
     slopes: Floats
     point: Floats
@@ -102,11 +93,22 @@ def certain(margin: Margin, size: int) -> RareEvent:
     fails = bool(evaluated(margin, torch.zeros((1, size), dtype=torch.float64))[0] < 0)
     always = float(fails)
     return RareEvent(
-        probability=always, error=0.0, low=always, high=always,
+        probability=always, error=0.0, low=always, high=always, confidence=1.0,
         distance=-math.inf if fails else math.inf, slopes=np.zeros(size), point=np.zeros(size),
         failed=int(fails),
         effective=always, regions=int(fails), checked=always, solved=1,
     )  # fmt: skip
+
+
+class _Counted:
+    """A margin that counts how often it was evaluated."""
+
+    def __init__(self, margin: Margin):
+        self.margin, self.solved = margin, 0
+
+    def __call__(self, z: Tensor) -> Tensor:
+        self.solved += len(z)
+        return self.margin(z)
 
 
 def estimate(margin: Margin, size: int, samples: int, seed: int, confidence: float) -> RareEvent:
@@ -119,7 +121,14 @@ def estimate(margin: Margin, size: int, samples: int, seed: int, confidence: flo
         seed: of the draw.
         confidence: of the interval.
     """
-    chance = np.random.default_rng([seed, 9])
+    counted = _Counted(margin)
+    found = _estimate(counted, size, samples, np.random.default_rng([seed, 9]), confidence)
+    return replace(found, solved=counted.solved)
+
+
+def _estimate(
+    margin: Margin, size: int, samples: int, chance: np.random.Generator, confidence: float
+) -> RareEvent:
     each = max(samples // SEARCH, 50)
     explored = explore(margin, size, each, chance)
     others = []
@@ -130,35 +139,59 @@ def estimate(margin: Margin, size: int, samples: int, seed: int, confidence: flo
     if point.arrived and float(point.z.norm()) > 0:
         others.append(_just_beyond(margin, point.z))
     outside = torch.cat(others)
-    solved = explored.margins + len(WIDE) * each + point.solved
     if not len(explored.failing) and not len(outside):
-        return _nothing_found(explored, point, confidence, solved)
+        found = _nothing_found(explored, point, confidence)
+        if explored.reached <= LEAST:
+            return found
+        return _no_better_than_counting(found, margin, size, samples, chance)
     if explored.probability > FREQUENT:
-        return _counted(margin, size, samples, chance, explored, point, confidence)
-    mixture = mixture_of(margin, explored.failing, outside)
-    mixture = better(margin, mixture, samples // PILOT, chance)
+        return _frequent(margin, size, samples, chance, explored, point, confidence)
+    outside, pilot = relaxed(margin, outside, chance), samples // PILOT
+    mixture = better(margin, mixture_of(margin, explored.failing, outside), pilot, chance)
+    mixture = closer(margin, mixture, explored.failing, outside, pilot, chance)
+    mixture = better(margin, mixture, pilot, chance)
     z, ratio = mixture.draw(samples, chance)
     weight = torch.where(evaluated(margin, z) < 0, ratio, 0.0).numpy()
     starts = mixture.centres.norm(dim=1).argsort()[:REFINED]
     points = [most_likely(margin, size, mixture.centres[k]) for k in starts]
     point = min((point, *points), key=lambda one: abs(one.distance))
-    solved += samples + len(explored.failing) + len(outside)
-    unseen = _unseen(explored, confidence)
-    return _judged(weight, explored, unseen, point, mixture.regions, confidence, solved)
+    found = _judged(weight, explored, point, mixture.regions, confidence)
+    if found.effective >= EVIDENCE:
+        return found
+    return _no_better_than_counting(found, margin, size, samples, chance)
 
 
-def _counted(
+def _failures(margin: Margin, size: int, samples: int, chance: np.random.Generator) -> int:
+    """How many fail of so many samples as they come."""
+    drawn = torch.from_numpy(chance.standard_normal((samples, size)))
+    return int((evaluated(margin, drawn) < 0).sum())
+
+
+def _no_better_than_counting(
+    found: RareEvent, margin: Margin, size: int, samples: int, chance: np.random.Generator
+) -> RareEvent:
+    """An estimate that rests on next to no samples: its upper end is that of counting failures.
+
+    How likely the last level is, of which none failed, is no evidence either: chains that do not
+    get on are alike, and their level is less likely than they say, or more.
+    """
+    failed = _failures(margin, size, samples, chance)
+    bounds = stats.binomtest(failed, samples).proportion_ci(found.confidence, method="exact")
+    doubt = f"so that no more is known than that {failed} of {samples} samples fail as they come"
+    return replace(found, high=max(found.high, float(bounds.high)), doubts=(*found.doubts, doubt))
+
+
+def _frequent(
     margin: Margin,
     size: int,
     samples: int,
     chance: np.random.Generator,
     explored: Explored,
-    point: "MostLikely",
+    point: MostLikely,
     confidence: float,
 ) -> RareEvent:
     """Failures that are frequent, as they come; the interval is Clopper and Pearson's."""
-    drawn = torch.from_numpy(chance.standard_normal((samples, size)))
-    failed = int((evaluated(margin, drawn) < 0).sum())
+    failed = _failures(margin, size, samples, chance)
     share = failed / samples
     bounds = stats.binomtest(failed, samples).proportion_ci(confidence, method="exact")
     return RareEvent(
@@ -166,6 +199,7 @@ def _counted(
         error=math.sqrt(share * (1 - share) / samples),
         low=float(bounds.low),
         high=float(bounds.high),
+        confidence=confidence,
         distance=point.distance,
         slopes=point.slopes,
         point=point.z.numpy(),
@@ -173,19 +207,18 @@ def _counted(
         effective=float(failed),
         regions=1,
         checked=explored.probability,
-        solved=explored.margins + point.solved + samples,
+        solved=0,
     )
 
 
-def _nothing_found(
-    explored: Explored, point: "MostLikely", confidence: float, solved: int
-) -> RareEvent:
+def _nothing_found(explored: Explored, point: MostLikely, confidence: float) -> RareEvent:
     """No failure anywhere: an upper end only."""
     return RareEvent(
         probability=0.0, error=0.0, low=0.0, high=_unseen(explored, confidence),
+        confidence=confidence,
         distance=math.inf, slopes=point.slopes, point=point.z.numpy(),
         failed=0, effective=0.0, regions=0,
-        checked=math.nan, solved=solved,
+        checked=math.nan, solved=0,
         doubts=("no failure was found: the upper end is that of seeing none",),
     )  # fmt: skip
 
@@ -201,20 +234,14 @@ def _unseen(explored: Explored, confidence: float) -> float:
 
 
 def _judged(
-    weight: Floats,
-    explored: Explored,
-    unseen: float,
-    point: "MostLikely",
-    regions: int,
-    confidence: float,
-    solved: int,
+    weight: Floats, explored: Explored, point: MostLikely, regions: int, confidence: float
 ) -> RareEvent:
     """The estimate of the weights, held against that of subset simulation."""
     samples, total = len(weight), float(weight.sum())
     probability = total / samples
     error = float(weight.std(ddof=1) / math.sqrt(samples))
     effective = total**2 / float((weight**2).sum()) if total > 0 else 0.0
-    quantile = float(stats.norm.ppf((1 + confidence) / 2))
+    quantile = _quantile(weight, confidence)
     relative = error / probability if probability > 0 else math.inf
     spread = math.exp(min(quantile * relative, 700.0))
     low, high, doubts = probability / spread, min(probability * spread, 1.0), list[str]()
@@ -230,13 +257,14 @@ def _judged(
         high = max(high, second)
     if effective < FEW:
         doubts.append(f"the samples are worth {effective:.0f} of equal weight only")
-        high = max(high, second if other > 0 else unseen)
+        high = max(high, second if other > 0 else 0.0, _unseen(explored, confidence))
         low = min(low, probability / math.exp(2 * quantile)) if effective > 1 else 0.0
     return RareEvent(
         probability=probability,
         error=error,
         low=low,
         high=high,
+        confidence=confidence,
         distance=point.distance,
         slopes=point.slopes,
         point=point.z.numpy(),
@@ -244,76 +272,28 @@ def _judged(
         effective=effective,
         regions=regions,
         checked=other if other > 0 else math.nan,
-        solved=solved,
+        solved=0,
         doubts=tuple(doubts),
     )
+
+
+def _quantile(weight: Floats, confidence: float) -> float:
+    """Standard errors to either end of an interval of the mean of weights.
+
+    Student's, as the standard error is an estimate, too, and a poor one where few samples weigh
+    much: its degrees of freedom are those of a χ² that varies as much as the variance of such
+    weights (F. E. Satterthwaite, Biometrics Bulletin 2, 110 (1946)).
+    """
+    away = weight - weight.mean()
+    variance = float((away**2).mean())
+    if variance == 0:
+        return float(stats.norm.ppf((1 + confidence) / 2))
+    peaked = float((away**4).mean()) / variance**2
+    freedom = max(2 * len(weight) / max(peaked - 1, 1e-9), 1.0)
+    return float(stats.t.ppf((1 + confidence) / 2, freedom))
 
 
 def _just_beyond(margin: Margin, z: Tensor) -> Tensor:
     """The point itself, a little farther out, if it fails there."""
     beyond = (z * (1 + 0.1 / max(float(z.norm()), 0.1)))[None]
     return beyond[evaluated(margin, beyond) < 0]
-
-
-@dataclass(frozen=True)
-class MostLikely:
-    """The most likely failure, as far as gradients lead from the origin.
-
-    Attributes:
-        z: float64 [number].
-        slopes: float64 [number], of the margin there.
-        at_mean: margin at the origin.
-        arrived: whether it lies on the surface M = 0, along its gradient.
-        solved: margins evaluated.
-    """
-
-    z: Tensor
-    slopes: Floats
-    at_mean: float
-    arrived: bool
-    solved: int
-
-    @property
-    def distance(self) -> float:
-        """From the origin; negative if the origin fails, infinite where gradients led nowhere."""
-        return math.copysign(float(self.z.norm()) if self.arrived else math.inf, self.at_mean)
-
-
-def most_likely(margin: Margin, size: int, start: Tensor | None = None) -> MostLikely:
-    """A point of M = 0 that is nearest to the origin, by steps along the gradient.
-
-    Steps that do not lower |z|²/2 + c |M| are made shorter (Y. Zhang, A. Der Kiureghian, in:
-    Reliability and Optimization of Structural Systems, 297 (1995)). It is one such point, not
-    necessarily the nearest of all.
-    """
-    z = torch.zeros(size, dtype=torch.float64)
-    at_mean = float(evaluated(margin, z[None])[0])
-    z = z if start is None else start
-    value, slopes = (x[0] for x in with_slopes(margin, z[None]))
-    solved, arrived = 2, False
-    scale = max(abs(at_mean), 1e-300)
-    for _ in range(STEPS):
-        power = float(slopes @ slopes)
-        if not math.isfinite(power) or power == 0:
-            break
-        aim = (slopes @ z - value) / power * slopes
-        aim = aim * min(1.0, FARTHEST / max(float(aim.norm()), 1e-300))
-        penalty = 2 * max(float(z.norm()), float(aim.norm()), 1.0) / math.sqrt(power)
-        lengths = 0.5 ** torch.arange(HALVINGS, dtype=torch.float64)
-        tried = z + lengths[:, None] * (aim - z)
-        values, solved = evaluated(margin, tried), solved + HALVINGS
-        merits = (tried**2).sum(1) / 2 + penalty * values.abs()
-        before = float(z @ z) / 2 + penalty * abs(float(value))
-        better = (merits < before).nonzero()
-        k = int(better[0]) if len(better) else 0
-        moved = float((tried[k] - z).norm())
-        if not len(better):
-            arrived = moved < NEAR and abs(float(value)) < NEAR * scale
-            break
-        z = tried[k]
-        value, slopes = (x[0] for x in with_slopes(margin, z[None]))
-        solved += 1
-        if moved < NEAR:
-            arrived = abs(float(value)) < NEAR * max(scale, math.sqrt(float(slopes @ slopes)))
-            break
-    return MostLikely(z, slopes.numpy(), at_mean, arrived, solved)

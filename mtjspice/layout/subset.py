@@ -33,6 +33,8 @@ ACCEPTED = 0.44
 """Share of steps of a chain that shall be accepted."""
 FEWEST = 5
 """Samples beyond a level below which there is no way on."""
+RELAXED, STEPS = 100, 12
+"""Samples that are moved towards where failures are, and how many steps they take."""
 LEAST = 1e-12
 """Probability below which the way to failure is not followed any more."""
 
@@ -87,6 +89,21 @@ def explore(margin: Margin, size: int, count: int, chance: np.random.Generator) 
         error = math.sqrt(variance)
         return Explored(reached * share, error, reached, failing, evaluated_so_far, seen)
     return Explored(0.0, math.sqrt(variance), reached, z[:0], evaluated_so_far, seen)
+
+
+def relaxed(margin: Margin, failing: Tensor, chance: np.random.Generator) -> Tensor:
+    """Failing samples from elsewhere, moved towards how failures of their region are distributed.
+
+    Draws from a wide distribution are far out in all directions, also in those in which nothing
+    fails. Some steps of a chain that stays among failures bring them back. Of many samples some are
+    taken, evenly.
+    """
+    count = min(len(failing), RELAXED)
+    if not count:
+        return failing
+    seeds = failing[np.linspace(0, len(failing) - 1, count).astype(int)]
+    z, _, _ = _chains(margin, seeds, evaluated(margin, seeds), 0.0, count * STEPS, chance)
+    return z[-count:]
 
 
 def evaluated(margin: Margin, z: Tensor) -> Tensor:

@@ -48,6 +48,34 @@ def _cubic() -> float:
     return float(value)
 
 
+def _integral(of: Callable[[float], float], low: float, high: float) -> float:
+    value, error = integrate.quad(of, low, high, epsabs=0, epsrel=1e-9, limit=1000)
+    assert error < 1e-6 * value
+    return float(value)
+
+
+def _product(limit: float, mean: float) -> float:
+    """P((m + z0)(m + z1) > c): both above, or both below."""
+
+    def above(x: float) -> float:
+        return stats.norm.pdf(x - mean) * stats.norm.sf(limit / x - mean)
+
+    def below(x: float) -> float:
+        return stats.norm.pdf(x - mean) * stats.norm.cdf(limit / x - mean)
+
+    return _integral(above, 1e-9, 14 + mean) + _integral(below, -14 + mean, -1e-9)
+
+
+def _ridge(slope: float) -> float:
+    """P(3 − z0 + k |z1 − z0/2| < 0)."""
+
+    def along(x: float) -> float:
+        half = (x - 3) / slope
+        return stats.norm.pdf(x) * (stats.norm.cdf(x / 2 + half) - stats.norm.cdf(x / 2 - half))
+
+    return _integral(along, 3, 12)
+
+
 def _sum_of(z: torch.Tensor) -> torch.Tensor:
     return z.sum(1) / math.sqrt(z.shape[1])
 
@@ -85,5 +113,38 @@ STATES = (
     LimitState(
         "a jump", lambda z: torch.where(z[:, 0] < 3.5, 4.5 - z[:, 0], -1.0), 3, stats.norm.sf(3.5)
     ),
+    LimitState("two branches", lambda z: 12 - z[:, 0] * z[:, 1], 5, _product(12.0, 0.0)),
+    LimitState(
+        "two unlike branches", lambda z: 20 - (1 + z[:, 0]) * (1 + z[:, 1]), 5, _product(20.0, 1.0)
+    ),
+    LimitState(
+        "two branches that part",
+        lambda z: 4 - (z[:, 0] ** 2 - 2 * z[:, 1] ** 2).clamp(min=0).sqrt(), 5,
+        2 * _beyond(lambda z: math.sqrt(16 + 2 * z * z)),
+    ),
+    LimitState(
+        "outside a circle", lambda z: 4.2 - z[:, :2].norm(dim=1), 6, math.exp(-(4.2**2) / 2)
+    ),
 )  # fmt: skip
 """Linear, curved both ways, several regions, systems, without slope, clipped, discontinuous."""
+HARD = (
+    LimitState(
+        "a narrow ridge askew", lambda z: 3 - z[:, 0] + 20 * (z[:, 1] - z[:, 0] / 2).abs(), 30,
+        _ridge(20.0),
+    ),
+    LimitState(
+        "a ridge askew", lambda z: 3 - z[:, 0] + 10 * (z[:, 1] - z[:, 0] / 2).abs(), 6, _ridge(10.0)
+    ),
+    LimitState(
+        "25 in parallel", lambda z: (-0.3 - z[:, :25]).amax(1), 40, stats.norm.sf(-0.3) ** 25
+    ),
+    LimitState(
+        "hidden behind a jump",
+        lambda z: torch.minimum(
+            4.5 - z[:, 0], torch.where((z[:, 1] > 2.5) & (z[:, 2] > 2), -1.0, 9.0).to(z.dtype)
+        ),
+        10,
+        stats.norm.sf(4.5) + stats.norm.cdf(4.5) * stats.norm.sf(2.5) * stats.norm.sf(2),
+    ),
+)  # fmt: skip
+"""Those of which so few samples tell next to nothing: an estimate has to know that."""

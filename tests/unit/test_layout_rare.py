@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 from scipy import integrate, stats
-from unit.limit_states import STATES
+from unit.limit_states import HARD, STATES
 
-from mtjspice.layout.rare import FEW, certain, estimate, most_likely
+from mtjspice.layout.nearest import most_likely
+from mtjspice.layout.rare import FEW, certain, estimate
 from mtjspice.layout.subset import LEAST
 
 CONFIDENCE = 0.95
@@ -49,11 +50,16 @@ def of_curved(beta: float, curvature: float) -> float:
 @pytest.mark.parametrize("size", [1, 40])
 def test_a_linear_margin_fails_with_the_tail_of_the_normal_distribution(beta, size):
     exact = stats.norm.sf(beta)
-    found = estimate(linear(beta, size), size, SAMPLES, seed=1, confidence=CONFIDENCE)
-    assert found.low <= exact <= found.high
-    assert abs(found.probability - exact) < 5 * found.error
-    assert found.error < 0.1 * exact
-    assert found.distance == pytest.approx(beta, rel=1e-6)
+    runs = [
+        estimate(linear(beta, size), size, SAMPLES, seed=seed, confidence=CONFIDENCE)
+        for seed in range(5)
+    ]
+    # Of five intervals at 95 % three hold in 999 of 1,000 cases.
+    assert sum(found.low <= exact <= found.high for found in runs) >= 3
+    for found in runs:
+        assert abs(found.probability - exact) < 5 * found.error
+        assert found.error < 0.1 * exact
+        assert found.distance == pytest.approx(beta, rel=1e-6)
 
 
 @pytest.mark.parametrize("confidence", [0.6, 0.95, 0.999])
@@ -61,8 +67,10 @@ def test_the_interval_is_that_of_the_logarithm(confidence):
     found = estimate(linear(4.0, 3), 3, SAMPLES, seed=2, confidence=confidence)
     assert found.doubts == ()
     wide = stats.norm.ppf((1 + confidence) / 2) * found.error / found.probability
-    assert math.log(found.high / found.probability) == pytest.approx(wide)
-    assert math.log(found.probability / found.low) == pytest.approx(wide)
+    up, down = math.log(found.high / found.probability), math.log(found.probability / found.low)
+    assert up == pytest.approx(down)
+    # Student's, for some hundred degrees of freedom.
+    assert wide < up < 1.02 * wide
 
 
 def test_the_interval_holds_the_truth_about_as_often_as_it_says():
@@ -122,10 +130,13 @@ def test_the_standard_error_is_how_much_estimates_spread(beta):
 
 def test_samples_are_worth_about_as_much_however_rare_failures_are():
     for beta in (2.0, 6.0, 12.0):
-        found = estimate(linear(beta, 10), 10, SAMPLES, seed=5, confidence=CONFIDENCE)
-        assert found.effective > SAMPLES / 25
-        assert found.regions == 1
-        assert found.doubts == ()
+        runs = [
+            estimate(linear(beta, 10), 10, SAMPLES, seed=seed, confidence=CONFIDENCE)
+            for seed in range(5)
+        ]
+        assert np.median([found.effective for found in runs]) > SAMPLES / 25
+        assert {found.regions for found in runs} == {1}
+        assert {found.doubts for found in runs} == {()}
 
 
 def test_a_seed_gives_the_same_estimate_and_another_gives_another():
@@ -249,3 +260,27 @@ def test_the_nearest_of_two_failures_gives_the_distance():
 
     found = estimate(margin, 2, 1000, seed=1, confidence=CONFIDENCE)
     assert found.distance == pytest.approx(4, rel=1e-3)
+
+
+@pytest.mark.parametrize("state", HARD, ids=lambda state: state.name)
+def test_what_samples_say_next_to_nothing_of_has_no_small_upper_end(state):
+    runs = [
+        estimate(state.margin, state.size, SAMPLES, seed=seed, confidence=CONFIDENCE)
+        for seed in range(20)
+    ]
+    assert sum(found.high < state.exact for found in runs) <= 3
+    for found in runs:
+        if found.effective < 15:
+            assert found.high > 1e-3
+            assert "no more is known than that" in found.doubts[-1]
+
+
+def test_the_margins_that_were_solved_are_all_counted():
+    solved = 0
+
+    def counted(z):
+        nonlocal solved
+        solved += len(z)
+        return linear(4.0, 3)(z)
+
+    assert estimate(counted, 3, 1000, seed=1, confidence=CONFIDENCE).solved == solved

@@ -510,3 +510,23 @@ def test_the_yield_to_first_order_is_that_of_cells_that_are_read_alone(bad_lines
     assert found == near(expected, rel=1e-5)
     values = fast_values(one, FITTED, known_of(one).hardest, 0.0, None, closely=True)
     assert values["array_yield"] == near(expected, rel=1e-4)
+
+
+def test_a_failure_behind_a_plateau_is_not_taken_for_none():
+    """An amplifier that clips just above the nominal high read: its margin has no slope there."""
+    sigma, mtj = 0.08, Mtj(tmr0=1.0, v_half=math.inf)
+    high, low = 1e2 / mtj.r_p, 1e2 / mtj.r_ap
+    one = layout(
+        3, 2, row=Line(), column=Line(), cell=PassiveCell(mtj=mtj),
+        read=Reading(voltage=0.1, rows=1), die=Die(sigma_ln_rp=sigma),
+        periphery=TransimpedanceAmplifier(gain=1e3, clip_low=-0.999 * high),
+        limits=LayoutLimits(array_yield=0.99),
+    )  # fmt: skip
+    threshold = (0.999 * high + low) / 2
+    side = stats.norm.sf(math.log(high / threshold) / sigma)
+    other = stats.norm.sf(math.log(threshold / low) / sigma)
+    values = fast_values(one, FITTED, known_of(one).hardest, 0.0, None, closely=True)
+    worst = max(side, other)
+    assert worst * 0.9 < values["line_failure"] < worst * 2
+    lost = 1 - (1 - side) ** 6 * (1 - other) ** 6
+    assert lost * 0.9 < 1 - values["array_yield"] < lost * 2

@@ -9,6 +9,7 @@ from mtjspice.signoff.population import (
     Doubt,
     Seen,
     accuracy_of_die,
+    confidence_of_a_die,
     count_failing,
     doubt_of,
     half_width,
@@ -49,8 +50,7 @@ def allowed_flips(seen: Seen, spec: SignOff, chance: float, conditions: int) -> 
         before = foreseen(seen, spec, chance, doubt, 0.0)
 
     def on_a_die(left: int) -> float:
-        one = 1 - doubt.each / (2 * seen.dies)
-        return half_width(accuracy_of_die(seen, 0, one, left))
+        return half_width(accuracy_of_die(seen, 0, confidence_of_a_die(seen, doubt), left))
 
     def too_many(left: int) -> bool:
         if half_width(seen.accuracy.within(doubt, left)) > (1 + MOST_OPEN) * narrowest:

@@ -292,8 +292,6 @@ def verdicts_of_dies(
 ) -> list[bool | None]:
     """Whether each die keeps its limits; None where that is not decided.
 
-    Every die has its part of the statement's doubt, and so have its two limits.
-
     Args:
         seen: what became of the images.
         limits: of a die.
@@ -302,7 +300,7 @@ def verdicts_of_dies(
         times: so many times as many images, with the same rates.
     """
     open_flips = seen.left if left is None else left
-    confidence = 1 - doubt.each / (2 * seen.dies)
+    confidence = confidence_of_a_die(seen, doubt)
     found = []
     for die in range(seen.dies):
         held: list[bool | None] = []
@@ -318,6 +316,16 @@ def verdicts_of_dies(
                 held.append(False if beyond else None)
         found.append(_both(held))
     return found
+
+
+def confidence_of_a_die(seen: Seen, doubt: Doubt) -> float:
+    """Of a statement about one die: its part of the doubt, and half of that for each limit.
+
+    What is known of a single given die are the statements about accuracy and accuracy lost: they
+    are about the same numbers, and hold or not as those do.
+    """
+    alone = seen.dies == 1 and not doubt.sample
+    return doubt.confidence if alone else 1 - doubt.each / (2 * seen.dies)
 
 
 def accuracy_of_die(
@@ -340,7 +348,7 @@ def count_failing(found: Sequence[bool | None]) -> Interval:
 def known_of(seen: Seen, spec: SignOff, conditions: int) -> Known:
     """What is known under one of so many conditions."""
     doubt = doubt_of(spec, conditions)
-    one = 1 - doubt.each / (2 * seen.dies)
+    one = confidence_of_a_die(seen, doubt)
     held = {
         name: verdicts_of_dies(seen, limits, doubt)
         for name, limits in _alone(spec.limits)

@@ -119,3 +119,23 @@ def test_a_share_of_all_dies_needs_many_dies():
     assert few.failing_share.low == many.failing_share.low == 0
     assert few.failing_share.high > 0.8
     assert many.failing_share.high == pytest.approx(1 - (0.01 / 6 / 2) ** (1 / 40), rel=1e-6)
+
+
+@pytest.mark.parametrize("reference", [None, GivenAccuracy(0.97)])
+def test_one_given_die_has_the_intervals_of_the_network(reference):
+    """The same numbers for all images like these: two intervals of one would contradict."""
+    labels = np.zeros(60, dtype=np.int64)
+    classes = (np.arange(60) < 6).astype(np.int64)[None]
+    unsafe = np.arange(60)[None] < 10
+    one = replace(of_surrogate(classes, classes, labels, reference, unsafe), left=3)
+    known = known_of(one, SignOff(), 1)
+    assert known.of_dies == (known.accuracy,)
+    assert known.lost_on_dies == (known.lost,)
+    # A die of a sample is not all dies, and several dies are several statements.
+    assert known_of(one, SignOff(dies="sample"), 1).of_dies != (known.accuracy,)
+    two = replace(one, **{
+        name: np.tile(getattr(one, name), (2, 1))
+        for name in ("right", "compared", "flipped", "changed", "simulated")
+    })  # fmt: skip
+    for die in known_of(two, SignOff(), 1).of_dies:
+        assert die.low < known.accuracy.low

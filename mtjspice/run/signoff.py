@@ -21,7 +21,7 @@ from mtjspice.netlist.cards import read_card
 from mtjspice.netlist.cells import kind_of
 from mtjspice.netlist.deck import build_deck
 from mtjspice.report.signoff import write_signoff
-from mtjspice.run.expected import SUMMED, VECTORS, expected, seconds_of_a_vector
+from mtjspice.run.expected import FOUND, RAN, SUMMED, VECTORS, Expected
 from mtjspice.signoff.audit import allowed_flips
 from mtjspice.signoff.dies import FoundFlip, Specimen, check_specimen
 from mtjspice.signoff.figures import Asked, judge
@@ -146,10 +146,11 @@ def run_signoff(
     check_subject(subject.specimens, card)
     circuits = _conditions(spec, card.circuit)
     warned = [*subject.notes, *_odd(subject, spec), *_doubts(card, str(probe()), strict=strict)]
-    judged, times, rate = [], dict[str, float](), seconds_of_a_vector(out, card.circuit.crossbar)
+    judged, times = [], dict[str, float]()
     with open_pool(jobs, scheduler, limits=spec.ngspice) as pool:
         outputs = Outputs(out)
         simulator = Simulator(store=make_folder(out / "simulations"), pool=pool)
+        coming = Expected(out, card.circuit.crossbar, simulator, spec, full=full)
         for number, circuit in enumerate(circuits):
             of_condition = card
             if circuit != card.circuit:
@@ -169,15 +170,15 @@ def run_signoff(
                 told=named,
                 names=subject.images.numbers.tolist(),
                 audit=_audit(subject, spec, len(circuits)),
-                chosen=say and expected(say, rate, simulator.jobs, spec, full=full),
+                chosen=say and (lambda chosen, say=say: say(coming.said(chosen))),
             )
-            rate = read.seconds / read.vectors if read.vectors else rate
+            coming.learn(read)
             times |= _times(_label(circuit), read, time.perf_counter() - begun)
             judged.append(_judged(subject, spec, of_condition, read, outputs))
         times |= {
             "workers": float(simulator.jobs),
-            "simulations run": float(simulator.ran),
-            "simulations found": float(simulator.found),
+            RAN: float(simulator.ran),
+            FOUND: float(simulator.found),
             "all": time.perf_counter() - start,
         }
         story = _story(subject, spec, card, full, judged, warned, simulator, times)

@@ -66,12 +66,14 @@ class Chosen:
         unsafe: of those, because they are not safe.
         audited: of those, drawn at random from the safe ones.
         vectors: input vectors of tiles that this makes.
+        simulations: in which tiles read these, each loaded once.
     """
 
     images: int
     unsafe: int
     audited: int
     vectors: int
+    simulations: int
 
 
 @dataclass(frozen=True)
@@ -222,12 +224,14 @@ class _Guided:
 
     def _first(self) -> Chosen:
         """What the first round simulates."""
-        tiles = [one.specimen.tiles for one in self.dies]
+        tiles = np.array([one.specimen.tiles for one in self.dies])
+        images = (self.why != NOT).sum(axis=1)
         return Chosen(
             images=self.why.size,
             unsafe=int((self.why == UNSAFE).sum()),
             audited=int((self.why == AUDIT).sum()),
-            vectors=int((self.why != NOT).sum(axis=1) @ np.array(tiles)),
+            vectors=int(images @ tiles),
+            simulations=int(-(-images // self.spec.vectors) @ tiles),
         )
 
     def _simulate(self) -> None:

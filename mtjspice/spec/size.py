@@ -205,9 +205,10 @@ def signoff_size(
     return Size((sweep,), {f"{images:,} images on {dies:,} dies": 500.0 * images * dies})
 
 
-def vector_seconds(crossbar: Crossbar) -> float:
-    """Of a core, for a vector at rest of an array."""
-    return _sweep("a vector", crossbar, 1).vector_seconds
+def sweeps_seconds(crossbar: Crossbar, simulations: float, vectors: float) -> float:
+    """Of a core, to load an array so many times and to read so many vectors at rest in all."""
+    one = _sweep("a vector", crossbar, 1)
+    return simulations * LOAD * one.cells + vectors * one.vector_seconds
 
 
 def _sweep(

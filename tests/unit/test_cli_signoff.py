@@ -454,13 +454,11 @@ def test_what_is_about_to_be_simulated_is_said_first(passive, folder):
     said = f"({statement['unsafe']} not safe, {statement['audited']} for the audit)"
     assert said in answer.err
     tiles = len(network("passive15").layers[0].states) + len(network("passive15").layers[1].states)
-    assert re.search(
-        rf"{count * tiles} vectors of tiles, about [\d.]+ s with \d+ workers", answer.err
-    )
-    # The second time it knows what a vector took.
-    rate = report(folder / "out" / "signoff")["times"]
-    assert any(name.endswith("tile vectors") for name in rate)
-    assert "about" in passive().err
+    work = f"{count * tiles} vectors of tiles in {2 * tiles} simulations"
+    assert re.search(rf"{work}, about [\d.]+ s with \d+ workers", answer.err)
+    # The second time all is found.
+    assert re.search(rf"{work}, at most about [\d.]+ s with .*stored already", passive().err)
+    assert report(folder / "out" / "signoff")["times"]["simulations run"] == 0
 
 
 @pytest.mark.ngspice

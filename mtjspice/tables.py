@@ -25,8 +25,10 @@ from mtjspice.data.figures import WORDS, Figure
 from mtjspice.data.layout import LayoutStory
 from mtjspice.data.signoff import SignOffStory
 from mtjspice.errors import printable
+from mtjspice.report.figure_words import interval_words, value_and_limit
 from mtjspice.report.signoff_numbers import condition_lines, noticed
-from mtjspice.report.signoff_words import conclusion, interval_words, value_and_limit
+from mtjspice.report.signoff_words import conclusion
+from mtjspice.signoff.figures import way_from_chance
 from mtjspice.spec.study import Study
 from mtjspice.spec.unusual import unusual
 from mtjspice.units import si
@@ -188,6 +190,8 @@ def print_signoff(story: SignOffStory, page: Path) -> None:
         value, limit = value_and_limit(figure)
         table.add_row(figure.name, value, interval_words(figure), limit, figure.word)
     console.print(table)
+    if why := way_from_chance(story.spec.limits, story.chance):
+        console.print(f"limit of accuracy, ngspice: {why}", soft_wrap=True, highlight=False)
     console.print(conclusion(story, lines), soft_wrap=True, highlight=False)
     for line in lines:
         judged = line.judged

@@ -21,6 +21,8 @@ class Verdict(StrEnum):
     """What was seen does not decide, or nothing was asked for."""
 
 
+DIFFERENCE = "difference of shares"
+"""Unit of what people read in points of per cent."""
 WORDS = {Verdict.PASS: "holds", Verdict.FAIL: "BROKEN", Verdict.INCONCLUSIVE: "NOT DECIDED"}
 """What tables say of one limit."""
 

@@ -16,6 +16,7 @@ from mtjspice.data.signoff import DieRead, Flip, SignOffStory
 from mtjspice.report import signoff_maps as maps
 from mtjspice.report import signoff_plots as plots
 from mtjspice.report import signoff_words as words
+from mtjspice.report.figure_words import interval_words, value_and_limit
 from mtjspice.report.layout_json import as_json
 from mtjspice.report.layout_words import shown
 from mtjspice.report.page import inline, render
@@ -173,11 +174,11 @@ def _page(story: SignOffStory, lines: Sequence[ConditionLine]) -> str:
 
 
 def _figure_row(figure: Figure) -> dict[str, Any]:
-    value, limit = words.value_and_limit(figure)
+    value, limit = value_and_limit(figure)
     return {
         "name": figure.name,
         "value": value,
-        "interval": words.interval_words(figure),
+        "interval": interval_words(figure),
         "limit": limit,
         "holds": figure.word or "–",
         "over": figure.verdict in {Verdict.FAIL, Verdict.INCONCLUSIVE},

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mtjspice.data.figures import Figure, Interval, Verdict
+from mtjspice.data.figures import Figure, Verdict
 from mtjspice.data.signoff import DieRead, Flip, SignOffStory
-from mtjspice.report.layout_words import MOST_DIGITS, NO_BREAK, shown
+from mtjspice.report.figure_words import ends, interval_words, number, points, value_and_limit
+from mtjspice.report.layout_words import NO_BREAK, shown
 from mtjspice.report.signoff_numbers import ConditionLine, DieLine, Tiles, layer_of
 
-SIGNS = {"<=": "≤", ">=": "≥", "<": "<", ">": ">"}
 NAMED = 5
 """Most dies that a sentence names."""
 
@@ -52,43 +52,9 @@ def share(value: float, digits: int = 2) -> str:
     return "–" if math.isnan(value) else f"{100 * value:.{digits}f}{NO_BREAK}%"
 
 
-def points(value: float, digits: int = 3) -> str:
-    """A difference of shares in points of per cent."""
-    text = f"{100 * value:.{digits}g}"
-    return f"{text} point{'' if text == '1' else 's'}".replace("-", "−")
-
-
-def number(value: float, digits: int = 3) -> str:
-    """A plain number; a dash where it is not known."""
-    if math.isnan(value):
-        return "–"
-    return "∞" if math.isinf(value) else f"{value:.{digits}g}".replace("-", "−")
-
-
 def full_scale(value: float) -> str:
     """A share of full scale; a dash where it is not known."""
     return "–" if math.isnan(value) else shown(value, "share of full scale")
-
-
-def value_and_limit(figure: Figure) -> tuple[str, str]:
-    """Value and limit of a figure, shares in per cent, with digits that tell them apart."""
-    sign, _, bound = figure.limit.partition(" ")
-    if isinstance(figure.value, str) or not figure.unit.startswith("share"):
-        text = figure.value if isinstance(figure.value, str) else _plain(figure.value)
-        return f"{text} {figure.unit}".strip(), f"{SIGNS.get(sign, sign)} {bound}".strip()
-    of = figure.unit.removeprefix("share")
-    if not bound:
-        return shown(figure.value, "share") + of, ""
-    limit = float(bound)
-    for digits in range(3, MOST_DIGITS):
-        pair = shown(figure.value, "share", digits), shown(limit, "share", digits)
-        if pair[0] != pair[1] or figure.value == limit:
-            break
-    return pair[0] + of, f"{SIGNS.get(sign, sign)}{NO_BREAK}{pair[1]}"
-
-
-def _plain(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) else number(value, 4)
 
 
 def sentences(notes: Sequence[str]) -> str:
@@ -146,25 +112,6 @@ def _open(story: SignOffStory, line: ConditionLine) -> str:
     )
 
 
-def ends(interval: Interval, digits: int = 1) -> str:
-    """An interval of a share, in per cent."""
-    low, high = (
-        f"{100 * end:.{digits}f}".replace("-", "−") for end in (interval.low, interval.high)
-    )
-    return f"{low}–{high}{NO_BREAK}%" if interval.low >= 0 else f"{low} to {high}{NO_BREAK}%"
-
-
-def interval_words(figure: Figure) -> str:
-    """Where a figure lies; nothing without an interval."""
-    if figure.interval is None:
-        return ""
-    if figure.unit.startswith("share"):
-        width = figure.interval.high - figure.interval.low
-        return ends(figure.interval, 2 if width < 0.01 else 1)
-    low, high = figure.interval.low, figure.interval.high
-    return f"{low:g}" if low == high else f"{low:g}–{high:g}"
-
-
 def apart(story: SignOffStory, line: ConditionLine) -> str:
     """What the circuit changes, how dies differ, how well the images tell: each by itself."""
     words, known = Words(story), line.known
@@ -212,7 +159,11 @@ def _differ(story: SignOffStory, lines: Sequence[ConditionLine]) -> str:
     first = lines[0]
     if len(lines) == 1 and first.skipped:
         more = " more" if flips else ""
-        text += f", and at most {first.most_flips:,}{more} of the {first.skipped:,} not simulated"
+        text += (
+            f", and at most {first.most_flips:,}{more} of the {first.skipped:,} not simulated"
+            if first.skipped > 1
+            else f", and the one not simulated {'may' if first.most_flips else 'does not'}"
+        )
     return text
 
 
@@ -273,20 +224,33 @@ def bought(story: SignOffStory, line: ConditionLine) -> str:
     )
     last = "those drawn in the last round" if s.rounds > 1 else "the drawn ones"
     drawn = (
-        f"{s.audited:,} of the safe ones were drawn at random and simulated"
+        f"{s.audited:,} of the safe ones {'was' if s.audited == 1 else 'were'} drawn at random "
+        f"and simulated"
         f"{', as all that were not safe' if s.unsafe else ''}; "
         f"{f'{s.audit_flips:,}' if s.audit_flips else 'none'} of {last} flipped"
     )
     bound = (
-        f"So at most {shown(s.flip_rate, 'share')} of the {line.skipped:,} that were not "
-        f"simulated flip ({100 * s.confidence:.4g} % confidence by itself), which can change the "
-        f"{'mean ' if many else ''}accuracy of the {words.image}s given by at most "
-        f"±{points(s.accuracy)}"
+        f"So {_may_flip(line)}, which can change the {'mean ' if many else ''}accuracy of the "
+        f"{words.image}s given by at most ±{points(s.accuracy)}"
     )
     together = (
         f" These flips may all be on one {words.die}: its interval allows for that." if many else ""
     )
     return f"{unsafe}. {drawn}. {bound}.{together}"
+
+
+def _may_flip(line: ConditionLine) -> str:
+    """How many of the images that were not simulated flip at most."""
+    s, most, all_of_them = line.judged.statement, line.most_flips, line.skipped
+    sure = f" ({100 * s.confidence:.4g} % confidence by itself)" if most < all_of_them else ""
+    if all_of_them == 1:
+        return f"the one that was not simulated {'may' if most else 'does not'} flip{sure}"
+    if not sure:
+        return f"all of the {all_of_them:,} that were not simulated may flip"
+    return (
+        f"at most {shown(s.flip_rate, 'share')} of the {all_of_them:,} that were not simulated "
+        f"flip{sure}"
+    )
 
 
 def _why_all(story: SignOffStory, line: ConditionLine) -> str:

@@ -13,8 +13,8 @@ from mtjspice.data.files import write_text
 from mtjspice.data.network import Network
 from mtjspice.data.samples import Samples
 from mtjspice.report import plots
+from mtjspice.report.figure_words import interval_words, value_and_limit
 from mtjspice.report.page import inline, render
-from mtjspice.report.signoff_words import interval_words, value_and_limit
 from mtjspice.signoff.verdict import SPLITS, Comparison
 from mtjspice.spec.study import Study
 from mtjspice.spec.toml import format_spec

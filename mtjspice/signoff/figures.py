@@ -7,7 +7,15 @@ from typing import assert_never
 import numpy as np
 import numpy.typing as npt
 
-from mtjspice.data.figures import Figure, Interval, Verdict, at_least, at_most, kept
+from mtjspice.data.figures import (
+    DIFFERENCE,
+    Figure,
+    Interval,
+    Verdict,
+    at_least,
+    at_most,
+    kept,
+)
 from mtjspice.data.signoff import DieRead, GivenAccuracy, Judged, Known, OtherWeights, Reference
 from mtjspice.signoff.audit import accuracy_limit
 from mtjspice.signoff.population import (
@@ -110,10 +118,11 @@ def _of_classes(
     from_what = compared_with(asked.reference)
 
     def held(
-        sign: Sign, name: str, quantity: Quantity, limit: float | None, interval: Interval, how: str
-    ) -> Figure:
+        sign: Sign, name: str, quantity: Quantity, limit: float | None, interval: Interval,
+        how: str, unit: str = "share",
+    ) -> Figure:  # fmt: skip
         make = at_least if sign == ">=" else at_most
-        figure = make(name, quantity.mean, limit, "share", how, interval)
+        figure = make(name, quantity.mean, limit, unit, how, interval)
         if limit is None or figure.verdict is not Verdict.INCONCLUSIVE:
             return figure
 
@@ -127,10 +136,11 @@ def _of_classes(
         *_of_reference(asked, seen),
         at_least("accuracy, surrogate", float(found.surrogate.mean()), None, "share", over),
         held(">=", "accuracy, ngspice", seen.accuracy, least, known.accuracy,
-             f"{over}; {_population(spec)}{_limit_words(limits, asked.chance)}"),
+             f"{over}; {_population(spec)}"
+             + (f"; the limit is {why}" if (why := way_from_chance(limits, asked.chance)) else "")),
         held("<=", "accuracy lost, mean over dies", seen.lost, limits.drop_mean, known.lost,
-             f"{from_what} less SPICE, image by image"),
-        at_most("accuracy lost on the worst die", float(lost[worst]), None, "share",
+             f"{from_what} less SPICE, image by image", DIFFERENCE),
+        at_most("accuracy lost on the worst die", float(lost[worst]), None, DIFFERENCE,
                 f"{judged.dies[worst].name}; {from_what} less SPICE; the interval is for the worst "
                 "of all dies", _worst(known)),
         *_of_failing(spec, seen, known, doubt),
@@ -139,11 +149,11 @@ def _of_classes(
              f"{statement.left} more among those not simulated"),
         at_most("classes changed by the circuit, share", known.changed, None, "share",
                 "software to SPICE"),
-        at_most("accuracy, standard deviation over dies", known.spread, None, "share",
+        at_most("accuracy, standard deviation over dies", known.spread, None, DIFFERENCE,
                 "how dies differ, on the same images"),
-        at_most("accuracy, open as images are a sample", known.sampled, None, "share",
+        at_most("accuracy, open as images are a sample", known.sampled, None, DIFFERENCE,
                 "half the width of the interval if every image were simulated"),
-        at_most("accuracy, open as not all were simulated", known.unseen, None, "share",
+        at_most("accuracy, open as not all were simulated", known.unseen, None, DIFFERENCE,
                 "what that adds to the half width"),
     ]  # fmt: skip
 
@@ -153,16 +163,23 @@ def _of_reads(asked: Asked, judged: Judged) -> list[Figure]:
     spec, statement, dies = asked.spec, judged.statement, judged.dies
     margins = [die.worst_margin(asked.labels) for die in dies]
     narrow = int(np.nanargmin([m for m, _ in margins])) if _any(margins) else 0
+    safety = np.stack([die.safety for die in dies])
+    least = np.argmin(np.where(np.isnan(safety), np.inf, safety))
+    unsafe, image = (int(n) for n in np.unravel_index(least, safety.shape))
     clipped = [max(die.clipped, die.ngspice_clipped) for die in dies]
     allowed = asked.clipping if spec.limits.clipped is None else spec.limits.clipped
     return [
-        at_least("worst margin", margins[narrow][0], spec.limits.margin, "standard deviations",
-                 f"{dies[narrow].name}, {_image(asked, margins[narrow][1])}: least lead "
-                 "of a class that the surrogate finds rightly; SPICE where simulated"),
+        at_least("worst margin", margins[narrow][0], spec.limits.margin, "times the leads' spread",
+                 f"{dies[narrow].name}, {_image(asked, margins[narrow][1])}: least lead of a class "
+                 "that the surrogate finds rightly, over the standard deviation of the leads over "
+                 "all images; SPICE where simulated; says nothing of errors"),
+        at_least("least safety", float(safety[unsafe, image]), None, "times the bound of its error",
+                 f"{dies[unsafe].name}, {_image(asked, image)}: least lead over {spec.guard:g} "
+                 "standard deviations of what the card's errors do to it; a class is safe above 1"),
         at_most("amplifier outputs at a limit, worst die", float(np.max(clipped)), allowed,
                 "share", f"{dies[int(np.argmax(clipped))].name}; surrogate for all images, "
                 "SPICE for those simulated, whichever is larger"),
-        at_most("bound on accuracy", statement.accuracy, spec.accuracy_bound, "share",
+        at_most("bound on accuracy", statement.accuracy, spec.accuracy_bound, DIFFERENCE,
                 f"what flips among images not simulated can do to the mean, "
                 f"{100 * statement.confidence:.4g} % confidence by itself"),
         at_most("share simulated in ngspice", statement.simulated / statement.images, None, "share",
@@ -246,10 +263,13 @@ def _population(spec: SignOff) -> str:
     )
 
 
-def _limit_words(limits: SignOffLimits, chance: float) -> str:
-    if not limits.above_chance:
+def way_from_chance(limits: SignOffLimits, chance: float) -> str:
+    """Where the limit of the mean accuracy comes from; nothing if it was given as a number."""
+    part = limits.above_chance
+    if not part or accuracy_limit(limits, chance) == limits.accuracy:
         return ""
-    return f"; chance is {100 * chance:.3g} %"
+    much = "half" if part == 0.5 else f"{100 * part:g} %"
+    return f"{much} of the way from chance, {100 * chance:.3g} %, to 100 %"
 
 
 def _over(dies: int) -> str:

@@ -38,7 +38,7 @@ class SignOffLimits(Spec):
         flips: largest share of images whose class differs between surrogate and SPICE.
         margin: least lead of an image's class over the next, in standard deviations of the lead
             over all images: of the worst image, among those given, that the surrogate classifies
-            rightly.
+            rightly. These say how leads differ, those of `SignOff.guard` what errors do to one.
         clipped: largest share of an amplifier's reads at a limit, for the images given.
     """
 

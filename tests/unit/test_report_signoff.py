@@ -6,6 +6,7 @@ import io
 import json
 import re
 import urllib.parse
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from mtjspice.report import signoff_words as words
 from mtjspice.report.signoff import GALLERY, WORST_DIES, _gallery, write_signoff
 from mtjspice.signoff.figures import Asked, judge
 from mtjspice.spec.signoff import SignOffLimits
+from mtjspice.tables import print_signoff
 
 STRICT = SignOffLimits(drop_mean=0.001, drop_die=0.04, accuracy_die=0.9)
 NONE = SignOffLimits(
@@ -305,9 +307,86 @@ def test_the_worst_dies_are_listed_and_the_rest_is_in_the_table(tmp_path):
     assert f"The {WORST_DIES} with the least accuracy in SPICE; all 15 are in" in page
     lines = numbers.die_lines(story.labels, story.judged[0], story.known[0])
     worst = min(lines, key=lambda line: line.spice)
-    table = page.split("limits of a die</th></tr>")[1].split("</table>")[0]
+    table = page.split("defects</th></tr>")[1].split("</table>")[0]
     assert table.count("<tr") == WORST_DIES
     assert table.split("</td>")[0].endswith(worst.die)
+
+
+def headings(page: str) -> list[str]:
+    """Of the table of dies."""
+    (row,) = re.findall(r"<tr><th>(?:die|network)</th>(?:(?!</tr>).)*defects</th></tr>", page)
+    return re.findall(r"<th[^>]*>([^<]*)</th>", row)
+
+
+def test_why_a_die_fails_stands_beside_its_name(failing_page, tmp_path):
+    """On the right a window would hide it."""
+    assert headings(failing_page)[:3] == ["die", "limits of a die", "surrogate, %"]
+    other = written(make_story(**({"dies": 3, "images": 60} | EDGES["no limits"])), tmp_path)
+    assert "limits of a die" not in headings(other)
+
+
+def test_what_all_dies_have_alike_is_no_column(failing, failing_page, tmp_path):
+    assert "software, %" not in headings(failing_page)
+    software = np.mean(failing.judged[0].dies[0].software == failing.labels)
+    assert f"Software: {words.share(software)}." in failing_page
+    networks = make_story(dies=3, images=60, full=True, one_network=False, shape=None)
+    assert "software, %" in headings(written(networks, tmp_path))
+
+
+def test_differences_of_shares_are_in_points_everywhere(failing, failing_page, capsys):
+    print_signoff(failing, Path("report.html"))
+    shown = {}
+    for line in capsys.readouterr().out.replace("\N{NO-BREAK SPACE}", " ").splitlines():
+        name, *cells = (cell.strip() for cell in line.strip("│").split("│"))
+        shown[name] = cells
+    differing = [f for f in failing.figures if re.search("lost|open|deviation|bound on", f.name)]
+    assert len(differing) == 6
+    text = re.sub(r"<[^>]*>", "|", html.unescape(failing_page))
+    for figure in differing:
+        value, limit = words.value_and_limit(figure)
+        assert value.endswith((" point", " points"))
+        assert limit.endswith(" points") is bool(figure.limit)
+        on_terminal = shown[figure.name]
+        assert "%" not in "".join(on_terminal)
+        assert on_terminal[0] == value
+        assert words.interval_words(figure) == on_terminal[1]
+        assert re.search(rf"{re.escape(figure.name)}\|+{re.escape(value)}\|", text)
+
+
+def test_the_terminal_says_whose_standard_deviations_and_where_a_limit_is_from(failing, capsys):
+    print_signoff(failing, Path("report.html"))
+    said = capsys.readouterr().out
+    assert re.search(r"worst margin +│ +\S+ times the leads' spread", said)
+    assert re.search(r"least safety +│ +\S+ times the bound of its error", said)
+    assert "standard deviations" not in said
+    assert "limit of accuracy, ngspice: half of the way from chance, 10 %, to 100 %" in said
+
+
+MAY_FLIP = [
+    (1, 1, "So the one that was not simulated may flip, which", "and the one not simulated may"),
+    (1, 0, "one that was not simulated does not flip (99 % con", "one not simulated does not"),
+    (3, 3, "So all of the 3 that were not simulated may flip, which", "at most 3 of the 3 not"),
+    (
+        3,
+        0,
+        "So at most 0 % of the 3 that were not simulated flip (99 % con",
+        "at most 0 of the 3 not",
+    ),
+]
+
+
+@pytest.mark.parametrize(("skipped", "left", "flip", "differ"), MAY_FLIP)
+def test_what_was_not_simulated_may_flip_in_words_that_fit_its_number(skipped, left, flip, differ):
+    story = make_story(dies=1, images=20)
+    (line,) = numbers.condition_lines(story)
+    statement = dataclasses.replace(
+        line.judged.statement, images=20, simulated=20 - skipped, unsafe=0, audited=20 - skipped,
+        audit_flips=0, flip_rate=left / skipped, accuracy=left / 20,
+    )  # fmt: skip
+    judged = dataclasses.replace(line.judged, statement=statement)
+    line = dataclasses.replace(line, judged=judged, most_flips=left)
+    assert flip in words.bought(story, line).replace("\N{NO-BREAK SPACE}", " ")
+    assert differ in words.conclusion(story, [line])
 
 
 def test_the_gallery_shows_the_most_important_flips_first(page, story):

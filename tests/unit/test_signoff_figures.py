@@ -415,6 +415,34 @@ def test_the_worst_margin_is_of_a_class_that_the_surrogate_finds_rightly():
     assert one.worst_margin(LABELS) == (0.7, 15)
 
 
+def test_margin_and_safety_say_whose_standard_deviations_they_count_in():
+    """A margin of half a spread may be as safe as can be, and the other way round."""
+    lead = np.full(20, 5.0)
+    lead[7] = 0.5
+    safety = np.full(20, 40.0)
+    safety[[3, 11]] = 2.5, np.nan
+    found = figures(die(), die("die 01", lead=lead, ngspice_lead=lead, safety=safety))
+    margin, safest = found["worst margin"], found["least safety"]
+    assert (margin.value, margin.unit) == (0.5, "times the leads' spread")
+    assert "standard deviation of the leads over all images" in margin.how
+    assert (safest.value, safest.unit) == (2.5, "times the bound of its error")
+    assert safest.how.startswith("die 01, image 3: least lead over 6 standard deviations of what")
+    assert (safest.limit, safest.holds) == ("", None)
+    unknown = figures(die(safety=np.full(20, np.nan)))["least safety"]
+    assert np.isnan(unknown.value)
+
+
+@pytest.mark.parametrize(("above", "accuracy", "words"), [
+    (0.5, None, "the limit is half of the way from chance, 25 %, to 100 %"),
+    (0.8, 0.3, "the limit is 80 % of the way from chance, 25 %, to 100 %"),
+    (0.5, 0.9, ""),
+    (0.0, None, ""),
+])  # fmt: skip
+def test_a_limit_that_comes_from_chance_says_so(above, accuracy, words):
+    how = figures(die(), above_chance=above, accuracy=accuracy)["accuracy, ngspice"].how
+    assert how.endswith(words or "for everything in this report together")
+
+
 def test_the_worst_margin_of_a_flip_is_below_zero():
     ngspice_lead = np.where(np.arange(20) < SEEN, 2.0, np.nan)
     ngspice_lead[5] = -0.3

@@ -4,7 +4,7 @@ Measured with ngspice 46 and KLU on two busy cores, N x N arrays with wires. Tim
 rest: passive 4.8 ms (N = 25), 134 ms (64), 1.4 s (128), 18 s (256); with transistors 10 ms, 250 ms
 and 4 s (128). Of a transient of 200 time points: passive 1.1 s (25) and 32 s (64), with transistors
 3.8 s and 53 s. Hence `SECONDS` · cells^1.7 a vector, one and a half times that a time point, and
-0.2 ms a cell to write and load the netlist. Memory of a worker: 130 MB, 9 kB a passive cell and 17
+0.35 ms a cell to write and load the netlist. Memory of a worker: 130 MB, 9 kB a passive cell and 17
 kB one with a transistor, 200 bytes an input voltage; of the process that asks: 3 kB a cell of the
 netlist that is written, 150 bytes an input voltage in it, and for every simulation 16 bytes an
 input voltage and 24 a current.
@@ -29,9 +29,9 @@ SECONDS = {"passive": 0.08e-6, "with transistors": 0.17e-6}
 """Of ngspice for a vector at rest, over cells^1.7."""
 WORKER_CELL = {"passive": 9e3, "with transistors": 17e3}
 """Bytes of a worker, a cell."""
-GROWTH, POINT, LOAD, LEAST = 1.7, 1.5, 2e-4, 2e-4
-"""Exponent of the cells; vectors at rest that a time point costs; seconds a cell to load, and of a
-vector however small the array is."""
+GROWTH, POINT, LOAD, LEAST = 1.7, 1.5, 3.5e-4, 2e-4
+"""Exponent of the cells; vectors at rest that a time point costs; seconds a cell to write and load,
+and of a vector however small the array is."""
 WORKER, WORKER_INPUT = 130e6, 200.0
 """Bytes of a worker by itself, and for each input voltage."""
 NETLIST_CELL, INPUT, HELD_INPUT, CURRENT = 3e3, 150.0, 16.0, 24.0

@@ -9,7 +9,7 @@ import pytest
 from mtjspice.run.expected import FOUND, RAN, SUMMED, VECTORS, Expected
 from mtjspice.signoff.guided import Chosen
 from mtjspice.spec.signoff import SignOff
-from mtjspice.spec.size import sweeps_seconds
+from mtjspice.spec.size import LOAD, sweeps_seconds
 from mtjspice.surrogate.card import load_card
 
 TILES, SHOWN = 32, 19
@@ -44,12 +44,12 @@ def seconds_of(said: str) -> float:
 
 
 def test_loading_each_tile_counts_beside_its_vectors(simulator):
-    """Of few images it is most: 0.3 s a tile were measured with 19 vectors, not 0.2."""
+    """Of few images it is most: 0.4 s a tile were measured with 19 vectors, not 0.2."""
     said = expected(simulator).said(FEW)
     assert "608 vectors of tiles in 32 simulations, about " in said
     alone = sweeps_seconds(ARRAY, 0, VECTORS_SEEN)
-    assert sweeps_seconds(ARRAY, TILES, VECTORS_SEEN) == pytest.approx(alone + TILES * 0.125)
-    assert seconds_of(said) == pytest.approx((alone + TILES * 0.125) / 2, abs=0.1)
+    assert sweeps_seconds(ARRAY, TILES, VECTORS_SEEN) == pytest.approx(alone + TILES * 625 * LOAD)
+    assert seconds_of(said) == pytest.approx((alone + TILES * 625 * LOAD) / 2, abs=0.1)
 
 
 def test_the_pace_of_the_run_before_holds_for_other_numbers_of_images(simulator):

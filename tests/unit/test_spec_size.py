@@ -25,7 +25,7 @@ from mtjspice.spec import (
     parse_spec,
     read_spec,
 )
-from mtjspice.spec.size import Size, Sweep, netlist_size, signoff_size, size_of
+from mtjspice.spec.size import LOAD, Size, Sweep, netlist_size, signoff_size, size_of
 
 GIB = 2**30
 
@@ -67,7 +67,7 @@ def test_a_spec_says_how_much_it_asks_for():
     transient = "[analysis]\nkind = 'transient'\nperiod = '20ns'\nstep = '0.1ns'\n"
     (timed,) = size_of(parse_spec(EXPERIMENT + transient, Experiment)).sweeps
     assert timed.points == pytest.approx(200)
-    assert timed.seconds > 100 * (one.seconds - 4 * 2e-4)  # which loading takes
+    assert timed.seconds > 100 * (one.seconds - 4 * LOAD)
     design = parse_spec(DESIGN, DieDesign)
     (tiles,) = size_of(design).sweeps
     assert (tiles.vectors, tiles.count) == (design.vectors, design.tiles)

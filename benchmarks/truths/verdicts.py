@@ -218,7 +218,7 @@ def _die(number: int, shown: Shown, why: Ints) -> DieRead:
     nothing = np.zeros((1, 1))
     return DieRead(
         name=f"die {number:02d}", software=shown.software, surrogate=shown.surrogate[number],
-        lead=np.ones(images), safety=shown.safety, why=why,
+        lead=np.ones(images), safety=shown.safety[number], why=why,
         ngspice=np.where(why != NOT, spice, -1), ngspice_lead=np.ones(images),
         level_flips=np.zeros((1, 1), dtype=np.int64), reads=1, error=nothing,
         largest_error=nothing, bound=np.ones(1), clipped=0.0, ngspice_clipped=0.0, defects=0,

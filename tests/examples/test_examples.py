@@ -134,6 +134,7 @@ def test_the_tutorial_of_a_die(capsys, repository):
     assert "% of full scale" in printed
 
 
+@pytest.mark.slow
 def test_the_tutorial_of_all_dies(monkeypatch, capsys, repository, tmp_path):
     script = repository / "examples" / "die20k" / "train_for_all_dies.py"
     monkeypatch.setattr(sys, "argv", [str(script), str(tmp_path / "dies")])

@@ -23,7 +23,7 @@ from mtjspice.reproduce.borders_runs import drawn, explore
 from mtjspice.spec.borders import Borders
 from mtjspice.spec.training import TiledNetwork
 
-pytestmark = pytest.mark.ngspice
+pytestmark = [pytest.mark.ngspice, pytest.mark.slow]
 WEIGHTS = {
     "baseline-0", "robust-0", "robust-0-short0.003", "shaped-0", "plain-0", "deep-ideal",
     "deep-statistics-aware", "own-0", "own-1", "own-0-times2",

@@ -305,7 +305,7 @@ def test_another_folder_and_another_number_of_workers_give_the_same_card(
     assert without_times(tmp_path / "fresh") == without_times(first)
 
 
-@pytest.mark.parametrize("damage", ["deleted", "cut"])
+@pytest.mark.parametrize("damage", ["deleted", pytest.param("cut", marks=pytest.mark.slow)])
 def test_only_what_is_missing_is_simulated_again(copied, finished, damage):
     out = copied("passive")
     lost = sorted((out / "simulations").iterdir())[3]
@@ -594,7 +594,9 @@ def test_a_wrong_spec_is_refused_by_file_and_key(mtjspice, tmp_path, monkeypatch
     assert "pydantic" not in complaint
 
 
-@pytest.mark.parametrize("shape", [(2, 2), (3, 1), (1, 3)], ids=str)
+@pytest.mark.parametrize(
+    "shape", [(2, 2), *(pytest.param(s, marks=pytest.mark.slow) for s in ((3, 1), (1, 3)))], ids=str
+)
 def test_the_smallest_arrays_can_be_calibrated_or_are_refused_before_anything_runs(
     tmp_path, shape, request
 ):

@@ -199,8 +199,13 @@ def test_a_stderr_that_is_full_ends_no_work(folder):
 
 
 @pytest.mark.ngspice
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
-@pytest.mark.parametrize("command", ["netlist spec.toml", "simulate spec.toml --out out"])
+@pytest.mark.parametrize(
+    ("command", "closed"),
+    [
+        *(("netlist spec.toml", closed) for closed in (">&-", "2>&-", "<&- >&- 2>&-")),
+        ("simulate spec.toml --out out", "<&- >&- 2>&-"),
+    ],
+)
 def test_closed_streams_are_taken_for_nowhere(folder, closed, command):
     line = f"{sys.executable} -m mtjspice {command} {closed}"
     ended = subprocess.run(["bash", "-c", line], check=False, capture_output=True, timeout=120)
@@ -330,7 +335,10 @@ GONE = "import os; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')"
 @pytest.mark.ngspice
 @pytest.mark.parametrize(
     ("command", "text", "report"),
-    [("simulate", EXPERIMENT, "result.nc"), ("run", STUDY, "report.html")],
+    [
+        ("simulate", EXPERIMENT, "result.nc"),
+        pytest.param("run", STUDY, "report.html", marks=pytest.mark.slow),
+    ],
 )
 def test_a_working_folder_that_is_gone_is_not_needed(folder, command, text, report):
     (folder / "spec.toml").write_text(text)
@@ -340,6 +348,7 @@ def test_a_working_folder_that_is_gone_is_not_needed(folder, command, text, repo
     assert (folder / "out" / report).is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.ngspice
 def test_relative_paths_lead_nowhere_from_a_folder_that_is_gone(folder):
     ended = process("simulate", str(folder / "spec.toml"), "--out", "out", before=GONE)
@@ -368,7 +377,9 @@ def piped(tmp_path_factory) -> list[str]:
 
 
 @pytest.mark.ngspice
-@pytest.mark.parametrize("columns", ["0", "1", "7", "20"])
+@pytest.mark.parametrize(
+    "columns", ["1", "7", *(pytest.param(n, marks=pytest.mark.slow) for n in ("0", "20"))]
+)
 def test_no_number_is_lost_however_narrow_the_terminal_is(folder, monkeypatch, piped, columns):
     monkeypatch.setenv("COLUMNS", columns)
     monkeypatch.setenv("TERM", "dumb")

@@ -154,7 +154,7 @@ def test_every_group_of_rows_is_as_close_to_the_threshold_as_it_can_be(rows, rea
                 assert ((driven == 0).sum(axis=0) == count).all()
 
 
-@pytest.mark.parametrize("rows", [1, 16])
+@pytest.mark.parametrize("rows", [1, pytest.param(16, marks=pytest.mark.slow)])
 def test_the_yield_of_arrays_read_row_by_row_counts_all_of_their_rows(rows):
     # Without wires a cell read alone is one resistor; numpy draws and counts it, and so does the
     # normal distribution: of a cell that is read low and high, both with the same R_P.

@@ -253,7 +253,7 @@ def value_of(one: Layout, name: str, *, thorough: bool = True) -> float:
     ("rows", "limits", "name", "last"),
     [
         (3, LayoutLimits(ir_drop=0.1), "ir_drop", 4),
-        (3, LayoutLimits(margin="2 mV"), "margin", 5),
+        pytest.param(3, LayoutLimits(margin="2 mV"), "margin", 5, marks=pytest.mark.slow),
         (4, LayoutLimits(margin="4 mV"), "margin", 3),
         (2, LayoutLimits(current_error=0.2, ir_drop=0.06), "ir_drop", 3),
     ],

@@ -65,6 +65,7 @@ def test_weights_are_trained_judged_and_found_again(monkeypatch, capsys, spec, t
     assert load_weights(out).key != first.key
 
 
+@pytest.mark.slow
 def test_a_card_of_ones_own_is_that_of_the_spec_and_not_of_the_folder(
     monkeypatch, capsys, spec, tmp_path
 ):

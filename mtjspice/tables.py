@@ -162,6 +162,7 @@ def print_calibration(outcome: Any) -> None:
         console.print(f"warning: simulation failed: {failure}", soft_wrap=True)
     console.print(f"card: {outcome.path}", soft_wrap=True)
     console.print(f"report: {outcome.report}", soft_wrap=True)
+    console.print(f"reach: {outcome.reach}", soft_wrap=True)
     console.print(f"verdict: {outcome.verdict.upper()}")
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import xarray as xr
-from scipy.stats import t as student
 
 from mtjspice.calibrate.plan import Run
 from mtjspice.device.converter import at_limit, to_codes
@@ -106,17 +105,15 @@ def read_run(card: Card, level: Judged, run: Run, result: xr.Dataset) -> Reads:
     )
 
 
-def summary(group: str, level: Judged, reads: Sequence[Reads], confidence: float) -> HeldOut:
+def summary(group: str, level: Judged, reads: Sequence[Reads]) -> HeldOut:
     """The errors of a group of runs in a line.
 
     Args:
         group: its name.
         level: that was read.
         reads: one a run.
-        confidence: of the interval of the root mean square.
     """
     signals = np.concatenate([(one.ngspice / one.full_scale).ravel() for one in reads])
-    interval = rms_interval([float((one.errors**2).mean()) for one in reads], confidence)
     over = [float(np.abs(one.errors).max()) / one.bound for one in reads if one.bound]
     errors = np.concatenate([one.errors.ravel() for one in reads])
     signs = np.concatenate([_equal_signs(one) for one in reads])
@@ -131,27 +128,11 @@ def summary(group: str, level: Judged, reads: Sequence[Reads], confidence: float
         maximum=float(np.abs(errors).max()),
         equal_signs=float(signs.mean()) if signs.size else None,
         equal_codes=float(codes.mean()) if codes.size else None,
-        rms_low=None if interval is None else interval[0],
-        rms_high=None if interval is None else interval[1],
         differences=int(signs.size),
         signal=float(np.sqrt((signals**2).mean())),
         by_nodal=sum(one.by_nodal for one in reads),
         over_bound=max(over) if over else None,
     )
-
-
-def rms_interval(mean_squares: Sequence[float], confidence: float) -> tuple[float, float] | None:
-    """Where the root mean square of tiles like these lies, from each one's mean square.
-
-    Reads of a tile have its states and its spread in common, so that the tiles are the sample:
-    Student's t of their mean squares. One tile says nothing of others.
-    """
-    if len(mean_squares) < 2:
-        return None
-    mean = float(np.mean(mean_squares))
-    error = float(np.std(mean_squares, ddof=1)) / len(mean_squares) ** 0.5
-    reach = error * float(student.ppf((1 + confidence) / 2, len(mean_squares) - 1))
-    return max(mean - reach, 0.0) ** 0.5, (mean + reach) ** 0.5
 
 
 def _equal_signs(reads: Reads) -> npt.NDArray[np.bool_]:

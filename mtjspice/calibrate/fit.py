@@ -101,10 +101,9 @@ def judged_card(
         plan: all runs, those with searched inputs as well.
         results: of those that succeeded.
     """
-    confidence = fitted.circuit.limits.confidence
 
     def summaries(level: Judged, groups: Mapping[str, list[Reads]]) -> list[HeldOut]:
-        return [summary(group, level, reads, confidence) for group, reads in groups.items()]
+        return [summary(group, level, reads) for group, reads in groups.items()]
 
     nodal = judged_reads(fitted, "nodal", plan, results)
     of_nodal = summaries("nodal", nodal)

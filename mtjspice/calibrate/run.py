@@ -11,6 +11,7 @@ import xarray as xr
 
 from mtjspice.calibrate.errors import Reads
 from mtjspice.calibrate.fit import failures_of, fit_card, judged_card
+from mtjspice.calibrate.held import reach
 from mtjspice.calibrate.judge import judge, verdict_of_card
 from mtjspice.calibrate.plan import Run, make_plan
 from mtjspice.calibrate.searched import searched_runs
@@ -36,6 +37,7 @@ class Calibrated:
 
     Attributes:
         verdict: what the limits come to.
+        reach: for which tiles, in a sentence.
         card: the card.
         path: of its file.
         figures: the stated numbers, with limits.
@@ -44,6 +46,7 @@ class Calibrated:
     """
 
     verdict: Verdict
+    reach: str
     card: Card
     path: Path
     figures: list[Figure]
@@ -115,9 +118,9 @@ def run_calibration(
         keys = list(simulator.keys)
     start = time.perf_counter()
     card, reads = judged_card(fitted, [*plan, *searched], results)
-    figures = judge(card, followed)
+    figures = judge(card, reads, followed)
     card = card.replace(broken=tuple(f.name for f in figures if f.holds is False))
-    verdict = verdict_of_card(card, figures)
+    verdict, held_for = verdict_of_card(card, figures), reach(card, figures)
     times["judge"] = time.perf_counter() - start
     path = out / f"{spec.name}{SUFFIX}"
     save_card(card, path)
@@ -125,6 +128,7 @@ def run_calibration(
     report = write_calibration(
         CalibrationStory(
             verdict=verdict,
+            reach=held_for,
             card=card,
             figures=figures,
             failures=failures,
@@ -137,7 +141,7 @@ def run_calibration(
         out,
         outputs.close(),
     )
-    return Calibrated(verdict, card, path, figures, failures, report)
+    return Calibrated(verdict, held_for, card, path, figures, failures, report)
 
 
 def _pooled(reads: Sequence[Reads]) -> dict[str, np.ndarray]:

@@ -54,6 +54,7 @@ class CalibrationStory:
     """Everything that the report tells."""
 
     verdict: Verdict
+    reach: str
     card: Card
     figures: list[Figure]
     failures: list[str]
@@ -83,6 +84,7 @@ def write_calibration(
     report = {
         "card": card.name,
         "verdict": story.verdict,
+        "reach": story.reach,
         "figures": [figure.as_dict() for figure in story.figures],
         "failures": story.failures,
         "warnings": story.warnings,

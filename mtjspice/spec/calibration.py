@@ -117,7 +117,7 @@ class CardLimits(Spec):
             always checked.
         equal_signs: least share of equal signs of differences of neighbouring outputs.
         completed: least share of the planned simulations that must have succeeded for a fit.
-        confidence: of the intervals that limits are held against, for tiles like the plan's.
+        confidence: of what is said of all tiles like the plan's, for all limits together.
     """
 
     new_tiles_rms: Share | None = None

@@ -185,9 +185,9 @@ class HeldOut(Spec):
         equal_signs: share of equal signs among differences of neighbouring outputs that are not
             zero in ngspice; None without any.
         equal_codes: share of equal ADC codes among outputs that are not clipped; None without any.
-        rms_low: lower end of the interval of the RMS for tiles like these, at the confidence of the
-            circuit's limits (Student's t over the tiles' mean squares); None for a single tile.
-        rms_high: upper end.
+        rms_low: of cards that were made before such ends were found to be too near where few tiles
+            carry the error (Student's t over the tiles); nothing reads it.
+        rms_high: the same.
         differences: number of the differences of `equal_signs`.
         signal: root mean square of the currents in ngspice.
         by_nodal: tiles that level ``full`` leaves to the nodal solver.

@@ -222,7 +222,8 @@ def test_the_report_states_verdict_figures_and_versions(finished, kind):
         "passive": {"new tiles, full: RMS error", "new inputs, full: RMS error"},
         "gated": {"new tiles, full: RMS error", "shorts, full: RMS error"},
     }
-    assert wanted[kind] < limited
+    assert wanted[kind] < {name.split(", on ")[0] for name in limited}
+    assert "held against the tiles simulated only" in said["reach"]
 
 
 @EACH
@@ -478,7 +479,11 @@ def test_the_exit_code_is_the_verdict(mtjspice, copied, tmp_path, limits, code, 
     assert f"out/{out.name}/report.html" in said
     assert report(out)["verdict"] == verdict
     (path,) = out.glob("*.card.json")
-    broken = () if code == 0 else ("new tiles, full: RMS error",)
+    against = "the 5 tiles simulated" if code == 0 else "all tiles like these"
+    name = f"new tiles, full: RMS error, on {against}"
+    assert f"limit: {name}: " in said
+    assert "nothing of others" in said
+    broken = () if code == 0 else (name,)
     assert load_card(path).broken == broken
 
 

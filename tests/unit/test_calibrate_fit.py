@@ -16,7 +16,7 @@ from mtjspice.calibrate.access import (
     fit_access,
 )
 from mtjspice.calibrate.amplifier import RESISTANCE, amplifier_experiment, fit_amplifier
-from mtjspice.calibrate.errors import NOTHING, Reads, read_run, rms_interval, summary
+from mtjspice.calibrate.errors import NOTHING, Reads, read_run, summary
 from mtjspice.calibrate.fit import fit_card, judged_card, judged_reads
 from mtjspice.calibrate.judge import judge, verdict_of_card
 from mtjspice.calibrate.plan import (
@@ -29,7 +29,7 @@ from mtjspice.calibrate.plan import (
     Run,
     make_plan,
 )
-from mtjspice.data.figures import Verdict
+from mtjspice.data.figures import Figure, Verdict
 from mtjspice.device.converter import to_codes
 from mtjspice.errors import SimulatorError
 from mtjspice.spec import (
@@ -52,6 +52,7 @@ from mtjspice.surrogate.array import array_of
 from mtjspice.surrogate.card import Card
 
 LINE = Line(resistance=3.0, end=40.0)
+OF_SIGNAL = "new tiles, full: RMS error by the current that the circuit gives"
 LEVELS = ("full", "linear", "nodal")
 CELLS = {"passive": PassiveCell(), "gated": GatedCell(), "transmission": TransmissionGateCell()}
 
@@ -111,6 +112,11 @@ def passive():
 def judged(card: Card, plan: list[Run], results: dict[str, xr.Dataset]) -> Card:
     """The card with its errors and bounds."""
     return judged_card(card, plan, results)[0]
+
+
+def figures_of(card: Card, plan: list[Run], results: dict[str, xr.Dataset]) -> list[Figure]:
+    """All that is said of a fitted card."""
+    return judge(*judged_card(card, plan, results), {})
 
 
 def without(results: dict[str, xr.Dataset], *names: str) -> dict[str, xr.Dataset]:
@@ -468,8 +474,8 @@ def test_a_limit_on_tiles_that_all_failed_does_not_hold(passive):
     made, plan, results = passive
     made = made.replace(limits={"completed": 0.5, "new_tiles_rms": 0.5, "new_tiles_max": 0.5})
     some = without(results, "new tiles 0", "new tiles 1")
-    card, followed = fit_card(made, plan, some, "nodal")
-    figures = judge(judged(card, plan, some), followed)
+    card, _ = fit_card(made, plan, some, "nodal")
+    figures = figures_of(card, plan, some)
     broken = {figure.name: figure for figure in figures if figure.holds is False}
     assert set(broken) == {"new tiles, full: RMS error", "new tiles, full: largest error"}
     for figure in broken.values():
@@ -481,9 +487,9 @@ def test_a_limit_on_tiles_that_all_failed_does_not_hold(passive):
 def test_a_limit_on_signs_of_a_single_column_does_not_hold_unseen():
     made = spec(shape=(5, 1), limits={"equal_signs": 0.5})
     plan, results = planned(made)
-    card = judged(fit_card(made, plan, results, "nodal")[0], plan, results)
+    card, reads = judged_card(fit_card(made, plan, results, "nodal")[0], plan, results)
     assert {line.equal_signs for line in card.errors if line.group != "size 3"} == {None}
-    figures = [f for f in judge(card, {}) if f.name.endswith("equal signs of differences")]
+    figures = [f for f in judge(card, reads, {}) if f.name.endswith("equal signs of differences")]
     limited = {figure.name: figure.holds for figure in figures if figure.limit}
     assert limited == {
         "new tiles, full: equal signs of differences": False,
@@ -540,9 +546,9 @@ def test_codes_are_compared_where_the_amplifier_is_within_its_range():
     codes = (theirs, ours, within)
     reads = Reads(run, np.zeros((n + 4, 5)), empty, empty, 1.0, codes).judged()
     assert [part.shape for part in reads.codes] == [(4, 2)] * 3
-    assert summary(HELD_INPUTS, "full", [reads], 0.99).equal_codes == 0.75
+    assert summary(HELD_INPUTS, "full", [reads]).equal_codes == 0.75
     clipped = Reads(run, reads.volts, empty[:4], empty[:4], 1.0, (*reads.codes[:2], within[:4] < 0))
-    assert summary(HELD_INPUTS, "full", [clipped], 0.99).equal_codes is None
+    assert summary(HELD_INPUTS, "full", [clipped]).equal_codes is None
 
 
 @pytest.mark.parametrize("load", [1e3, 1e5])
@@ -569,7 +575,7 @@ def test_narrow_arrays_are_fitted_and_judged(shape):
 def test_errors_of_a_single_column_are_numbers():
     run = next(run for run in make_plan(spec()) if run.group == NEW_TILES)
     reads = Reads(run, np.ones((3, 2)), np.ones((3, 1)), np.full((3, 1), 1.1), 2.0, None)
-    line = summary(NEW_TILES, "full", [reads], 0.99)
+    line = summary(NEW_TILES, "full", [reads])
     assert line.rms == pytest.approx(0.05)
     assert line.equal_signs is None
     assert line.equal_codes is None
@@ -582,7 +588,7 @@ def test_differences_that_are_nothing_to_the_simulator_have_no_sign():
         scale = 2e-4
         both = (scale * np.array(x) for x in (ngspice, surrogate))
         return summary(
-            NEW_TILES, "full", [Reads(run, np.ones((len(ngspice), 5)), *both, scale, None)], 0.99
+            NEW_TILES, "full", [Reads(run, np.ones((len(ngspice), 5)), *both, scale, None)]
         ).equal_signs
 
     below, above = 0.9 * NOTHING, 1.1 * NOTHING
@@ -605,7 +611,7 @@ def test_errors_are_of_every_level_and_group(passive):
     linear = judged_reads(card, "linear", plan, results)
     for line in found.errors:
         if line.level == "linear":
-            assert line == summary(line.group, "linear", linear[line.group], 0.99)
+            assert line == summary(line.group, "linear", linear[line.group])
             assert line.over_bound is None
     assert card.broken == ()
 
@@ -629,7 +635,7 @@ def test_errors_are_shares_of_full_scale_and_what_their_names_say():
     surrogate[0] = [4.0, -8.0, 0.0, 0.0]
     ngspice[1], surrogate[1] = [1, 0, 0, 1], [1, 0, 1, 0]
     line = summary(
-        NEW_TILES, "full", [Reads(run, np.zeros((1000, 2)), ngspice, surrogate, 2.0, None)], 0.99
+        NEW_TILES, "full", [Reads(run, np.zeros((1000, 2)), ngspice, surrogate, 2.0, None)]
     )
     assert line.tiles == 1
     assert line.reads == 4000
@@ -645,7 +651,7 @@ def test_one_error_in_a_thousand_is_above_the_percentile():
     # Errors 1/4000 to 1 of full scale, with either sign; 0.1 % of them, 4, are above 0.999.
     surrogate = (np.arange(1, 4001) / 4000 * np.tile([2.0, -2.0], 2000)).reshape(1000, 4)
     reads = Reads(run, np.zeros((1000, 2)), ngspice, surrogate, 2.0, None)
-    line = summary(NEW_TILES, "full", [reads], 0.99)
+    line = summary(NEW_TILES, "full", [reads])
     assert line.p999 == pytest.approx(0.999, abs=1 / 4000)
     assert (np.abs(reads.errors) > line.p999).sum() == 4
 
@@ -672,27 +678,27 @@ def test_limits_are_held_against_the_full_level_and_the_right_group(passive):
     more = made.plan.replace(held_tiles=6, short_tiles=6)
     made = made.replace(limits=limits, plan=more)
     plan, results = planned(made)
-    card = judged(fit_card(made, plan, results, "nodal")[0], plan, results)
-    broken = {figure.name for figure in judge(card, {}) if figure.holds is False}
+    figures = figures_of(fit_card(made, plan, results, "nodal")[0], plan, results)
+    broken = {figure.name for figure in figures if figure.holds is False}
     assert broken >= {
-        "new tiles, full: RMS error",
-        "new tiles, full: 99.9th percentile of the error",
-        "new tiles, full: largest error",
-        "new inputs, full: RMS error",
-        "new inputs, full: largest error",
-        "shorts, full: RMS error",
+        "new tiles, full: RMS error, on all tiles like these",
+        "new tiles, full: 99.9th percentile of the error, on the 6 tiles simulated",
+        "new tiles, full: largest error, on the 6 tiles simulated",
+        "new inputs, full: RMS error, on the 6 tiles for all inputs like these",
+        "new inputs, full: largest error, on the 6 tiles simulated",
+        "shorts, full: RMS error, on all tiles like these",
     }
     assert not any("linear" in name or HARD in name for name in broken)
 
 
 def test_limits_that_are_left_out_are_not_checked(passive):
     made, plan, results = passive
-    card = judged(fit_card(made, plan, results, "nodal")[0], plan, results)
-    limited = [figure.name for figure in judge(card, {}) if figure.limit]
+    card, reads = judged_card(fit_card(made, plan, results, "nodal")[0], plan, results)
+    limited = [figure.name for figure in judge(card, reads, {}) if figure.limit]
     always = [name for name in limited if "over the bound of its tile" in name]
     assert len(always) == len({line.group for line in card.errors})
     assert [name for name in limited if name not in always] == [
-        "new tiles, full: RMS error by the current that the circuit gives",
+        f"{OF_SIGNAL}, on the 2 tiles simulated",
         "simulations completed",
     ]
 
@@ -727,50 +733,28 @@ def test_the_bound_of_the_nodal_solver_is_a_margin_on_its_largest_error(passive)
 # Verdicts.
 
 
-def test_the_interval_of_a_root_mean_square_covers_it():
-    """2,000 plans of 16 tiles, whose mean squares are gamma distributed about a known mean."""
-    chance = np.random.default_rng(3)
-    inside = 0
-    for mean_squares in chance.gamma(4.0, 0.25, (2000, 16)):
-        low, high = rms_interval(list(mean_squares), 0.95)
-        inside += low <= 1.0 <= high
-    # The skew of the gamma distribution costs Student's t a per cent or so at 16 tiles.
-    assert inside / 2000 > 0.95 - 3 * (0.05 * 0.95 / 2000) ** 0.5 - 0.01
-
-
-def test_one_tile_says_nothing_of_others():
-    assert rms_interval([1.0], 0.99) is None
-
-
-def test_a_limit_on_a_single_tile_is_not_decided_and_says_what_would_decide_it():
-    made = spec(limits={"shorts_rms": 0.5})
-    plan, results = planned(made)
-    card = judged(fit_card(made, plan, results, "nodal")[0], plan, results)
-    (figure,) = [f for f in judge(card, {}) if f.name == "shorts, full: RMS error"]
-    assert figure.holds is None
-    assert "more tiles" in figure.needed
-    assert verdict_of_card(card, judge(card, {})) is Verdict.INCONCLUSIVE
-
-
 def test_a_card_of_which_nothing_was_asked_is_neither_good_nor_bad(passive):
     made, plan, results = passive
-    card = judged(fit_card(made, plan, results, "nodal")[0], plan, results)
-    figures = judge(card, {})
+    card, reads = judged_card(fit_card(made, plan, results, "nodal")[0], plan, results)
+    figures = judge(card, reads, {})
     assert all(figure.holds for figure in figures if figure.limit)
     assert verdict_of_card(card, figures) is Verdict.INCONCLUSIVE
     asked = card.replace(circuit=made.replace(limits={"new_tiles_rms": 0.1}))
-    assert verdict_of_card(asked, judge(asked, {})) is Verdict.PASS
+    assert verdict_of_card(asked, judge(asked, reads, {})) is Verdict.PASS
     asked = card.replace(circuit=made.replace(limits={"new_tiles_max": 1e-12}))
-    assert verdict_of_card(asked, judge(asked, {})) is Verdict.FAIL
+    assert verdict_of_card(asked, judge(asked, reads, {})) is Verdict.FAIL
 
 
-def test_limits_on_maxima_say_what_they_stand_for(passive):
+def test_the_doubt_is_shared_among_all_limits(passive):
     made, plan, results = passive
-    card = judged(fit_card(made, plan, results, "nodal")[0], plan, results)
-    asked = card.replace(circuit=made.replace(limits={"new_tiles_max": 0.1, "confidence": 0.9}))
-    (figure,) = [f for f in judge(asked, {}) if f.name == "new tiles, full: largest error"]
-    # Two tiles both keep what only a share q of all keep with the probability q².
-    assert f"at least {100 * 0.1**0.5:.0f} % of tiles like these do (90 % confidence)" in figure.how
+    card, reads = judged_card(fit_card(made, plan, results, "nodal")[0], plan, results)
+    limits = {"new_tiles_max": 5e-4, "new_inputs_rms": 0.1, "confidence": 0.9}
+    figures = judge(card.replace(circuit=made.replace(limits=limits)), reads, {})
+    (figure,) = [f for f in figures if f.name.startswith("new tiles, full: largest error, on")]
+    # Two tiles both keep what only a share q of all keep with the probability q²; three limits.
+    least = (0.1 / 3) ** 0.5
+    assert f"at least {100 * least:.0f} % of all tiles like these do" in figure.how
+    assert "96.67 % confidence" in figure.how
 
 
 def test_an_array_that_does_not_conduct_fails_however_close_the_surrogate_is():
@@ -785,10 +769,8 @@ def test_an_array_that_does_not_conduct_fails_however_close_the_surrogate_is():
     for name, one in results.items():
         currents = one["current"].to_numpy()
         results[name] = dataset(currents + noise.uniform(-scale, scale, currents.shape))
-    card = judged(fit_card(made, plan, results, "nodal")[0], plan, results)
-    figures = judge(card, {})
+    card, reads = judged_card(fit_card(made, plan, results, "nodal")[0], plan, results)
+    figures = judge(card, reads, {})
     broken = {figure.name for figure in figures if figure.holds is False}
-    assert "new tiles, full: RMS error by the current that the circuit gives" in broken
-    assert "new tiles, full: RMS error" not in broken
-    assert "new tiles, full: largest error" not in broken
+    assert broken == {f"{OF_SIGNAL}, on the 2 tiles simulated"}
     assert verdict_of_card(card, figures) is Verdict.FAIL

@@ -135,15 +135,15 @@ def held(asked: Asked, card: Card, reads: Sequence[Reads], confidence: float) ->
     most = largest_bound(card)
     if asked.measure in BOUNDED and most is not None:
         if most <= asked.limit:
-            return asked.figure("every tile, by its bound", most, f"{_bound_words(card)}; {seen}: "
-                                f"{value:.2g}")  # fmt: skip
+            how = f"{_bound_words(card)}; seen: {value:.2g} ({seen})"
+            return asked.figure("every tile, by its bound", most, how)
         if asked.measure == "rms":
             squares, square = drawn(asked.group, reads, most)
             interval = rms_interval(squares, square, confidence)
             if kept(interval.low, interval.high, asked.limit, "<=") is not None:
-                all_like = f"the {tiles} for all inputs" if _chosen(asked) else "all tiles"
-                return asked.figure(f"{all_like} like these", value, f"{seen}; {_mean_words(most)}",
-                                    interval)  # fmt: skip
+                whose = f"the {tiles} for all inputs" if _chosen(asked) else "all tiles"
+                how = f"{seen}; {_mean_words(square**0.5)}"
+                return asked.figure(f"{whose} like these", value, how, interval)
             seen += f"; {_undecided(asked, squares, square, interval)}"
     if _chosen(asked):
         seen += "; these tiles are chosen, and stand for no others"
@@ -207,8 +207,8 @@ def reach(card: Card, figures: Sequence[Figure]) -> str:
     few = sum(figure.name.endswith(SIMULATED) for figure in figures)
     others = len(asked_of(limits)) - few
     return (
-        f"of the limits on errors {few} are held against the tiles simulated only, which says "
-        f"nothing of others, and {others} against all tiles or inputs like these, "
+        f"of the limits on errors {few} are held on the tiles simulated only (the report says what "
+        f"is known of others), and {others} on all tiles or inputs like these, "
         f"{100 * limits.confidence:g} % sure for all together"
     )
 
@@ -260,4 +260,4 @@ def _bound_words(card: Card) -> str:
 
 
 def _mean_words(most: float) -> str:
-    return f"by betting, for any distribution within the bounds of tiles (at most {most:.2g})"
+    return f"by betting, for any distribution within the bounds of tiles (RMS {most:.2g} at most)"

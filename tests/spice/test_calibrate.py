@@ -223,7 +223,7 @@ def test_the_report_states_verdict_figures_and_versions(finished, kind):
         "gated": {"new tiles, full: RMS error", "shorts, full: RMS error"},
     }
     assert wanted[kind] < {name.split(", on ")[0] for name in limited}
-    assert "held against the tiles simulated only" in said["reach"]
+    assert "held on the tiles simulated only" in said["reach"]
 
 
 @EACH
@@ -482,7 +482,7 @@ def test_the_exit_code_is_the_verdict(mtjspice, copied, tmp_path, limits, code, 
     against = "the 5 tiles simulated" if code == 0 else "all tiles like these"
     name = f"new tiles, full: RMS error, on {against}"
     assert f"limit: {name}: " in said
-    assert "nothing of others" in said
+    assert "on the tiles simulated only" in said
     broken = () if code == 0 else (name,)
     assert load_card(path).broken == broken
 

@@ -219,8 +219,8 @@ def test_the_reach_counts_what_is_held_for_the_tiles_simulated_only():
     asked = asked_of(limits)
     assert len(asked) == 5
     found = [held(one, made, reads(one.group, 1e-6, 1e-6), 0.99) for one in asked]
-    assert "limits on errors 4 are held against the tiles simulated only" in reach(made, found)
-    assert "and 1 against all" in reach(made, found)
+    assert "limits on errors 4 are held on the tiles simulated only" in reach(made, found)
+    assert "and 1 on all" in reach(made, found)
 
 
 def test_a_limit_of_which_nothing_was_seen_does_not_hold():

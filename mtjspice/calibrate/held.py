@@ -253,9 +253,9 @@ def _bound_words(card: Card) -> str:
     """Where the bound of all tiles comes from."""
     solver = max(card.bound.nodal.bound, card.bound.shorted.bound)
     return (
-        f"no tile has a larger bound for any inputs: {card.bound.expansion:g} for what a search "
-        f"finds, times {card.bound.margin:g}, beyond which the nodal solver reads the tile, and "
-        f"{solver:.1e} for that solver; no error simulated is above the bound of its tile"
+        f"no tile has a larger bound, for any inputs: {card.bound.margin:g} times what a search "
+        f"finds, at most {card.bound.expansion:g}, beyond which the nodal solver reads the tile, "
+        f"and {solver:.1e} for that solver; no error simulated is above the bound of its tile"
     )
 
 

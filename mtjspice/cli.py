@@ -12,10 +12,13 @@ import typer
 
 from mtjspice import tables
 from mtjspice.data.figures import Verdict, together
+from mtjspice.data.nist import read_samples
+from mtjspice.data.weights import load_weights
 from mtjspice.device.trial import tile_experiment
 from mtjspice.ending import DEBUG
 from mtjspice.ending import run as run_to_its_end
 from mtjspice.errors import ExitCode, InputError, printable
+from mtjspice.reading import read_text
 from mtjspice.spec import (
     Calibration,
     DieDesign,
@@ -98,9 +101,9 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Train or read networks, simulate every sample in ngspice, judge, write the report."""
+    study = read_spec(spec, Study)
     from mtjspice.run.study import run_study, seed_matters  # noqa: PLC0415, keeps others quick
 
-    study = read_spec(spec, Study)
     if seed is not None and not seed_matters(study):
         raise InputError(
             source="--seed", value=seed, allowed="this study reads its networks and its split: "
@@ -219,14 +222,14 @@ def layout(
     as_json: AsJson = False,
 ) -> None:
     """Does an array layout read, settle, write and yield? Several layouts are also compared."""
-    from mtjspice.layout.run import check_apart, run_comparison, run_layout  # noqa: PLC0415, imports torch
-
     described = {path: read_spec(path, Layout) for path in specs}
-    check_apart(specs)
     if seed is not None:
         described = {path: changed(one, "--seed", seed=seed) for path, one in described.items()}
     for path, one in described.items():
         _check(size_of(one), path, large=large, jobs=jobs)
+    from mtjspice.layout.run import check_apart, run_comparison, run_layout  # noqa: PLC0415, imports torch
+
+    check_apart(specs)
     first = described[specs[0]]
     folder = out or Path("out") / (first.name if len(described) == 1 else "comparison")
     if len(described) == 1:
@@ -254,12 +257,12 @@ def calibrate(
     as_json: AsJson = False,
 ) -> None:
     """Fit the surrogate to ngspice, judge it on runs that it never saw, write card and report."""
-    from mtjspice.calibrate.run import run_calibration  # noqa: PLC0415, imports torch
-
     calibration = read_spec(spec, Calibration)
     if seed is not None:
         calibration = changed(calibration, "--seed", seed=seed)
     _check(size_of(calibration), spec, large=large, jobs=jobs)
+    from mtjspice.calibrate.run import run_calibration  # noqa: PLC0415, imports torch
+
     folder = out or Path("out") / calibration.name
     with _about(spec), tables.progress() as tell:
         outcome = run_calibration(calibration, folder, jobs=jobs, progress=tell)
@@ -288,14 +291,14 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a network on tiles, for one die or for all; save it as programmed tiles."""
-    from mtjspice.train.command import run_training  # noqa: PLC0415, imports torch
-
     study = read_spec(spec, TrainingStudy)
     if seed is not None:
         study = changed(study, "--seed", seed=seed)
     if method is not None:
         study = study.replace(training=changed(study.training, "--method", method=method))
     _check(size_of(study), spec, large=large, jobs=1)
+    from mtjspice.train.command import run_training  # noqa: PLC0415, imports torch
+
     folder = out or Path("out") / "weights"
     with _about(spec), tables.progress() as tell:
         outcome = run_training(
@@ -344,12 +347,15 @@ def signoff(
     as_json: AsJson = False,
 ) -> None:
     """Do trained weights still classify when the whole circuit is simulated, on every die?"""
-    from mtjspice.run.signoff import run_signoff  # noqa: PLC0415, imports torch
-    from mtjspice.run.subjects import size_of_signoff, subject_of  # noqa: PLC0415, imports torch
-
     asked = SignOff() if spec is None else read_spec(spec, SignOff)
     if seed is not None:
         asked = changed(asked, "--seed", seed=seed)
+    load_weights(weights)  # before torch, which takes seconds
+    if not dies.is_dir():
+        read_text(dies)
+    from mtjspice.run.signoff import run_signoff  # noqa: PLC0415, imports torch
+    from mtjspice.run.subjects import size_of_signoff, subject_of  # noqa: PLC0415, imports torch
+
     subject = subject_of(
         weights, dies, named=card, mnist=mnist, digits=digits, images=images, seed=asked.seed,
         reference=reference,
@@ -379,6 +385,10 @@ def goodwill2022(
     as_json: AsJson = False,
 ) -> None:
     """300 networks for the Wine data on passive 15 x 15 arrays (Goodwill et al. 2022)."""
+    if solutions is not None:
+        read_samples(solutions)
+    if not sign:
+        _needs_signoff(scheduler)
     from mtjspice.reproduce import goodwill  # noqa: PLC0415, imports torch
 
     folder = out or Path("out") / "goodwill2022"
@@ -391,7 +401,6 @@ def goodwill2022(
                 scheduler=scheduler, progress=tell, say=tell.say,
             )  # fmt: skip
         _signed_off(signed, folder / "signoff", as_json=as_json)
-    _needs_signoff(scheduler)
     with _about(Path(goodwill.SPEC)), tables.progress() as tell:
         story = goodwill.reproduce_goodwill(
             goodwill.shipped_spec(), folder, quick=quick, solutions=solutions, seed=seed,
@@ -417,6 +426,8 @@ def borders2024(
     as_json: AsJson = False,
 ) -> None:
     """MNIST on 36 dies of 20,000 junctions with defects (Borders et al. 2024)."""
+    if not sign:
+        _needs_signoff(scheduler)
     from mtjspice.reproduce import borders  # noqa: PLC0415, imports torch
 
     folder = out or Path("out") / "borders2024"
@@ -429,7 +440,6 @@ def borders2024(
                 scheduler=scheduler, progress=tell, say=tell.say,
             )  # fmt: skip
         _signed_off(signed, folder / "signoff", as_json=as_json)
-    _needs_signoff(scheduler)
     with _about(Path(borders.SPEC)), tables.progress() as tell:
         story = borders.reproduce_borders(
             folder, quick=quick, mnist=mnist, digits=digits, seed=seed, jobs=jobs, progress=tell

@@ -440,3 +440,25 @@ def test_the_codes_are_those_that_help_and_readme_name(folder, monkeypatch, caps
     for code in ExitCode:
         assert re.search(rf"\b{int(code)}\b", answer.out)
         assert re.search(rf"^\| {int(code)} \|", readme, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "run no.toml",
+        "layout no.toml",
+        "layout spec.toml",  # of something else
+        "calibrate no.toml",
+        "train no.toml",
+        "signoff no --dies no",
+        "signoff weights --dies no --spec no.toml",
+        "reproduce goodwill2022 --solutions no",
+        "reproduce borders2024 --scheduler tcp://x:1",
+    ],
+)
+def test_what_is_missing_is_said_before_torch_is_loaded(folder, command):
+    told = "import atexit; atexit.register(lambda: print('torch' in sys.modules))"
+    ended = process(*command.split(), before=told)
+    assert ended.returncode == ExitCode.BAD_INPUT
+    assert ended.stderr.startswith("mtjspice: ")
+    assert ended.stdout == "False\n"

@@ -12,6 +12,7 @@ import io
 import logging
 import os
 import platform
+import re
 import select
 import shlex
 import signal
@@ -50,11 +51,13 @@ LEAST_ADDRESS_SPACE = 2 * 2**30
 two processors, OpenBLAS hangs at 0.2 GB, scipy loads from 0.5 GB on, torch from 1 GB on."""
 PLAIN = str.maketrans({
     "\u00b5": "u", "\u03bc": "u", "\u2126": "Ohm", "\u03a9": "Ohm", "\u2212": "-", "–": "-",
-    "—": "-", "≤": "<=", "≥": ">=", "·": ".", "×": "x", "…": "...", "°": "deg", "²": "^2",
-    "³": "^3", "±": "+-", "√": "sqrt", "σ": "sigma", "Δ": "Delta", "→": "->", "←": "<-",
-    "₊": "+", "₋": "-",
+    "—": "-", "≤": "<=", "≥": ">=", "·": ".", "×": "x", "…": "...", "°": "deg", "±": "+-",
+    "√": "sqrt", "σ": "sigma", "Δ": "Delta", "→": "->", "←": "<-", "₊": "+", "₋": "-",
+    "\u00a0": " ",
 })  # fmt: skip
 """Letters of reports in the letters that every terminal has."""
+RAISED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
+"""Exponents; in plain letters "^" stands before them."""
 _of_threads: list[BaseException] = []
 """Faults that ended a thread of this command."""
 _interrupts: list[int] = []
@@ -297,6 +300,7 @@ def _spelled(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = error.object[error.start : error.end].translate(PLAIN)
+    text = re.sub("[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda raised: f"^{raised[0].translate(RAISED)}", text)
     return text.encode("ascii", "backslashreplace").decode("ascii"), error.end
 
 

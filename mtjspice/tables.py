@@ -25,6 +25,7 @@ from mtjspice.data.figures import WORDS, Figure
 from mtjspice.data.layout import LayoutStory
 from mtjspice.data.signoff import SignOffStory
 from mtjspice.errors import printable
+from mtjspice.report import layout_words
 from mtjspice.report.figure_words import interval_words, value_and_limit
 from mtjspice.report.signoff_numbers import condition_lines, noticed
 from mtjspice.report.signoff_words import conclusion
@@ -243,23 +244,13 @@ def print_layouts(stories: Sequence[LayoutStory], page: Path) -> None:
     """The limits of each layout, its largest size, and the verdict."""
     console = made_console()
     for story in stories:
-        words = ("quantity", "limit", "", "condition", "level")
-        table = _table(story.layout.name, "quantity", "worst value", *words[1:], left=words)
-        for line in story.judged:
-            holds = "" if line.verdict is None else WORDS[line.verdict]
-            better = "≤" if line.quantity.better == "low" else "≥"
-            unit = line.quantity.unit
-            limit = "" if line.limit is None else f"{better} {in_unit(line.limit, unit)}"
-            table.add_row(line.quantity.title, in_unit(line.worst.value, unit), limit, holds,
-                          str(line.worst.condition), line.worst.level)  # fmt: skip
-        console.print(table)
+        console.print(_quantities(story))
         for figure in story.figures:
             if figure.holds is False:
                 value, limit = value_and_limit(figure)
                 console.print(f"levels disagree: {figure.name}: {value}, not {limit}")
-        largest = story.scaling.largest
-        size = "no size" if largest is None else f"{largest.rows} x {largest.columns}"
-        console.print(f"largest array within the limits, nominal condition: {size}")
+        if size := layout_words.scaling_words(story):
+            console.print(f"size: {size}", soft_wrap=True, highlight=False)
         for note in story.notes:
             console.print(f"note: {note}", soft_wrap=True)
         if not any(line.limit is not None for line in story.judged):
@@ -267,15 +258,25 @@ def print_layouts(stories: Sequence[LayoutStory], page: Path) -> None:
         for line in story.judged:
             if line.needed:
                 console.print(f"not decided: {line.quantity.title}: {line.needed}", soft_wrap=True)
+        if unjudged := layout_words.not_judged(story):
+            console.print(unjudged, highlight=False)
         console.print(f"verdict of {story.layout.name}: {story.verdict.upper()}")
     console.print(f"report: {page}", soft_wrap=True)
 
 
-def in_unit(value: float, unit: str) -> str:
-    """A value for people: shares in percent, small ones with an exponent."""
-    if unit.startswith("share"):
-        return f"{100 * value:.3g} %" if value == 0 or value >= 1e-5 else f"{value:.2g}"
-    return si(value, unit) if unit else f"{value:.3g}"
+def _quantities(story: LayoutStory) -> Table:
+    """Every quantity at its worst; with the interval that it is judged on, if any has one."""
+    sampled = [line.worst.sampled for line in story.judged if line.worst.sampled]
+    sure = [f"{100 * one.interval.confidence:.4g} % interval" for one in sampled[:1]]
+    words = (*sure, "limit", "", "condition", "level")
+    table = _table(story.layout.name, "quantity", "worst value", *words, left=("quantity", *words))
+    for line in story.judged:
+        value, limit = layout_words.value_and_limit(line)
+        holds = "" if line.verdict is None else WORDS[line.verdict]
+        interval = (layout_words.interval_words(line.worst),) if sampled else ()
+        table.add_row(line.quantity.title, value, *interval, limit, holds,
+                      str(line.worst.condition), line.worst.level)  # fmt: skip
+    return table
 
 
 def print_currents(result: Any) -> None:

@@ -141,9 +141,11 @@ def format_quantity(value: float) -> str:
 
 
 def si(value: float, unit: str, digits: int = 3) -> str:
-    """Write a value for people: ``si(5.1e3, "Ω")`` is ``"5.1 kΩ"``."""
+    """Write a value for people: ``si(5.1e3, "Ω")`` is ``"5.1 kΩ"``; σ is no unit with prefixes."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g} {unit}"
+    if unit == "σ":
+        return f"{value:.{digits}g} {unit}"
     prefixes = {12: "T", 9: "G", 6: "M", 3: "k", 0: "", -3: "m", -6: "µ", -9: "n", -12: "p"}
     prefixes |= {-15: "f", -18: "a"}
     rounded = float(f"{value:.{digits}g}")

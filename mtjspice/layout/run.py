@@ -471,8 +471,10 @@ def notes(layout: Layout, bench: Bench, same: Mapping[str, str]) -> tuple[str, .
         said.append(
             f"Quick, not for sign-off: {len(bench.conditions)} of "
             f"{len(conditions_of(layout))} conditions, "
-            f"{bench.layout.monte_carlo.samples} of {layout.monte_carlo.samples} samples, sizes up "
-            f"to {quick_largest(layout)}."
+            f"{bench.layout.monte_carlo.samples} of {layout.monte_carlo.samples} samples of the "
+            f"yield, {bench.layout.monte_carlo.tail} of {layout.monte_carlo.tail} of rare failures "
+            "(monte_carlo.tail; fewer widen the interval of line_failure), sizes up to "
+            f"{quick_largest(layout)}."
         )
     said += [f"{found[0].upper()}{found[1:]}." for found in bench.simulator.notes]
     if not has_transistors(layout):

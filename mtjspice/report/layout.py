@@ -97,7 +97,7 @@ def _conclusions(story: LayoutStory) -> dict[str, Any]:
         "lowest": fronts.worst_map(story),
         "smallest": fronts.margin_words(story.margins) if story.margins else "",
         "settled": fronts.settling_words(story.waveform),
-        "fits": fronts.scaling_words(story.scaling) if story.scaling.sizes else "",
+        "fits": words.scaling_words(story),
         "hardest": conditions.most_common(1),
     }
 

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from mtjspice.data.layout import QUANTITIES, Judged, LayoutStory, Quantity
-from mtjspice.report.layout_front import scaling_words
 from mtjspice.report.layout_json import quantity_line
 from mtjspice.report.layout_strips import comparison_plot
 from mtjspice.report.layout_tables import Row, row
-from mtjspice.report.layout_words import design, why
+from mtjspice.report.layout_words import design, scaling_words, why
 from mtjspice.report.page import inline, render
 
 
@@ -161,7 +160,7 @@ def page(found: Comparison) -> str:
                 "quick": story.quick,
                 "why": why(story),
                 "design": design(story.layout),
-                "scaling": scaling_words(story.scaling) if story.scaling.sizes else "",
+                "scaling": scaling_words(story),
             }
             for name, folder, story in zip(found.names, found.folders, found.stories, strict=True)
         ],

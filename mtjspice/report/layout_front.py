@@ -8,13 +8,12 @@ from mtjspice.data.layout import (
     Judged,
     LayoutStory,
     LineMargins,
-    Scaling,
     VoltageMap,
     Waveform,
 )
 from mtjspice.report import layout_plots as plots
 from mtjspice.report.layout_strips import headroom_plot
-from mtjspice.report.layout_words import name_of, percent, shown, tightest_first
+from mtjspice.report.layout_words import name_of, percent, scaling_words, shown, tightest_first
 from mtjspice.units import si
 
 
@@ -110,7 +109,7 @@ def _scales(story: LayoutStory) -> Front:
     rule = "above 1 the limit breaks (limit / value where more is better)"
     shown_lines: list[Judged] = tightest_first(limited) or known
     return Front(
-        title=scaling_words(story.scaling) if limited else "How the quantities grow with the size",
+        title=scaling_words(story) or "How the quantities grow with the size",
         picture=picture,
         alt="Every quantity over its limit against the size of the array",
         note=f"Nominal condition; {rule}." if limited else "Nominal condition.",
@@ -135,18 +134,3 @@ def settling_words(waveform: Waveform) -> str:
         f"Settled to {100 * waveform.tolerance:.3g} % after {si(waveform.settled, 's')} "
         f"(line {waveform.line})"
     )
-
-
-def scaling_words(scaling: Scaling) -> str:
-    """The largest size that fits, and what stops it."""
-    names = ", ".join(name_of(name) for name in scaling.binding)
-    if scaling.largest is None:
-        return f"No size that was tried fits: {names} {_break(scaling)}"
-    size = f"{scaling.largest.rows} × {scaling.largest.columns}"
-    if scaling.bounded or not names:
-        return f"Fits up to {size}, the largest that was tried"
-    return f"Fits up to {size}; beyond, {names} {_break(scaling)}"
-
-
-def _break(scaling: Scaling) -> str:
-    return "break" if len(scaling.binding) > 1 else "breaks"

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from mtjspice.data.figures import Figure, Verdict
-from mtjspice.data.layout import Condition, Finding, Judged, LayoutStory, Quantity
+from mtjspice.data.layout import Condition, Finding, Judged, LayoutStory, Quantity, Scaling
 from mtjspice.spec.layout import Layout
 from mtjspice.spec.periphery import TransimpedanceAmplifier, VirtualGround
 from mtjspice.units import si
@@ -101,6 +101,28 @@ def uncertainty(story: LayoutStory, finding: Finding) -> str:
     return ""
 
 
+def interval_words(finding: Finding) -> str:
+    """The interval that a quantity is judged on, and from how many samples; empty without one."""
+    told = finding.sampled
+    if told is None:
+        return ""
+    low, high = shown(told.interval.low, "share"), shown(told.interval.high, "share")
+    percents = low.endswith("%") and high.endswith("%")
+    ends = f"{low.removesuffix('%').strip()}–{high}" if percents else f"{low} to {high}"
+    if finding.quantity == "array_yield":
+        return f"{ends}, {round(told.estimate * told.samples):,} of {told.samples:,}"
+    return f"{ends}, {told.samples:,} samples"
+
+
+def not_judged(story: LayoutStory) -> str:
+    """How many quantities have no limit beside those that have one; empty if there are none."""
+    count = sum(line.limit is None for line in story.judged)
+    if count in (0, len(story.judged)):
+        return ""
+    many = "quantities have no limit and are" if count > 1 else "quantity has no limit and is"
+    return f"{count} {many} not judged"
+
+
 def tightest_first(judged: Sequence[Judged]) -> list[Judged]:
     """What has a limit: broken ones first, then those not decided; each by headroom."""
     limited = [line for line in judged if line.limit is not None]
@@ -162,6 +184,47 @@ def why(story: LayoutStory) -> str:
         f"the tightest is {first.quantity.title}: {value} against {limit}{room} "
         f"({first.worst.condition}; {first.worst.where})."
     )
+
+
+def scaling_words(story: LayoutStory) -> str:
+    """The largest size that fits, what stops it, and what the layout itself breaks.
+
+    Empty where no limit is set on anything that was computed of other sizes.
+    """
+    if not story.layout.limits.given.keys() & set(story.scaling.quantities):
+        return ""
+    return f"Under nominal conditions {_largest_words(story.scaling)}{_own_words(story)}"
+
+
+def _largest_words(scaling: Scaling) -> str:
+    names = ", ".join(name_of(name) for name in scaling.binding)
+    if scaling.largest is None:
+        return f"no size that was tried fits: {names} {_break(scaling)}"
+    size = f"{scaling.largest.rows} × {scaling.largest.columns}"
+    if scaling.bounded or not names:
+        return f"it fits up to {size}, the largest that was tried"
+    return f"it fits up to {size}; beyond, {names} {_break(scaling)}"
+
+
+def _own_words(story: LayoutStory) -> str:
+    """What of the layout breaks, or is not decided, and where; empty if all limits hold."""
+    limits, figures = broken(story)
+    lines, verb = (limits, "breaks") if limits else (undecided(story), "is not decided")
+    own = f". This {story.layout.crossbar.rows} × {story.layout.crossbar.columns} layout"
+    if figures and not limits:
+        return f"{own} fails: levels disagree"
+    if not lines:
+        return ""
+    where = lines[0].worst.condition
+    here = [name_of(line.quantity.name) for line in lines if line.worst.condition == where]
+    at = "under nominal conditions" if where == story.nominal else f"at {where}"
+    elsewhere = len(lines) - len(here)
+    more = f"; {elsewhere} more elsewhere" if elsewhere else ""
+    return f"{own} {verb} {at}: {', '.join(here)}{more}"
+
+
+def _break(scaling: Scaling) -> str:
+    return "break" if len(scaling.binding) > 1 else "breaks"
 
 
 def _count(lines: Sequence[Judged]) -> str:

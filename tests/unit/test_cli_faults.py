@@ -363,8 +363,9 @@ def test_relative_paths_lead_nowhere_from_a_folder_that_is_gone(folder):
 
 def test_spelling_is_that_of_the_field():
     ending.codecs.register_error("mtjspice", ending._spelled)
-    said = "1 µA, 2 Ω, −3, ≤ 4 °C, 你".encode("ascii", "mtjspice").decode()
-    assert said == "1 uA, 2 Ohm, -3, <= 4 degC, \\u4f60"
+    said = "1 µA, 2 Ω, −3, ≤ 4 °C, 3.2 × 10⁻⁸, 5\N{NO-BREAK SPACE}%, m², 你"
+    spelled = "1 uA, 2 Ohm, -3, <= 4 degC, 3.2 x 10^-8, 5 %, m^2, \\u4f60"
+    assert said.encode("ascii", "mtjspice").decode() == spelled
 
 
 @pytest.fixture(scope="module")

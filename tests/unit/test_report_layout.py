@@ -473,8 +473,10 @@ def test_the_first_screen_says_what_to_conclude(page, failing, bare):
     assert "Smallest margin 8.4" in page
     assert "Reads wrongly: margin −1" in failing
     assert "Settled to 1 % after 2.9 ns (line 4)" in bare
-    assert "Fits up to 4 × 4; beyond, read period breaks" in page
-    assert "No size that was tried fits: margin breaks" in failing
+    assert "Under nominal conditions it fits up to 4 × 4; beyond, read period breaks<" in page
+    assert "Under nominal conditions no size that was tried fits: margin breaks. This 6" in failing
+    assert "How the quantities grow with the size" in bare
+    assert "fits" not in without_pictures(bare)
     assert "The worst cell gets 96.9 % of the read voltage" in page
 
 
@@ -609,6 +611,7 @@ def test_the_nominal_condition_is_called_so(story, tmp_path):
         (5.1e-9, "s", "5.1 ns"),
         (4.6e13, "op/J", "46 Top/J"),
         (4.2, "", "4.2"),
+        (0.15, "σ", "0.15 σ"),
         (math.inf, "s", "∞"),
         (math.nan, "s", "not known"),
     ],

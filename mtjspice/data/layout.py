@@ -22,10 +22,6 @@ States = npt.NDArray[np.uint8]
 
 MOST_HEADROOM = 10.0
 """That of something that does not happen at all."""
-MORE = 1.2
-"""An interval that is not symmetric does not shrink quite as fast as the root says."""
-MOST_FACTOR = 1e6
-"""So many times more samples are no advice."""
 SWITCHING = ("read_disturb", "life_disturb", "write_error", "half_select")
 """Probabilities that cells switch, each of the worst of the array's cells; `_mean` of all."""
 PROBABILITIES = frozenset(
@@ -116,12 +112,6 @@ QUANTITIES: Mapping[str, Quantity] = {
 """Everything that a limit can be set on, by name, in the order of the report."""
 
 
-def _rounded_up(count: float) -> int:
-    """To two digits."""
-    unit: int = 10 ** max(math.floor(math.log10(max(count, 1.0))) - 1, 0)
-    return math.ceil(count / unit) * unit
-
-
 @dataclass(frozen=True)
 class Condition:
     """A process corner with a supply and a temperature.
@@ -178,25 +168,6 @@ class Sampled:
     samples: int
     key: str
     by_factors: bool = False
-
-    def needed(self, limit: float) -> str:
-        """How many samples would decide a limit that the interval does not, in words.
-
-        The end that is on the other side of the limit comes nearer as one over the root of their
-        number; where nothing was seen, as one over it.
-        """
-        end = self.interval.high if self.estimate <= limit else self.interval.low
-        if self.estimate in (0.0, 1.0):
-            reach, distance, power = abs(end - self.estimate), abs(limit - self.estimate), 1
-        elif self.by_factors and min(end, limit) > 0:
-            reach, distance = (abs(math.log(x / self.estimate)) for x in (end, limit))
-            power = 2
-        else:
-            reach, distance, power = abs(end - self.estimate), abs(limit - self.estimate), 2
-        factor = (reach / distance) ** power if distance > 0 else math.inf
-        if not factor < MOST_FACTOR:
-            return f"no number of {self.key} would: the estimate lies on the limit"
-        return f"{self.key} of about {_rounded_up(MORE * factor * self.samples):,} would decide"
 
 
 @dataclass(frozen=True)

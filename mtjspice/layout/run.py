@@ -39,6 +39,7 @@ from mtjspice.layout.circuit import (
 )
 from mtjspice.layout.decks import proofs
 from mtjspice.layout.fast import Hardest
+from mtjspice.layout.needed import needed
 from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.spread import over
 from mtjspice.layout.stages import (
@@ -344,10 +345,8 @@ def judge(layout: Layout, nominal: Condition, findings: Sequence[Finding]) -> tu
         at_nominal = next(
             (f for f in findings if f.quantity == name and f.condition == nominal), None
         )
-        needed = ""
-        if limit is not None and holds is None and worst.sampled is not None:
-            needed = worst.sampled.needed(limit)
-        lines.append(Judged(quantity, worst, at_nominal, limit, holds, "", needed))
+        would = "" if limit is None or holds is not None else needed(worst, limit)
+        lines.append(Judged(quantity, worst, at_nominal, limit, holds, "", would))
     return tuple(lines)
 
 

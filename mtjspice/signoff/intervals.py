@@ -253,12 +253,13 @@ def of_median_of(
     return Interval(low, high, confidence)
 
 
-def samples_needed(now: float, decides: Decides) -> int | None:
+def samples_needed(now: float, decides: Decides, digits: int = 2) -> int | None:
     """Least number of samples that would decide, with some 1 %; None for more than `MOST`.
 
     Args:
         now: samples that there are, which do not.
         decides: for a number of samples.
+        digits: that it is rounded up to.
     """
     low, high = now, 2 * now
     while not decides(high):
@@ -270,10 +271,10 @@ def samples_needed(now: float, decides: Decides) -> int | None:
         low, high = (low, middle) if decides(middle) else (middle, high)
     if high > MOST:
         return None
-    return rounded_up(high)
+    return rounded_up(high, digits)
 
 
-def rounded_up(count: float) -> int:
-    """To two digits: it is an estimate."""
-    step = int(10 ** max(0, len(str(math.ceil(count))) - 2))
+def rounded_up(count: float, digits: int = 2) -> int:
+    """To a few digits: it is an estimate."""
+    step = int(10 ** max(0, len(str(math.ceil(count))) - digits))
     return math.ceil(count / step) * step

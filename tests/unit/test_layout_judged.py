@@ -95,16 +95,23 @@ def test_without_limits_nothing_passes():
     assert verdict_of_layout([line], []) == Verdict.INCONCLUSIVE
 
 
-@pytest.mark.parametrize(("good", "limit"), [(1985, 0.99), (1975, 0.99), (1994, 0.995)])
-def test_so_many_samples_would_decide(good, limit):
-    line = judged([of_yield(good)], array_yield=limit)
+@pytest.mark.parametrize(
+    ("good", "samples", "limit"),
+    [(1985, 2000, 0.99), (1975, 2000, 0.99), (1994, 2000, 0.995), (98, 100, 0.96), (99, 100, 0.97)],
+)
+def test_so_many_samples_would_decide(good, samples, limit):
+    """To some 1 %, by Clopper and Pearson's interval of more samples at the same rate."""
+    line = judged([of_yield(good, samples)], array_yield=limit)
     assert line.holds is None
     count = int(line.needed.split("about ")[1].split(" ")[0].replace(",", ""))
-    ends = stats.binomtest(round(count * good / 2000), count).proportion_ci(0.95, method="exact")
-    assert not ends.low < limit < ends.high
-    fewer = count // 2
-    ends = stats.binomtest(round(fewer * good / 2000), fewer).proportion_ci(0.95, method="exact")
-    assert ends.low < limit < ends.high
+
+    def decides(drawn: float) -> bool:
+        seen = drawn * good / samples
+        low = stats.beta.ppf(0.025, seen, drawn - seen + 1)
+        return limit <= low or limit >= stats.beta.ppf(0.975, seen + 1, drawn - seen)
+
+    assert decides(count)
+    assert not decides(0.985 * count)
 
 
 def test_an_estimate_on_the_limit_is_decided_by_no_number_of_samples():

@@ -308,7 +308,7 @@ def train(
     if as_json:
         tables.print_json(json.loads((folder / "report.json").read_text()))
     else:
-        tables.print_figures(outcome.title, outcome, folder / "report.json", outcome.warnings)
+        tables.print_training(outcome, folder, study.hardware.card, dies, mnist)
 
 
 @app.command()

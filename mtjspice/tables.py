@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ from mtjspice.report.figure_words import interval_words, value_and_limit
 from mtjspice.report.signoff_numbers import condition_lines, noticed
 from mtjspice.report.signoff_words import conclusion
 from mtjspice.signoff.figures import way_from_chance
+from mtjspice.spec.base import is_path
 from mtjspice.spec.study import Study
 from mtjspice.spec.unusual import unusual
 from mtjspice.units import si
@@ -168,18 +170,39 @@ def print_calibration(outcome: Any) -> None:
 
 
 def print_figures(title: str, story: Any, report: Path, notes: Sequence[str] = ()) -> None:
-    """Every figure of a published experiment, its limit and the verdict."""
+    """Every figure of a training or an experiment, limits if there are any, and the verdict."""
     console = made_console()
-    table = _table(title, *FIGURES, left=("figure", "limit", ""))
+    limited = any(figure.limit for figure in story.figures)
+    headings = FIGURES if limited else FIGURES[:2]
+    table = _table(title, *headings, left=("figure", "limit", ""))
     for figure in story.figures:
-        value = f"{figure.value:.4g} {figure.unit}".strip()
-        table.add_row(figure.name, value, figure.limit, figure.word)
+        row = (figure.name, *value_and_limit(figure), figure.word)
+        table.add_row(*row[: len(headings)])
     console.print(table)
     for note in notes:
         console.print(f"note: {note}", soft_wrap=True)
     console.print(f"report: {report}", soft_wrap=True)
-    if any(figure.limit for figure in story.figures):
+    if limited:
         console.print(f"verdict: {story.verdict.upper()}")
+
+
+def print_training(
+    outcome: Any, folder: Path, card: str, dies: Path | None, mnist: Path | None
+) -> None:
+    """How trained weights do, and what judges them in SPICE.
+
+    Args:
+        outcome: of the training.
+        folder: of the weights.
+        card: name or path of their calibration card.
+        dies: that they were trained for; None for all like those that are drawn.
+        mnist: folder of MNIST, if one was named.
+    """
+    print_figures(outcome.title, outcome, folder / "report.json", outcome.warnings)
+    options = {"dies": dies or "DIES", "mnist": mnist, "card": card if is_path(card) else None}
+    named = [part for name, value in options.items() if value for part in (f"--{name}", str(value))]
+    command = shlex.join(("mtjspice", "signoff", str(folder), *named))
+    made_console().print(f"next: {command}", soft_wrap=True, highlight=False)
 
 
 def print_signoff(story: SignOffStory, page: Path) -> None:
@@ -265,16 +288,18 @@ def print_layouts(stories: Sequence[LayoutStory], page: Path) -> None:
 
 
 def _quantities(story: LayoutStory) -> Table:
-    """Every quantity at its worst; with the interval that it is judged on, if any has one."""
+    """Every quantity at its worst; with intervals and limits, if any has one."""
     sampled = [line.worst.sampled for line in story.judged if line.worst.sampled]
     sure = [f"{100 * one.interval.confidence:.4g} % interval" for one in sampled[:1]]
-    words = (*sure, "limit", "", "condition", "level")
+    limited = any(line.limit is not None for line in story.judged)
+    words = (*sure, *(("limit", "") if limited else ()), "condition", "level")
     table = _table(story.layout.name, "quantity", "worst value", *words, left=("quantity", *words))
     for line in story.judged:
         value, limit = layout_words.value_and_limit(line)
         holds = "" if line.verdict is None else WORDS[line.verdict]
         interval = (layout_words.interval_words(line.worst),) if sampled else ()
-        table.add_row(line.quantity.title, value, *interval, limit, holds,
+        held = (limit, holds) if limited else ()
+        table.add_row(line.quantity.title, value, *interval, *held,
                       str(line.worst.condition), line.worst.level)  # fmt: skip
     return table
 

@@ -199,13 +199,13 @@ def judge_training(
     level = f"{how}; surrogate (full), {nodal} of {tiles} tiles read by the nodal solver"
     software = float(wrong.float().mean())
     figures = [
-        at_most("error, software", software, None, "", how),
-        at_most("error, nominal die", answers[0][0], None, "", level),
-        at_most(f"mean error, {len(sets)} drawn dies", fmean(answers[-1]), None, "", level),
-        at_most(f"worst error, {len(sets)} drawn dies", max(answers[-1]), None, "", level),
+        at_most("error, software", software, None, "share", how),
+        at_most("error, nominal die", answers[0][0], None, "share", level),
+        at_most(f"mean error, {len(sets)} drawn dies", fmean(answers[-1]), None, "share", level),
+        at_most(f"worst error, {len(sets)} drawn dies", max(answers[-1]), None, "share", level),
     ]
     if dies:
-        figures.append(at_most("error, own die", answers[1][0], None, "", level))
+        figures.append(at_most("error, own die", answers[1][0], None, "share", level))
     return figures
 
 

@@ -76,6 +76,7 @@ def test_a_search_that_ended_at_the_largest_size_says_so(printed):
 
 def test_without_limits_no_size_is_said_to_be_within_them(printed):
     said = printed(make_story(sense=False))
+    assert "limit " not in said
     assert "256" not in said
     assert "no limits are set: nothing was asked" in said
     assert "not judged" not in said

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 
 import pytest
@@ -49,7 +50,10 @@ def figures(folder) -> dict[str, float]:
 def test_weights_are_trained_judged_and_found_again(monkeypatch, capsys, spec, tmp_path):
     out = tmp_path / "out"
     assert train(monkeypatch, spec, "--out", out) == 0
-    assert "mean error, 12 drawn dies" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert re.search(r"mean error, 12 drawn dies +│ +[0-9.]+\s% │\n", said)
+    assert "limit" not in said
+    assert said.endswith(f"next: mtjspice signoff {out} --dies DIES\n")
     first, about = load_weights(out), (out / "weights.json").stat().st_mtime_ns
     assert first.study.seed == 3
     assert len(first.loss) == 6
@@ -76,6 +80,8 @@ def test_a_card_of_ones_own_is_that_of_the_spec_and_not_of_the_folder(
     assert train(monkeypatch, spec, "--out", out) == 0
     found = load_weights(out)
     assert found.card == load_card(own).key()
+    said = capsys.readouterr().out
+    assert said.endswith(f"next: mtjspice signoff {out} --dies DIES --card {own}\n")
     # What the folder names is not followed; the weights are still those that the spec asks for.
     other = found.study.hardware.replace(card=str(tmp_path / "no such.card.json"))
     theirs = dataclasses.replace(found, study=found.study.replace(hardware=other))

@@ -18,6 +18,7 @@ from mtjspice.device.trial import tile_experiment
 from mtjspice.ending import DEBUG
 from mtjspice.ending import run as run_to_its_end
 from mtjspice.errors import ExitCode, InputError, printable
+from mtjspice.progress import progress
 from mtjspice.reading import read_text
 from mtjspice.spec import (
     Calibration,
@@ -121,7 +122,7 @@ def run(
         study = study.replace(network=changed(study.network, "--only", only=tuple(only)))
     _check(size_of(study), spec, large=large, jobs=jobs)
     folder = out or Path("out") / spec.resolve().parent.name
-    with _about(spec), tables.progress() as tell:
+    with _about(spec), progress() as tell:
         outcome = run_study(study, folder, solutions=solutions, jobs=jobs, progress=tell)
     if as_json:
         tables.print_json(json.loads((folder / "report.json").read_text()))
@@ -178,7 +179,7 @@ def simulate(
     with (
         _about(spec),
         Simulator(jobs=jobs, store=store, limits=described.ngspice) as simulator,
-        tables.progress() as tell,
+        progress() as tell,
     ):
         count = functools.partial(tell, "ngspice")
         if isinstance(described, DieDesign):
@@ -233,11 +234,11 @@ def layout(
     first = described[specs[0]]
     folder = out or Path("out") / (first.name if len(described) == 1 else "comparison")
     if len(described) == 1:
-        with _about(specs[0]), tables.progress() as tell:
+        with _about(specs[0]), progress() as tell:
             stories = [run_layout(first, folder, quick=quick, jobs=jobs, progress=tell)]
         page, content = folder / "report.html", folder / "report.json"
     else:
-        with tables.progress() as tell:
+        with progress() as tell:
             stories = run_comparison(described, folder, quick=quick, jobs=jobs, progress=tell)
         page, content = folder / "comparison.html", folder / "comparison.json"
     if as_json:
@@ -264,7 +265,7 @@ def calibrate(
     from mtjspice.calibrate.run import run_calibration  # noqa: PLC0415, imports torch
 
     folder = out or Path("out") / calibration.name
-    with _about(spec), tables.progress() as tell:
+    with _about(spec), progress() as tell:
         outcome = run_calibration(calibration, folder, jobs=jobs, progress=tell)
     if as_json:
         tables.print_json(json.loads((folder / "report.json").read_text()))
@@ -300,7 +301,7 @@ def train(
     from mtjspice.train.command import run_training  # noqa: PLC0415, imports torch
 
     folder = out or Path("out") / "weights"
-    with _about(spec), tables.progress() as tell:
+    with _about(spec), progress() as tell:
         outcome = run_training(
             study, folder, dies=dies, start=start, mnist=mnist, digits=digits,
             progress=functools.partial(tell, "training"),
@@ -363,7 +364,7 @@ def signoff(
     size = size_of_signoff(subject, asked, full=full)
     _check(size, spec or weights, large=large, jobs=jobs, cluster=scheduler is not None)
     folder = out or Path("out") / "signoff"
-    with nullcontext() if spec is None else _about(spec), tables.progress() as tell:
+    with nullcontext() if spec is None else _about(spec), progress() as tell:
         story = run_signoff(
             subject, asked, folder, full=full, strict=strict, jobs=jobs, scheduler=scheduler,
             progress=tell, say=tell.say,
@@ -395,13 +396,13 @@ def goodwill2022(
     if sign:
         from mtjspice.reproduce.subjects import sign_goodwill  # noqa: PLC0415, imports torch
 
-        with tables.progress() as tell:
+        with progress() as tell:
             signed = sign_goodwill(
                 folder, quick=quick, solutions=solutions, seed=seed, jobs=jobs,
                 scheduler=scheduler, progress=tell, say=tell.say,
             )  # fmt: skip
         _signed_off(signed, folder / "signoff", as_json=as_json)
-    with _about(Path(goodwill.SPEC)), tables.progress() as tell:
+    with _about(Path(goodwill.SPEC)), progress() as tell:
         story = goodwill.reproduce_goodwill(
             goodwill.shipped_spec(), folder, quick=quick, solutions=solutions, seed=seed,
             jobs=jobs, progress=tell,
@@ -434,13 +435,13 @@ def borders2024(
     if sign:
         from mtjspice.reproduce.subjects import sign_borders  # noqa: PLC0415, imports torch
 
-        with tables.progress() as tell:
+        with progress() as tell:
             signed = sign_borders(
                 folder, quick=quick, mnist=mnist, digits=digits, seed=seed, jobs=jobs,
                 scheduler=scheduler, progress=tell, say=tell.say,
             )  # fmt: skip
         _signed_off(signed, folder / "signoff", as_json=as_json)
-    with _about(Path(borders.SPEC)), tables.progress() as tell:
+    with _about(Path(borders.SPEC)), progress() as tell:
         story = borders.reproduce_borders(
             folder, quick=quick, mnist=mnist, digits=digits, seed=seed, jobs=jobs, progress=tell
         )

@@ -1,24 +1,14 @@
-"""What the commands print on the terminal, and the progress that they show there."""
+"""What the commands print on the terminal."""
 
 import contextlib
 import json
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, Literal, cast
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 from rich.text import Text
 
@@ -331,46 +321,3 @@ def print_findings(findings: Sequence[Any]) -> None:
     for finding in findings:
         table.add_row(finding.part, finding.found, finding.advice or "nothing")
     made_console().print(table)
-
-
-class _Rate(ProgressColumn):
-    """Steps a second, of late."""
-
-    def render(self, task: Task) -> Text:
-        """Nothing where it is not known yet."""
-        return Text("" if task.speed is None else f"{task.speed:.3g}/s")
-
-
-class Told:
-    """Bars on stderr, one for each kind of step, and lines above them.
-
-    Args:
-        bars: where they are shown.
-    """
-
-    def __init__(self, bars: Progress):
-        self._bars, self._tasks = bars, dict[str, TaskID]()
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        """So many of so many steps are done."""
-        if what not in self._tasks:
-            self._tasks[what] = self._bars.add_task(what, total=total)
-        self._bars.update(self._tasks[what], completed=done, total=total)
-
-    def say(self, text: str) -> None:
-        """A line that stays."""
-        self._bars.console.print(text, soft_wrap=True, highlight=False)
-
-
-@contextlib.contextmanager
-def progress() -> Iterator[Told]:
-    """Shows how far a command is."""
-    columns = (
-        TextColumn("{task.description:>10}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=made_console(stderr=True)) as shown:
-        yield Told(shown)

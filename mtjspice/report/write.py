@@ -121,8 +121,13 @@ def _row(story: Story, level: Any) -> dict[str, str]:
 
 
 def _interval(story: Story) -> dict[str, str] | None:
-    """Clopper–Pearson interval of one network's test accuracy in ngspice; None for several."""
-    if len(story.networks) > 1:
+    """Clopper–Pearson interval of one network's test accuracy in ngspice; None for several.
+
+    None where a limit is held against it, too: its own interval stands beside that, of another
+    confidence.
+    """
+    limits = story.study.limits
+    if len(story.networks) > 1 or (limits.min_accuracy is not None and limits.samples == "test"):
         return None
     count = int((~story.samples.train).sum())
     right = round(float(story.comparison.ngspice.tuned("test")[0]) * count)

@@ -176,8 +176,13 @@ def test_limits_stand_beside_their_intervals_and_what_would_decide(page, story):
     assert figure.word in page
 
 
-def test_the_page_tells_how_sure_the_test_accuracy_is(folder, story):
-    page = (folder / "report.html").read_text()
-    count = int((~story.samples.train).sum())
-    assert f"With {count} test samples" in page
+def test_the_page_tells_how_sure_the_test_accuracy_is_once(page, story, tmp_path):
+    words = f"With {int((~story.samples.train).sum())} test samples"
+    assert words not in page, "the limit has the interval"
+    write_report(
+        dataclasses.replace(story, study=story.study.model_copy(update={"limits": Limits()})),
+        tmp_path,
+    )
+    page = (tmp_path / "report.html").read_text()
+    assert words in page
     assert "at 95 % confidence (Clopper–Pearson)" in page

@@ -148,8 +148,8 @@ MUTANTS = (
     Mutant(
         "stuck P is stuck AP",
         "device/variation.py",
-        'case "stuck_p":\n                state[place] = 0',
-        'case "stuck_p":\n                state[place] = 1',
+        "state[place] = to",
+        "state[place] = 1",
         "unit/test_device_variation.py::test_defects_lie_where_the_map_says",
     ),
     Mutant(
@@ -204,16 +204,16 @@ MUTANTS = (
     # The netlist, and what comes back.
     Mutant(
         "a bridge on another tile is on this one",
-        "netlist/lines.py",
-        "if defect.tile != experiment.tile.index or defect.row is None",
-        "if defect.row is None",
+        "spec/die.py",
+        "for one in self.of_tile(tile)\n            if isinstance(effect := one.about.effect, Bridged)",
+        "for one in self.defects\n            if isinstance(effect := one.about.effect, Bridged)",
         "unit/test_netlist_cells.py::test_defects_of_another_tile_do_not_reach_a_tiles_netlist",
     ),
     Mutant(
         "a dead line on another tile is on this one",
-        "netlist/nodes.py",
-        "            if one.tile == self.experiment.tile.index",
-        "            if one.tile >= 0",
+        "spec/die.py",
+        "for one in self.of_tile(tile)\n            if isinstance(effect := one.about.effect, Cut)",
+        "for one in self.defects\n            if isinstance(effect := one.about.effect, Cut)",
         "unit/test_netlist_cells.py::test_defects_of_another_tile_do_not_reach_a_tiles_netlist",
     ),
     Mutant(

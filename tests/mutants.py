@@ -205,7 +205,8 @@ MUTANTS = (
     Mutant(
         "a bridge on another tile is on this one",
         "spec/die.py",
-        "for one in self.of_tile(tile)\n            if isinstance(effect := one.about.effect, Bridged)",
+        "for one in self.of_tile(tile)\n"
+        "            if isinstance(effect := one.about.effect, Bridged)",
         "for one in self.defects\n            if isinstance(effect := one.about.effect, Bridged)",
         "unit/test_netlist_cells.py::test_defects_of_another_tile_do_not_reach_a_tiles_netlist",
     ),

@@ -41,7 +41,7 @@ def _share(value: float, digits: int) -> str:
     """In per cent, as exact near 1 as near 0; below 10⁻⁴ as a power of ten."""
     if 0 < abs(value) < 1e-4:
         return scientific(value, digits)
-    if 0.99 < value < 1:
+    if 0.99 < value < 1 - 10.0 ** -(MOST_DIGITS + 2) / 2:
         places = digits - 2 - math.floor(math.log10(100 * (1 - value)))
         return f"{100 * value:.{min(places, MOST_DIGITS)}f} %"
     percent = 100 * value

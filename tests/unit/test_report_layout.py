@@ -605,6 +605,8 @@ def test_the_nominal_condition_is_called_so(story, tmp_path):
         (3.2e-9, "share", "3.2 × 10⁻⁹"),
         (1e-6, "share", "10⁻⁶"),
         (0.99952, "share", "99.952 %"),
+        (1 - 1e-11, "share", "99.999999999 %"),
+        (1 - 1e-12, "share", "100 %"),
         (1.0, "share", "100 %"),
         (0.0, "share", "0 %"),
         (-1.2e-3, "V", "−1.2 mV"),

@@ -366,8 +366,9 @@ def as_printed(
 ) -> tuple[tuple[Judged, ...], tuple[str, ...], tuple[Finding, ...]]:
     """The worst cases with the values that their netlists print; the netlists; all findings.
 
-    Worst cases are found by the nodal solver and on the spec's time axis. Where a netlist prints a
-    better value than another condition has, that one is the worst, and has its netlist run, too.
+    Worst cases are found by the nodal solver and in transients of the whole array. Where a netlist
+    prints a better value than another condition has, that one is the worst, and its netlist is run,
+    too.
 
     Raises:
         SimulationError: if a netlist does not run.

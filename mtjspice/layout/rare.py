@@ -237,11 +237,13 @@ def _judged(
     weight: Floats, explored: Explored, point: MostLikely, regions: int, confidence: float
 ) -> RareEvent:
     """The estimate of the weights, held against that of subset simulation."""
-    samples, total = len(weight), float(weight.sum())
-    probability = total / samples
-    error = float(weight.std(ddof=1) / math.sqrt(samples))
-    effective = total**2 / float((weight**2).sum()) if total > 0 else 0.0
-    quantile = _quantile(weight, confidence)
+    samples = len(weight)
+    unit = float(weight.max()) or 1.0  # of failures that are rare enough a square is no float
+    whole = weight / unit
+    probability = unit * float(whole.sum()) / samples
+    error = unit * float(whole.std(ddof=1) / math.sqrt(samples))
+    effective = float(whole.sum()) ** 2 / float((whole**2).sum()) if probability > 0 else 0.0
+    quantile = _quantile(whole, confidence)
     relative = error / probability if probability > 0 else math.inf
     spread = math.exp(min(quantile * relative, 700.0))
     low, high, doubts = probability / spread, min(probability * spread, 1.0), list[str]()
@@ -278,7 +280,7 @@ def _judged(
 
 
 def _quantile(weight: Floats, confidence: float) -> float:
-    """Standard errors to either end of an interval of the mean of weights.
+    """Standard errors to either end of an interval of the mean of weights, the largest 1.
 
     Student's, as the standard error is an estimate, too, and a poor one where few samples weigh
     much: its degrees of freedom are those of a χ² that varies as much as the variance of such

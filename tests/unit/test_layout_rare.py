@@ -275,6 +275,14 @@ def test_what_samples_say_next_to_nothing_of_has_no_small_upper_end(state):
             assert "no more is known than that" in found.doubts[-1]
 
 
+@pytest.mark.parametrize("beta", [20.0, 34.0])
+def test_failures_may_be_as_rare_as_floats_can_say(beta):
+    found = estimate(linear(beta, 3), 3, SAMPLES, seed=1, confidence=CONFIDENCE)
+    assert 0 < found.low <= found.probability <= found.high < 1e-12
+    assert math.log(found.probability) == pytest.approx(stats.norm.logsf(beta), abs=1)
+    assert found.effective > 40
+
+
 def test_the_margins_that_were_solved_are_all_counted():
     solved = 0
 

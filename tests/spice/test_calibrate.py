@@ -297,6 +297,7 @@ def test_a_second_run_finds_every_simulation_and_writes_the_same(copied, finishe
         assert (out / "worst" / path.name).read_bytes() == path.read_bytes()
 
 
+@pytest.mark.slow
 def test_another_folder_and_another_number_of_workers_give_the_same_card(
     finished, tmp_path, no_pictures
 ):

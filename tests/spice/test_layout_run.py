@@ -322,6 +322,7 @@ def test_every_quantity_has_a_netlist_of_its_own(small):
         assert line.netlist == f"worst/{line.quantity.name}.cir"
 
 
+@pytest.mark.slow
 def test_a_second_run_finds_every_simulation_and_says_the_same(tiny):
     folder, first, before = tiny
     again = run_layout(parse_spec(named("a"), Layout), folder / "out" / "a", quick=True, jobs=1)
@@ -396,6 +397,7 @@ def test_settling_is_that_of_the_linear_network(pattern, simulator):
     assert linear == pytest.approx(settled, rel=0.05)
 
 
+@pytest.mark.slow
 def test_two_layouts_are_compared_and_a_broken_limit_is_exit_code_1(tiny, monkeypatch, capsys):
     folder, _, _ = tiny
     (folder / "a.toml").write_text(named("a"))

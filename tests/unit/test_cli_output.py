@@ -100,7 +100,10 @@ def test_what_is_unusual_is_warned_of_on_stderr(tmp_path, monkeypatch, capsys, c
     assert "unusual" not in answer.out
 
 
-@pytest.mark.parametrize(("allowed", "warned"), [("0", True), ("1", False)])
+@pytest.mark.parametrize(
+    ("allowed", "warned"),
+    [("0", True), pytest.param("1", False, marks=pytest.mark.slow)],
+)
 def test_reads_that_are_clipped_are_warned_of(tmp_path, monkeypatch, allowed, warned):
     monkeypatch.chdir(tmp_path)
     text = DESIGN.replace('clip_high = "3.3V"', f'clip_high = "1.65V"\nclipped = {allowed}')

@@ -44,8 +44,13 @@ def label(experiment: Experiment, deck: Deck, vectors: Vectors) -> xr.Dataset:
         variables |= _decisions(experiment, deck, vectors)
     if isinstance(experiment.analysis, TransientRead) and experiment.analysis.settles:
         lines = np.stack([vectors.values[deck.column_currents[c]] for c in sensed], axis=-1)
-        times = settled_and_recovered(vectors.values["time"], lines, experiment.analysis,
-                                      volts_per_ampere(experiment.periphery))  # fmt: skip
+        times = settled_and_recovered(
+            vectors.values["time"],
+            lines,
+            experiment.analysis,
+            len(experiment.stimulus.volts),
+            volts_per_ampere(experiment.periphery),
+        )
         for name, value in zip(("settling_time", "recovery_time"), times, strict=True):
             variables[name] = (("vector", "output_line"), value, {"units": "s"})
     if deck.gate_currents:

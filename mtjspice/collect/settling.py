@@ -16,7 +16,11 @@ Floats = npt.NDArray[np.float64]
 
 
 def settled_and_recovered(
-    time: Floats, lines: Floats, analysis: TransientRead, volts_per_ampere: float = 1.0
+    time: Floats,
+    lines: Floats,
+    analysis: TransientRead,
+    vectors: int = 1,
+    volts_per_ampere: float = 1.0,
 ) -> tuple[Floats, Floats]:
     """When each output stays within what is allowed of where it ends, s, float64 [vector, line].
 
@@ -24,6 +28,7 @@ def settled_and_recovered(
         time: float64 [point], s.
         lines: float64 [point, line], output currents, A.
         analysis: of the transient; `settle_to` or `settle_within` says what is allowed.
+        vectors: how many are read, each in a period.
         volts_per_ampere: of the read-out, for `settle_within`.
 
     Returns:
@@ -31,9 +36,8 @@ def settled_and_recovered(
         `hold`. Recovered: after the end of `hold`, within as much of where the period began; not a
         number where that is not before the period ends.
     """
-    count = round((time[-1] + analysis.step) / analysis.period)
-    found = np.zeros((2, count, lines.shape[1]))
-    for k in range(count):
+    found = np.zeros((2, vectors, lines.shape[1]))
+    for k in range(vectors):
         edges = k * analysis.period + np.array([0.0, analysis.hold, analysis.period])
         for j, line in enumerate(lines.T):
             rest, final, _ = np.interp(edges, time, line)

@@ -99,6 +99,13 @@ class Experiment(Spec):
         self.die.check_fit(self.crossbar.shape, self.tile.index)
         self.die.check_short(self.crossbar.cell.mtj)
         if isinstance(self.analysis, TransientRead):
+            if self.analysis.settle_within is not None and isinstance(
+                self.periphery, VirtualGround
+            ):
+                raise ValueError(
+                    "analysis.settle_within must be left out: a virtual ground has no output "
+                    "voltage; give analysis.settle_to"
+                )
             vectors = self.stimulus.volts.shape[0]
             points = vectors * self.analysis.period / self.analysis.step
             if points > MOST_POINTS:

@@ -129,7 +129,7 @@ class Timing(TransientRead):
     """The course of a read, as in a transient, and what counts as settled.
 
     Attributes:
-        settle_to: as there, of all layouts.
+        settle_to: as in any transient; every layout has one.
     """
 
     settle_to: Share = 0.01

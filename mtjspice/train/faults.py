@@ -90,6 +90,7 @@ def draw_pool(
     added = torch.randn(shape, generator=generator).mul_(cells.spread)
     kept = torch.ones(shape)
     changes = {kind: cells.broken(effect) - cells.middle for kind, effect in OF_JUNCTION.items()}
+    # What changes a pair least is drawn first; P and AP, which change it alike, as in the table.
     for kind, change in sorted(changes.items(), key=lambda one: round(abs(one[1]), 9)):
         # Two junctions of a pair: which of them it is, the sign says.
         where = _points(added.numel(), 2 * getattr(rates, DEFECTS[kind].rate), generator)

@@ -81,7 +81,7 @@ def test_a_time_is_found_that_lies_between_two_points_of_the_time_axis():
 def test_each_vector_and_each_line_has_its_own_time():
     time = points(3)
     lines = np.stack([course(time, 1e-5), np.zeros_like(time)], axis=-1)
-    settled, _ = settled_and_recovered(time, lines, READ)
+    settled, _ = settled_and_recovered(time, lines, READ, vectors=3)
     assert settled.shape == (3, 2)
     assert settled[:, 0] == pytest.approx([TAU * math.log(100)] * 3, rel=1e-3)
     assert (settled[:, 1] == 0).all()
@@ -89,7 +89,9 @@ def test_each_vector_and_each_line_has_its_own_time():
 
 def test_what_is_allowed_may_be_given_in_volts_at_the_read_out():
     time, read = points(), READ.replace(settle_within=1e-3)
-    settled, _ = settled_and_recovered(time, course(time, 1e-5)[:, None], read, 2e3)
+    settled, _ = settled_and_recovered(
+        time, course(time, 1e-5)[:, None], read, volts_per_ampere=2e3
+    )
     assert settled[0, 0] == pytest.approx(TAU * math.log(1e-5 / 5e-7), rel=1e-3)
 
 

@@ -2,6 +2,7 @@
 
 import pydantic
 import pytest
+from unit.builders import experiment
 
 from mtjspice.spec import (
     Converter,
@@ -11,6 +12,7 @@ from mtjspice.spec import (
     Line,
     Technology,
     TransientRead,
+    TransimpedanceAmplifier,
     WireGeometry,
 )
 
@@ -199,3 +201,14 @@ def test_the_lines_of_an_array_are_told_apart():
 def test_a_via_to_a_gate_is_refused():
     with pytest.raises(pydantic.ValidationError, match=r"gate\.via must be 0"):
         Crossbar(rows=1, columns=1, gate=Line(via=1.0))
+
+
+def test_volts_that_count_as_settled_need_a_read_out_that_gives_some():
+    timed = TransientRead(settle_within="1mV")
+    with pytest.raises(
+        pydantic.ValidationError, match="settle_within must be left out: a virtual ground"
+    ):
+        experiment(analysis=timed)
+    amplified = experiment(analysis=timed, periphery=TransimpedanceAmplifier())
+    assert amplified.analysis.settles
+    assert experiment(analysis=TransientRead(settle_to="1%")).analysis.settle_to == 0.01

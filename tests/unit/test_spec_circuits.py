@@ -205,9 +205,7 @@ def test_a_via_to_a_gate_is_refused():
 
 def test_volts_that_count_as_settled_need_a_read_out_that_gives_some():
     timed = TransientRead(settle_within="1mV")
-    with pytest.raises(
-        pydantic.ValidationError, match="settle_within must be left out: a virtual ground"
-    ):
+    with pytest.raises(pydantic.ValidationError, match="settle_within must be left out"):
         experiment(analysis=timed)
     amplified = experiment(analysis=timed, periphery=TransimpedanceAmplifier())
     assert amplified.analysis.settles

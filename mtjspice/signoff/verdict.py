@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from mtjspice.data.figures import Figure, Interval, Verdict, at_least, at_most
+from mtjspice.data.figures import DIFFERENCE, Figure, Interval, Verdict, at_least, at_most
 from mtjspice.data.network import Network
 from mtjspice.data.samples import Samples
 from mtjspice.signoff.intervals import (
@@ -180,6 +180,7 @@ def judge(study: Study, comparison: Comparison) -> list[Figure]:
             at_most, "accuracy drop, ideal to ngspice", ideal - ngspice, limits.max_accuracy_drop,
             (-1.0, 1.0),
             f"{median}{limits.samples} samples, right ideally less right in ngspice, one by one",
+            DIFFERENCE,
         ),
         judged.held(
             at_most, "share of flipped classes, ideal to ngspice", flips, limits.max_flips,
@@ -215,7 +216,7 @@ class _Judged:
 
     def held(
         self, make: Callable[..., Figure], name: str, shown: Floats, limit: float | None,
-        span: tuple[float, float], how: str,
+        span: tuple[float, float], how: str, unit: str = "share",
     ) -> Figure:  # fmt: skip
         """A figure of what is shown, [network, sample]; several networks by their median."""
         shown = shown[:, self.counted]
@@ -224,7 +225,7 @@ class _Judged:
 
         def figure(samples: float, networks: float = 1.0) -> Figure:
             interval = self._interval(shown, span, samples, networks)
-            return make(name, value, limit, "share", told, interval)
+            return make(name, value, limit, unit, told, interval)
 
         found = figure(1.0)
         if found.verdict is not Verdict.INCONCLUSIVE:

@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import binomtest
 from unit.builders import network
 
-from mtjspice.data.figures import Verdict, verdict_of
+from mtjspice.data.figures import DIFFERENCE, Verdict, verdict_of
 from mtjspice.data.samples import Samples
 from mtjspice.signoff.levels import LayerRead, SpiceRun, full_scale_current, ideal_current
 from mtjspice.signoff.verdict import Comparison, compare, judge, score, warnings
@@ -102,6 +102,7 @@ def test_intervals_of_one_network_are_those_of_its_samples():
     accuracy = value(figures, "accuracy, all samples, ngspice").interval
     known = binomtest(197, 200).proportion_ci(confidence, method="exact")
     assert (accuracy.low, accuracy.high) == pytest.approx((known.low, known.high))
+    assert value(figures, "accuracy drop, ideal to ngspice").unit == DIFFERENCE
     drop = value(figures, "accuracy drop, ideal to ngspice").interval
     assert -0.05 < drop.low < 0.015 < drop.high < 0.09
     how = value(figures, "accuracy, all samples, ngspice").how

@@ -12,11 +12,12 @@ said:
 - The mean squares of what was drawn lie between zero and the square of that bound, whatever their
   distribution: `rms_interval` covers the root mean square of all tiles like these.
 - Else a limit holds, or not, for the tiles simulated, and the figure says so. How many of all tiles
-  like these keep it is bounded by how many of those simulated do (`share_that_keeps`).
+  like these keep it is bounded by how many of those simulated do (`share_that_keeps`). Where the
+  spec asks for all tiles (``limits.tiles``), such a limit is not decided.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +53,8 @@ LEAST = 1e-300
 """In the place of a current of zero, for a quotient."""
 SIMULATED = "simulated"
 """How the names of figures end that say nothing of other tiles."""
+BOUND_DECIDES = "only a limit that the bound of every tile keeps holds for all"
+"""Of a limit that these tiles keep and others may not."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ def held(asked: Asked, card: Card, reads: Sequence[Reads], confidence: float) ->
 
     Args:
         asked: the limit.
-        card: with its errors and bounds.
+        card: with its errors, its bounds and what its limits are meant for.
         reads: of the group at the level ``full``; a limit of which there are none does not hold.
         confidence: of this limit alone.
     """
@@ -132,7 +135,7 @@ def held(asked: Asked, card: Card, reads: Sequence[Reads], confidence: float) ->
         return Figure(asked.name, "not known", "", f"{asked.limit:g}", False, why)
     tiles = "1 tile" if line.tiles == 1 else f"{line.tiles} tiles"
     seen = f"{tiles}, {line.reads} output currents; full − ngspice"
-    most = largest_bound(card)
+    most, needed = largest_bound(card), ""
     if asked.measure in BOUNDED and most is not None:
         if most <= asked.limit:
             how = f"{_bound_words(card)}; seen: {value:.2g} ({seen})"
@@ -144,12 +147,16 @@ def held(asked: Asked, card: Card, reads: Sequence[Reads], confidence: float) ->
                 whose = f"the {tiles} for all inputs" if _chosen(asked) else "all tiles"
                 how = f"{seen}; {_mean_words(square**0.5)}"
                 return asked.figure(f"{whose} like these", value, how, interval)
-            seen += f"; {_undecided(asked, squares, square, interval)}"
+            needed = _would_decide(asked, squares, square, confidence)
+            seen += f"; {_at_most(asked, interval)}" + (f", which {needed}" if needed else "")
     if _chosen(asked):
         seen += "; these tiles are chosen, and stand for no others"
     elif asked.measure != "rms":
         seen += f"; {_share_words(asked, reads, confidence)}"
-    return asked.figure(f"the {tiles} {SIMULATED}", value, seen)
+    found = asked.figure(f"the {tiles} {SIMULATED}", value, seen)
+    if card.circuit.limits.tiles == "all" and found.holds:
+        return replace(found, holds=None, needed=needed or BOUND_DECIDES)
+    return found
 
 
 def largest_bound(card: Card) -> float | None:
@@ -222,21 +229,25 @@ def _values(squares: Floats, largest: float) -> Values:
     return values_of(np.minimum(squares / largest, 1.0), (0.0, 1.0))
 
 
-def _undecided(asked: Asked, squares: Floats, largest: float, interval: Interval) -> str:
-    """What is not known of others, and how many samples would."""
-    values, part = _values(squares, largest), asked.limit**2 / largest
+def _at_most(asked: Asked, interval: Interval) -> str:
+    """What is known of others where their root mean square is not decided."""
     whose = "all inputs" if _chosen(asked) else "all tiles"
-    words = (
+    return (
         f"for {whose} like these it is at most {interval.high:.2g} "
         f"({100 * interval.confidence:.4g} % confidence, for any distribution within the bounds)"
     )
+
+
+def _would_decide(asked: Asked, squares: Floats, largest: float, confidence: float) -> str:
+    """How many samples would decide that a limit holds for all; empty where none would."""
+    values, part = _values(squares, largest), asked.limit**2 / largest
     if not values.mean < part:
-        return words
+        return ""
     needed = samples_needed(
-        values.total, lambda n: is_below(values.times(n / values.total), part, interval.confidence)
+        values.total, lambda n: is_below(values.times(n / values.total), part, confidence)
     )
     what = "vectors a tile" if _chosen(asked) else "tiles"
-    return words if needed is None else f"{words}, which some {needed} {what} would decide"
+    return "" if needed is None else f"some {needed} {what} would decide"
 
 
 def _share_words(asked: Asked, reads: Sequence[Reads], confidence: float) -> str:

@@ -161,6 +161,8 @@ class Sampled:
         samples: from which both come.
         key: of the spec, that says how many there are.
         by_factors: whether the interval is that of the logarithm.
+        counted: of as many samples as they come, how many failed, where the interval of weighted
+            ones reaches no less far than counting these allows; else None.
     """
 
     estimate: float
@@ -168,6 +170,7 @@ class Sampled:
     samples: int
     key: str
     by_factors: bool = False
+    counted: int | None = None
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,13 @@ def needed(found: Finding, limit: float) -> str:
     told = found.sampled
     if told is None:
         return ""
-    count = _of_weights(told, limit) if told.by_factors else _of_counts(told, limit)
+    counts = []  # of samples; where there are two, the interval is the wider of both
+    if told.by_factors:
+        counts.append(_of_weights(told, limit))
+    if not told.by_factors or told.counted is not None:
+        counts.append(_of_counts(told, limit))
+    known = [count for count in counts if count is not None]
+    count = max(known) if len(known) == len(counts) else None
     if count is None:
         return f"no number of {told.key} would: the estimate lies on the limit, for all one knows"
     return f"{told.key} of about {count:,} would decide"
@@ -27,9 +33,10 @@ def needed(found: Finding, limit: float) -> str:
 
 def _of_counts(told: Sampled, limit: float) -> int | None:
     """Of what is counted: the interval of Clopper and Pearson is worked out for more samples."""
+    rate = told.estimate if told.counted is None else told.counted / told.samples
 
     def decides(samples: float) -> bool:
-        within = of_share(told.estimate * samples, samples, told.interval.confidence)
+        within = of_share(rate * samples, samples, told.interval.confidence)
         return kept(within.low, within.high, limit, "<=") is not None
 
     return samples_needed(told.samples, decides, DIGITS)

@@ -70,6 +70,9 @@ class RareEvent:
         checked: the probability by subset simulation; nan where it found no way.
         solved: margins evaluated in all.
         doubts: why the interval is wider than the samples alone would make it; empty if it is not.
+        counted: samples that fail as they come, where they were counted too; the upper end is not
+            below what they allow.
+        weighted: whether the probability is a mean of weights; else it is the share of `counted`.
     """
 
     probability: float
@@ -86,6 +89,8 @@ class RareEvent:
     checked: float
     solved: int
     doubts: tuple[str, ...] = ()
+    counted: int | None = None
+    weighted: bool = True
 
 
 def certain(margin: Margin, size: int) -> RareEvent:
@@ -178,7 +183,12 @@ def _no_better_than_counting(
     failed = _failures(margin, size, samples, chance)
     bounds = stats.binomtest(failed, samples).proportion_ci(found.confidence, method="exact")
     doubt = f"so that no more is known than that {failed} of {samples} samples fail as they come"
-    return replace(found, high=max(found.high, float(bounds.high)), doubts=(*found.doubts, doubt))
+    return replace(
+        found,
+        high=max(found.high, float(bounds.high)),
+        doubts=(*found.doubts, doubt),
+        counted=failed,
+    )
 
 
 def _frequent(
@@ -208,6 +218,8 @@ def _frequent(
         regions=1,
         checked=explored.probability,
         solved=0,
+        counted=failed,
+        weighted=False,
     )
 
 

@@ -195,7 +195,8 @@ def estimate_tail(
         Interval(event.low, event.high, plan.confidence),
         plan.tail,
         "monte_carlo.tail",
-        by_factors=True,
+        by_factors=event.weighted,
+        counted=event.counted,
     )
     return tail, Finding("line_failure", event.high, condition, "nodal", where, experiment, told,
                          shown=shown)  # fmt: skip

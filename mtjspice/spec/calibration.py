@@ -1,6 +1,6 @@
 """What `mtjspice calibrate` takes: a circuit, the runs that its surrogate is judged on, limits."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -117,6 +117,9 @@ class CardLimits(Spec):
             always checked.
         equal_signs: least share of equal signs of differences of neighbouring outputs.
         completed: least share of the planned simulations that must have succeeded for a fit.
+        tiles: which ones the limits on errors are meant for. ``simulated``: what is not decided for
+            others is held on those of the plan. ``all`` like them (and all inputs like these, where
+            tiles are chosen): what is not decided for others is not decided.
         confidence: of what is said of all tiles like the plan's, for all limits together.
     """
 
@@ -129,12 +132,13 @@ class CardLimits(Spec):
     of_signal: Share = 0.01
     equal_signs: Share | None = None
     completed: Share = 0.9
+    tiles: Literal["simulated", "all"] = "simulated"
     confidence: Confidence = 0.99
 
     @property
     def of_errors(self) -> bool:
         """Whether anything is asked of the errors."""
-        given = self.model_dump(exclude={"of_signal", "completed", "confidence"})
+        given = self.model_dump(exclude={"of_signal", "completed", "tiles", "confidence"})
         return any(limit is not None for limit in given.values())
 
 

@@ -223,6 +223,19 @@ def test_the_reach_counts_what_is_held_for_the_tiles_simulated_only():
     assert "and 1 on all" in reach(made, found)
 
 
+@pytest.mark.parametrize(
+    ("errors", "simulated", "all_tiles"),
+    [([1e-6] * 16, True, None), ([6e-4] * 4, False, False), ([1e-6] * 28, True, True)],
+    ids=["kept by those simulated", "broken by those simulated", "kept by all"],
+)
+def test_limits_for_all_tiles_are_not_decided_by_those_simulated(errors, simulated, all_tiles):
+    for tiles, holds in (("simulated", simulated), ("all", all_tiles)):
+        made = card({"new_tiles_rms": 5e-4, "tiles": tiles})
+        found = held(Asked(NEW_TILES, "rms", 5e-4), made, reads(NEW_TILES, *errors), 0.99)
+        assert found.holds is holds
+        assert bool(found.needed) is (holds is None)
+
+
 def test_a_limit_of_which_nothing_was_seen_does_not_hold():
     found = held(Asked(SHORTED, "rms", 0.5), card(), (), 0.99)
     assert (found.name, found.holds) == ("shorts, full: RMS error", False)

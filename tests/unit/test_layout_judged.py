@@ -28,8 +28,15 @@ def of_yield(good: int, samples: int = 2000, condition: Condition = NOMINAL) -> 
     return Finding("array_yield", low, condition, "nodal", "somewhere", SHOWN, told)
 
 
-def of_failure(estimate: float, low: float, high: float) -> Finding:
-    told = Sampled(estimate, Interval(low, high, 0.95), 2000, "monte_carlo.tail", by_factors=True)
+def of_failure(estimate: float, low: float, high: float, counted: int | None = None) -> Finding:
+    told = Sampled(
+        estimate,
+        Interval(low, high, 0.95),
+        2000,
+        "monte_carlo.tail",
+        by_factors=True,
+        counted=counted,
+    )
     return Finding("line_failure", high, NOMINAL, "nodal", "somewhere", SHOWN, told)
 
 
@@ -69,6 +76,15 @@ def test_rare_failures_are_judged_on_both_ends_of_their_interval(found, holds):
     line = judged([of_failure(*found)], line_failure=1e-4)
     assert line.holds is holds
     assert ("monte_carlo.tail" in line.needed) == (holds is None)
+
+
+def test_where_failures_are_counted_it_is_counting_that_would_decide():
+    # Without a failure 1 − (α/2)^(1/n) is the upper end; 1e-4 takes some 36,900 samples.
+    line = judged([of_failure(2e-9, 0.0, 1 - 0.025 ** (1 / 2000), counted=0)], line_failure=1e-4)
+    assert line.holds is None
+    assert "about 37,000 would decide" in line.needed
+    weighted = judged([of_failure(2e-9, 0.0, 1 - 0.025 ** (1 / 2000))], line_failure=1e-4)
+    assert weighted.needed != line.needed
 
 
 def test_one_condition_that_breaks_a_limit_breaks_it_and_is_shown():

@@ -273,6 +273,7 @@ def test_what_samples_say_next_to_nothing_of_has_no_small_upper_end(state):
         if found.effective < 15:
             assert found.high > 1e-3
             assert "no more is known than that" in found.doubts[-1]
+            assert f"that {found.counted} of {SAMPLES} samples fail" in found.doubts[-1]
 
 
 @pytest.mark.parametrize("beta", [20.0, 34.0])

@@ -23,7 +23,7 @@ from mtjspice.surrogate.programmed import solved
 
 Floats = npt.NDArray[np.float64]
 GROUPS = (NEW_TILES, DEFECTIVE, SHORTED, CLUSTERED)
-PLANS = (4, 6, 8, 16)
+PLANS = (4, 6, 8, 16, 40)
 """Tiles of a plan."""
 SURE = 0.99
 TILES, QUICK_TILES, DRAWN, QUICK_DRAWN = 100, 40, 1000, 200

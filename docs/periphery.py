@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 
 from mtjspice.data.assets import folder
 from mtjspice.report.canvas import as_svg, picture
-from mtjspice.report.plots import IDEAL, SPICE
 from mtjspice.spice.bench import BenchResult, run_bench
+from mtjspice.study.plots import IDEAL, SPICE
 
 HERE = Path(__file__).parent
 

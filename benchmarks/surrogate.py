@@ -20,7 +20,7 @@ from reference import closed_form
 from mtjspice.calibrate.plan import NEW_TILES, make_plan
 from mtjspice.calibrate.run import Calibrated, run_calibration
 from mtjspice.collect import Simulator
-from mtjspice.report.canvas import as_svg, picture
+from mtjspice.report.canvas import IDEAL, SPICE, as_svg, picture
 from mtjspice.solver import nodal
 from mtjspice.solver.access import AccessModel
 from mtjspice.solver.array import array_of, at_rest
@@ -37,7 +37,6 @@ from mtjspice.spec import (
     Stimulus,
     read_spec,
 )
-from mtjspice.study.plots import IDEAL, SPICE
 from mtjspice.surrogate.card import nominal_full_scale
 from mtjspice.surrogate.expansion import expand
 from mtjspice.verdicts.figures import Figure, at_least, at_most

@@ -11,9 +11,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from mtjspice.data.assets import folder
-from mtjspice.report.canvas import as_svg, picture
+from mtjspice.report.canvas import IDEAL, SPICE, as_svg, picture
 from mtjspice.spice.bench import BenchResult, run_bench
-from mtjspice.study.plots import IDEAL, SPICE
 
 HERE = Path(__file__).parent
 

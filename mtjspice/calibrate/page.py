@@ -12,11 +12,10 @@ import numpy.typing as npt
 
 from mtjspice.data.files import write_text
 from mtjspice.data.outputs import NO_FILES
-from mtjspice.report.canvas import as_svg, picture
+from mtjspice.report.canvas import IDEAL, SPICE, as_svg, picture
 from mtjspice.report.page import inline, render
 from mtjspice.spec.toml import format_spec
 from mtjspice.spec.unusual import unusual
-from mtjspice.study.plots import IDEAL, SPICE
 from mtjspice.surrogate.card import Card
 from mtjspice.units import si
 from mtjspice.verdicts.figures import Figure, Verdict

@@ -17,8 +17,11 @@ from mtjspice.layout import page_strips as strips
 from mtjspice.layout import page_tables as tables
 from mtjspice.layout import page_words as words
 from mtjspice.layout.findings import LayoutStory, Yield
-from mtjspice.layout.page_json import as_json, manifest, report
+from mtjspice.layout.page_json import manifest, report
+from mtjspice.report import numbers
 from mtjspice.report.page import inline, render
+from mtjspice.report.plain import as_json
+from mtjspice.report.words import figure_value
 from mtjspice.spec.toml import format_spec
 from mtjspice.units import si
 
@@ -82,10 +85,10 @@ def _page(story: LayoutStory) -> str:
         **_tables(story),
         spec=format_spec(story.layout),
         spec_key=story.layout.key(),
-        figure_value=words.figure_value,
-        shown=words.shown,
-        percent=words.percent,
-        scientific=words.scientific,
+        figure_value=figure_value,
+        shown=numbers.shown,
+        percent=numbers.percent,
+        scientific=numbers.scientific,
         si=si,
     )
 

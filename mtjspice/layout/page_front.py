@@ -13,7 +13,8 @@ from mtjspice.layout.findings import (
     Waveform,
 )
 from mtjspice.layout.page_strips import headroom_plot
-from mtjspice.layout.page_words import name_of, percent, scaling_words, shown, tightest_first
+from mtjspice.layout.page_words import name_of, scaling_words, tightest_first
+from mtjspice.report.numbers import percent, shown
 from mtjspice.units import si
 
 

@@ -23,8 +23,7 @@ from mtjspice.layout.findings import (
     Yield,
 )
 from mtjspice.layout.page_words import name_of
-from mtjspice.report.canvas import as_svg, picture, style
-from mtjspice.study.plots import IDEAL, SPICE
+from mtjspice.report.canvas import IDEAL, SPICE, as_svg, picture, style
 
 FRONT = (4.3, 3.1)
 """Inches: three in a row on the first screen."""

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 
 from mtjspice.layout.findings import Condition, Finding, Judged
 from mtjspice.layout.page_plots import FRONT, looks
-from mtjspice.layout.page_words import condition_words, name_of, percent
-from mtjspice.report.canvas import as_svg, picture
-from mtjspice.study.plots import IDEAL, SPICE
+from mtjspice.layout.page_words import condition_words, name_of
+from mtjspice.report.canvas import IDEAL, SPICE, as_svg, picture
+from mtjspice.report.numbers import percent
 
 HATCHES = ("", "///", "...", "xx", "--", "\\\\")
 CUT = "headroom, % (below 0 the limit breaks; cut at ±100 %)"

@@ -8,13 +8,12 @@ from mtjspice.layout.findings import QUANTITIES, Judged, LayoutStory, Sensitivit
 from mtjspice.layout.page_words import (
     condition_words,
     name_of,
-    percent,
-    shown,
     tightest_first,
     uncertainty,
     value_and_limit,
 )
-from mtjspice.study.plots import IDEAL, SPICE
+from mtjspice.report.canvas import IDEAL, SPICE
+from mtjspice.report.numbers import percent, shown
 from mtjspice.verdicts.figures import WORDS
 
 NOTICED = 0.005

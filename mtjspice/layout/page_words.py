@@ -1,68 +1,15 @@
-"""Numbers and sentences of the pages about layouts."""
+"""Sentences of the pages about layouts."""
 
 import math
 from collections.abc import Sequence
 
 from mtjspice.layout.findings import Condition, Finding, Judged, LayoutStory, Quantity, Scaling
+from mtjspice.report.numbers import MOST_DIGITS, NO_BREAK, percent, shown
+from mtjspice.report.words import figure_value
 from mtjspice.spec.layout import Layout
 from mtjspice.spec.periphery import TransimpedanceAmplifier, VirtualGround
 from mtjspice.units import si
 from mtjspice.verdicts.figures import Figure, Verdict
-
-SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-MOST_DIGITS = 9
-NO_BREAK = "\N{NO-BREAK SPACE}"
-
-
-def shown(value: float, unit: str, digits: int = 3) -> str:
-    """A value for people: shares in per cent, tiny ones as powers of ten, others by `si`.
-
-    Shares of full scale have the unit FS. It does not break at the end of a line.
-    """
-    if math.isnan(value):
-        return "not known"
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    if unit.startswith("share"):
-        text = _share(value, digits) + (" FS" if unit.endswith("full scale") else "")
-    else:
-        text = si(value, unit, digits).strip()
-    return text.replace("-", "−").replace(" ", NO_BREAK)
-
-
-def scientific(value: float, digits: int = 3) -> str:
-    """A number as a power of ten, the factor left out where it is 1."""
-    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
-    power = f"10{str(int(exponent)).translate(SUPERSCRIPTS)}"
-    return power if float(mantissa) == 1 else f"{float(mantissa):g} × {power}"
-
-
-def _share(value: float, digits: int) -> str:
-    """In per cent, as exact near 1 as near 0; below 10⁻⁴ as a power of ten."""
-    if 0 < abs(value) < 1e-4:
-        return scientific(value, digits)
-    if 0.99 < value < 1 - 10.0 ** -(MOST_DIGITS + 2) / 2:
-        places = digits - 2 - math.floor(math.log10(100 * (1 - value)))
-        return f"{100 * value:.{min(places, MOST_DIGITS)}f} %"
-    percent = 100 * value
-    return f"{percent:.0f} %" if abs(percent) >= 100 else f"{percent:.{digits}g} %"
-
-
-def figure_value(figure: Figure) -> str:
-    """Value and unit of a stated number."""
-    value = figure.value if isinstance(figure.value, str) else f"{figure.value:.4g}"
-    return f"{value} {figure.unit}".strip()
-
-
-def percent(share: float | None) -> str:
-    """A signed share of a limit."""
-    if share is None or math.isnan(share):
-        return "–"
-    if abs(share) >= 10:
-        sign = "+" if share > 0 else "−"
-        return f"{sign}∞" if math.isinf(share) else f"{sign}{scientific(100 * abs(share), 2)} %"
-    digits = 0 if abs(share) >= 0.0995 or share == 0 else 1 if abs(share) >= 0.00995 else 2
-    return f"{100 * share:+.{digits}f} %".replace("-", "−")
 
 
 def sign_of(quantity: Quantity) -> str:

@@ -1,24 +1,9 @@
 """Stated figures in words: value, limit and interval, as tables and sentences show them."""
 
-import math
-
-from mtjspice.layout.page_words import MOST_DIGITS, NO_BREAK, shown
+from mtjspice.report.numbers import MOST_DIGITS, NO_BREAK, number, points, shown
 from mtjspice.verdicts.figures import DIFFERENCE, Figure, Interval
 
 SIGNS = {"<=": "≤", ">=": "≥", "<": "<", ">": ">"}
-
-
-def points(value: float, digits: int = 3) -> str:
-    """A difference of shares in points of per cent."""
-    text = f"{100 * value:.{digits}g}"
-    return f"{text} point{'' if text == '1' else 's'}".replace("-", "−")
-
-
-def number(value: float, digits: int = 3) -> str:
-    """A plain number; a dash where it is not known."""
-    if math.isnan(value):
-        return "–"
-    return "∞" if math.isinf(value) else f"{value:.{digits}g}".replace("-", "−")
 
 
 def value_and_limit(figure: Figure) -> tuple[str, str]:
@@ -64,3 +49,9 @@ def interval_words(figure: Figure) -> str:
         unit = " points" if figure.unit == DIFFERENCE else f"{NO_BREAK}%"
         return ends(figure.interval, 2 if high - low < 0.01 else 1, unit)
     return f"{low:g}" if low == high else f"{low:g}–{high:g}"
+
+
+def figure_value(figure: Figure) -> str:
+    """Value and unit of a stated number."""
+    value = figure.value if isinstance(figure.value, str) else f"{figure.value:.4g}"
+    return f"{value} {figure.unit}".strip()

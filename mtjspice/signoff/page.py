@@ -11,9 +11,9 @@ from markupsafe import Markup
 
 from mtjspice.data.files import write_text
 from mtjspice.data.outputs import NO_FILES
-from mtjspice.layout.page_json import as_json
-from mtjspice.layout.page_words import shown
+from mtjspice.report.numbers import shown
 from mtjspice.report.page import inline, render
+from mtjspice.report.plain import as_json
 from mtjspice.report.words import interval_words, value_and_limit
 from mtjspice.signoff import page_maps as maps
 from mtjspice.signoff import page_plots as plots

@@ -11,11 +11,10 @@ from matplotlib.colorbar import Colorbar
 from matplotlib.colors import LogNorm
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from mtjspice.report.canvas import as_svg, picture
+from mtjspice.report.canvas import IDEAL, SPICE, as_svg, picture
 from mtjspice.signoff.findings import SAFEST, DieRead, Floats
 from mtjspice.signoff.page_numbers import ConditionLine, DieLine
 from mtjspice.spec.signoff import SignOffLimits
-from mtjspice.study.plots import IDEAL, SPICE
 
 MARKED = 60
 """Most dies that are drawn one by one."""

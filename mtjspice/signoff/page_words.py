@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mtjspice.layout.page_words import NO_BREAK, shown
-from mtjspice.report.words import ends, interval_words, number, points, value_and_limit
+from mtjspice.report.numbers import NO_BREAK, number, points, shown
+from mtjspice.report.words import ends, interval_words, value_and_limit
 from mtjspice.signoff.findings import DieRead, Flip, SignOffStory
 from mtjspice.signoff.page_numbers import ConditionLine, DieLine, Tiles, layer_of
 from mtjspice.verdicts.figures import Figure, Verdict

@@ -6,13 +6,10 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 
-from mtjspice.report.canvas import as_svg, picture
+from mtjspice.report.canvas import IDEAL, SPICE, as_svg, picture
 from mtjspice.study.verdict import Comparison, LevelScore
 
 Floats = npt.NDArray[np.float64]
-
-IDEAL, SPICE = "#35608d", "#e0a100"
-"""Blue and amber, far apart in lightness as well as in hue; dashed and solid besides."""
 
 
 def accuracy_plot(g_norm: Sequence[float], comparison: Comparison) -> str:

@@ -9,10 +9,9 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from mtjspice.report.canvas import as_svg, picture
+from mtjspice.report.canvas import IDEAL, SPICE, as_svg, picture
 from mtjspice.reproduce.goodwill2022.correlation import Correlations
 from mtjspice.reproduce.goodwill2022.predictors import FIDELITY, Predictor
-from mtjspice.study.plots import IDEAL, SPICE
 from mtjspice.study.verdict import LevelScore
 
 Floats = npt.NDArray[np.float64]

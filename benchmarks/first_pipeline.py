@@ -16,13 +16,13 @@ from reference import cases, nodal, peer
 
 from mtjspice.collect import Simulator, WorkerPool
 from mtjspice.data import nist
-from mtjspice.data.figures import Figure, Verdict, at_least, at_most
 from mtjspice.netlist import build_deck
-from mtjspice.run.study import run_study
-from mtjspice.signoff.levels import ideal_outputs
-from mtjspice.signoff.metrics import accuracy
+from mtjspice.networks.levels import ideal_outputs
 from mtjspice.spec import Experiment, Study, read_spec
 from mtjspice.spice.simulate import run_deck
+from mtjspice.study.metrics import accuracy
+from mtjspice.study.run import run_study
+from mtjspice.verdicts.figures import Figure, Verdict, at_least, at_most
 
 ARRAYS = 500
 PUBLISHED = {"train": 0.9797, "test": 0.9333}

@@ -23,8 +23,8 @@ from fuzz.flips import flip_bits
 from fuzz.folders import KINDS, SPECS
 from fuzz.lines import run_lines
 
-from mtjspice.data.figures import Figure, at_least, at_most
 from mtjspice.spec import Experiment, parse_spec
+from mtjspice.verdicts.figures import Figure, at_least, at_most
 
 ATTACKS, FLIPS, LINES = 300, 2400, 1500
 """So many are promised to be tried; of the damages to results nine in ten are single bits."""

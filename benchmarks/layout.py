@@ -16,8 +16,6 @@ from promises import REPOSITORY, main
 
 from mtjspice.collect import Simulator
 from mtjspice.collect.pool import WorkerPool
-from mtjspice.data.figures import Figure, at_least, at_most
-from mtjspice.data.layout import LayoutStory, Yield
 from mtjspice.layout import timing
 from mtjspice.layout.access import Fitted, fit_conditions
 from mtjspice.layout.circuit import (
@@ -26,6 +24,7 @@ from mtjspice.layout.circuit import (
     nominal_condition,
     sense_volts,
 )
+from mtjspice.layout.findings import LayoutStory, Yield
 from mtjspice.layout.montecarlo import (
     draw_samples,
     estimate_yield,
@@ -48,6 +47,7 @@ from mtjspice.spec import (
     read_spec,
 )
 from mtjspice.spec.layout import LayoutLimits
+from mtjspice.verdicts.figures import Figure, at_least, at_most
 
 GATED = REPOSITORY / "examples" / "gated25" / "layout.toml"
 PASSIVE = REPOSITORY / "examples" / "passive15" / "layout.toml"

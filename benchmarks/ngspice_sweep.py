@@ -22,7 +22,6 @@ from reference.raw import read_raw
 
 from mtjspice.collect import Simulator
 from mtjspice.collect.label import label
-from mtjspice.data.figures import Figure, at_least, at_most
 from mtjspice.netlist import build_deck
 from mtjspice.netlist.golden import golden_experiments
 from mtjspice.spec import (
@@ -38,6 +37,7 @@ from mtjspice.spec import (
 )
 from mtjspice.spice.probe import probe
 from mtjspice.spice.simulate import run_deck, with_solver
+from mtjspice.verdicts.figures import Figure, at_least, at_most
 
 SIZES = (8, 16, 25, 32, 64, 128)
 KINDS = {"passive": (PassiveCell(), 0.0), "gated": (GatedCell(), 0.5)}

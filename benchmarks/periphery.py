@@ -15,7 +15,6 @@ from reference import network
 
 from mtjspice.collect import Simulator
 from mtjspice.data.assets import folder
-from mtjspice.data.figures import Figure, at_least, at_most
 from mtjspice.spec import (
     Crossbar,
     DcRead,
@@ -33,6 +32,7 @@ from mtjspice.spec import (
 )
 from mtjspice.spec.defects import DefectKind
 from mtjspice.spice.bench import run_bench
+from mtjspice.verdicts.figures import Figure, at_least, at_most
 
 SIZE = 25
 SHOWN = {

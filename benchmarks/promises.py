@@ -11,8 +11,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from mtjspice.data.figures import Figure
 from mtjspice.data.files import write_text
+from mtjspice.verdicts.figures import Figure
 
 REPOSITORY = Path(__file__).parent.parent
 sys.path.insert(0, str(REPOSITORY / "tests"))  # the reference solver lives there

@@ -25,18 +25,18 @@ import psutil
 from promises import REPOSITORY, in_parts, shared_data
 
 from mtjspice.data.defects import save_dies
-from mtjspice.data.figures import Figure, at_least, at_most
 from mtjspice.data.files import make_folder, write_text
-from mtjspice.data.signoff import NOT, SignOffStory
 from mtjspice.device.dies import draw_dies
-from mtjspice.reproduce.borders import shipped_spec
-from mtjspice.reproduce.borders_runs import drawn, study_of
+from mtjspice.reproduce.borders2024.run import shipped_spec
+from mtjspice.reproduce.borders2024.runs import drawn, study_of
 from mtjspice.reproduce.subjects import goodwill_subject, shipped_signoff
-from mtjspice.run.signoff import run_signoff
-from mtjspice.run.subjects import subject_of
+from mtjspice.signoff.findings import NOT, SignOffStory
+from mtjspice.signoff.run import run_signoff
+from mtjspice.signoff.subjects import subject_of
 from mtjspice.spec import SignOff, format_spec
 from mtjspice.surrogate.card import load_card
 from mtjspice.train.orders import Order, fill
+from mtjspice.verdicts.figures import Figure, at_least, at_most
 
 CACHE = REPOSITORY / "out" / "benchmarks" / "signoff"
 """Of weights only: they are trained once."""

@@ -30,14 +30,14 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import splu
 from torch import Tensor
 
-from mtjspice.data.figures import Figure, at_least, at_most
 from mtjspice.device.conductance import coefficients
 from mtjspice.report.canvas import as_svg, picture
+from mtjspice.solver import linear, nodal
+from mtjspice.solver.array import Array, resistor_array
+from mtjspice.solver.cells import Cells
+from mtjspice.solver.iterative import ConvergenceError
 from mtjspice.spec import Mtj
-from mtjspice.surrogate import linear, nodal
-from mtjspice.surrogate.array import Array, resistor_array
-from mtjspice.surrogate.cells import Cells
-from mtjspice.surrogate.iterative import ConvergenceError
+from mtjspice.verdicts.figures import Figure, at_least, at_most
 
 Floats = npt.NDArray[np.float64]
 

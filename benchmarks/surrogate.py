@@ -20,9 +20,10 @@ from reference import closed_form
 from mtjspice.calibrate.plan import NEW_TILES, make_plan
 from mtjspice.calibrate.run import Calibrated, run_calibration
 from mtjspice.collect import Simulator
-from mtjspice.data.figures import Figure, at_least, at_most
-from mtjspice.report.canvas import as_svg, picture
-from mtjspice.report.plots import IDEAL, SPICE
+from mtjspice.report.canvas import IDEAL, SPICE, as_svg, picture
+from mtjspice.solver import nodal
+from mtjspice.solver.access import AccessModel
+from mtjspice.solver.array import array_of, at_rest
 from mtjspice.spec import (
     Calibration,
     Crossbar,
@@ -36,11 +37,9 @@ from mtjspice.spec import (
     Stimulus,
     read_spec,
 )
-from mtjspice.surrogate import nodal
-from mtjspice.surrogate.access import AccessModel
-from mtjspice.surrogate.array import array_of, at_rest
 from mtjspice.surrogate.card import nominal_full_scale
 from mtjspice.surrogate.expansion import expand
+from mtjspice.verdicts.figures import Figure, at_least, at_most
 
 DIE20K = REPOSITORY / "examples" / "die20k" / "calibration.toml"
 GATED = Path(__file__).parent / "gated.toml"

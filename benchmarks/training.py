@@ -13,15 +13,15 @@ import numpy as np
 import torch
 from promises import main
 
-from mtjspice.data.figures import Figure, at_most
 from mtjspice.data.samples import Samples
 from mtjspice.device.dies import draw_dies
-from mtjspice.reproduce.borders import shipped_spec
-from mtjspice.spec.borders import Recipe
+from mtjspice.reproduce.borders2024.run import shipped_spec
+from mtjspice.reproduce.borders2024.spec import Recipe
 from mtjspice.spec.training import TrainingStudy
 from mtjspice.surrogate.card import load_card
 from mtjspice.surrogate.model import Surrogate
 from mtjspice.train.fit import Session
+from mtjspice.verdicts.figures import Figure, at_most
 
 SAMPLES, ROUNDS = 60_000, 7
 METHODS = ("ideal", "statistics-aware", "hardware-aware")

@@ -11,8 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from mtjspice.data.assets import folder
-from mtjspice.report.canvas import as_svg, picture
-from mtjspice.report.plots import IDEAL, SPICE
+from mtjspice.report.canvas import IDEAL, SPICE, as_svg, picture
 from mtjspice.spice.bench import BenchResult, run_bench
 
 HERE = Path(__file__).parent

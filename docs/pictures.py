@@ -9,17 +9,17 @@ of an hour for borders2024 and half an hour for its sign-off, which are left out
 import argparse
 from pathlib import Path
 
+from mtjspice.layout.page_front import front
 from mtjspice.layout.run import run_layout
-from mtjspice.report import borders_plots
-from mtjspice.report.borders import UNAWARE
-from mtjspice.report.layout_front import front
-from mtjspice.report.plots import accuracy_plot, delivered_plot
-from mtjspice.report.signoff_plots import margins_plot
-from mtjspice.reproduce.borders import shipped_spec
-from mtjspice.reproduce.borders_runs import explore
+from mtjspice.reproduce.borders2024 import plots as borders_plots
+from mtjspice.reproduce.borders2024.page import UNAWARE
+from mtjspice.reproduce.borders2024.run import shipped_spec
+from mtjspice.reproduce.borders2024.runs import explore
 from mtjspice.reproduce.subjects import sign_borders
-from mtjspice.run.study import run_study
+from mtjspice.signoff.page_plots import margins_plot
 from mtjspice.spec import Layout, Study, read_spec
+from mtjspice.study.plots import accuracy_plot, delivered_plot
+from mtjspice.study.run import run_study
 
 HERE = Path(__file__).parent
 OUT = HERE.parent / "out"

@@ -11,7 +11,6 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from mtjspice import tables
-from mtjspice.data.figures import Verdict, together
 from mtjspice.data.nist import read_samples
 from mtjspice.data.weights import load_weights
 from mtjspice.device.trial import tile_experiment
@@ -34,6 +33,7 @@ from mtjspice.spec import (
 )
 from mtjspice.spec.base import Spec
 from mtjspice.spec.size import Size, netlist_size, size_of
+from mtjspice.verdicts.figures import Verdict, together
 
 HELP = """
 Simulate arrays of magnetic tunnel junctions in ngspice, and the networks that live in them.
@@ -103,7 +103,7 @@ def run(
 ) -> None:
     """Train or read networks, simulate every sample in ngspice, judge, write the report."""
     study = read_spec(spec, Study)
-    from mtjspice.run.study import run_study, seed_matters  # noqa: PLC0415, keeps others quick
+    from mtjspice.study.run import run_study, seed_matters  # noqa: PLC0415, keeps others quick
 
     if seed is not None and not seed_matters(study):
         raise InputError(
@@ -354,8 +354,8 @@ def signoff(
     load_weights(weights)  # before torch, which takes seconds
     if not dies.is_dir():
         read_text(dies)
-    from mtjspice.run.signoff import run_signoff  # noqa: PLC0415, imports torch
-    from mtjspice.run.subjects import size_of_signoff, subject_of  # noqa: PLC0415, imports torch
+    from mtjspice.signoff.run import run_signoff  # noqa: PLC0415, imports torch
+    from mtjspice.signoff.subjects import size_of_signoff, subject_of  # noqa: PLC0415, imports torch
 
     subject = subject_of(
         weights, dies, named=card, mnist=mnist, digits=digits, images=images, seed=asked.seed,
@@ -390,7 +390,7 @@ def goodwill2022(
         read_samples(solutions)
     if not sign:
         _needs_signoff(scheduler)
-    from mtjspice.reproduce import goodwill  # noqa: PLC0415, imports torch
+    from mtjspice.reproduce.goodwill2022 import run as goodwill  # noqa: PLC0415, imports torch
 
     folder = out or Path("out") / "goodwill2022"
     if sign:
@@ -429,7 +429,7 @@ def borders2024(
     """MNIST on 36 dies of 20,000 junctions with defects (Borders et al. 2024)."""
     if not sign:
         _needs_signoff(scheduler)
-    from mtjspice.reproduce import borders  # noqa: PLC0415, imports torch
+    from mtjspice.reproduce.borders2024 import run as borders  # noqa: PLC0415, imports torch
 
     folder = out or Path("out") / "borders2024"
     if sign:
@@ -483,7 +483,7 @@ def _check(
     size: Size, source: Path, *, large: bool, jobs: int | None = None, cluster: bool = False
 ) -> None:
     """Refuse what is too large, unless the user says that it is meant."""
-    from mtjspice.run.large import check_size  # noqa: PLC0415, imports what runs simulations
+    from mtjspice.collect.large import check_size  # noqa: PLC0415, imports what runs simulations
 
     if not large:
         check_size(size, source, jobs=jobs, cluster=cluster)

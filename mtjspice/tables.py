@@ -12,19 +12,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mtjspice.data.figures import WORDS, Figure
-from mtjspice.data.layout import LayoutStory
-from mtjspice.data.signoff import SignOffStory
 from mtjspice.errors import printable
-from mtjspice.report import layout_words
-from mtjspice.report.figure_words import interval_words, value_and_limit
-from mtjspice.report.signoff_numbers import condition_lines, noticed
-from mtjspice.report.signoff_words import conclusion
-from mtjspice.signoff.figures import way_from_chance
+from mtjspice.layout import page_words as layout_words
+from mtjspice.layout.findings import LayoutStory
+from mtjspice.report.words import interval_words, value_and_limit
+from mtjspice.signoff.findings import SignOffStory
+from mtjspice.signoff.judged import way_from_chance
+from mtjspice.signoff.page_numbers import condition_lines, noticed
+from mtjspice.signoff.page_words import conclusion
 from mtjspice.spec.base import is_path
 from mtjspice.spec.study import Study
 from mtjspice.spec.unusual import unusual
 from mtjspice.units import si
+from mtjspice.verdicts.figures import WORDS, Figure
 
 FLIPS_SHOWN = 10
 """Most flips of classes that are listed."""

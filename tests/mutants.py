@@ -290,14 +290,14 @@ MUTANTS = (
     # The surrogate and its errors.
     Mutant(
         "a bridge of columns lies at the other end",
-        "surrogate/array.py",
+        "solver/array.py",
         "position = kept.stop - 1 - row",
         "position = row - kept.start",
         "unit/test_surrogate_nodal.py::test_ohmic_arrays_with_any_defects_solve_the_equations_of_their_resistors",
     ),
     Mutant(
         "cells of a line that is cut off conduct",
-        "surrogate/array.py",
+        "solver/array.py",
         "(slice(None), number)] = True",
         "(slice(None), number)] |= False",
         "unit/test_surrogate_nodal.py::test_a_line_without_a_path_to_anything_carries_nothing_and_changes_nothing",
@@ -376,21 +376,21 @@ MUTANTS = (
     ),
     Mutant(
         "dies fail that are better in SPICE",
-        "signoff/figures.py",
+        "signoff/judged.py",
         "(seen.compared - seen.right).mean(axis=1) > limits.drop_die",
         "(seen.right - seen.compared).mean(axis=1) > limits.drop_die",
         "unit/test_signoff_figures.py::test_dies_fail_that_lose_too_much_or_are_too_bad",
     ),
     Mutant(
         "a limit that is met is broken",
-        "data/figures.py",
+        "verdicts/figures.py",
         "return high <= limit",
         "return high < limit",
         "unit/test_signoff_figures.py::test_a_limit_is_kept_at_its_value_and_broken_beyond",
     ),
     Mutant(
         "capital refuses a mean too early",
-        "signoff/intervals.py",
+        "verdicts/intervals.py",
         "math.log(2 / (1 - confidence))\n    low, high = float",
         "0.3 * math.log(2 / (1 - confidence))\n    low, high = float",
         "unit/test_signoff_intervals.py::test_a_mean_of_zeros_and_ones_covers_exactly_as_often_as_said",
@@ -411,7 +411,7 @@ MUTANTS = (
     ),
     Mutant(
         "the setting is chosen on the test samples",
-        "signoff/verdict.py",
+        "study/verdict.py",
         'for curve in curves["train"]',
         'for curve in curves["test"]',
         "unit/test_signoff_verdict.py::test_the_setting_is_chosen_on_the_training_samples_alone",

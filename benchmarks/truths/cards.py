@@ -15,11 +15,11 @@ import torch
 
 from mtjspice.calibrate.held import largest_bound, rms_interval, share_that_keeps
 from mtjspice.calibrate.plan import CLUSTERED, DEFECTIVE, NEW_TILES, SHORTED, make_plan
-from mtjspice.data.figures import Figure, at_least
 from mtjspice.spec import Experiment
 from mtjspice.surrogate.card import Card, load_card, nominal_full_scale
 from mtjspice.surrogate.model import Surrogate
 from mtjspice.surrogate.programmed import solved
+from mtjspice.verdicts.figures import Figure, at_least
 
 Floats = npt.NDArray[np.float64]
 GROUPS = (NEW_TILES, DEFECTIVE, SHORTED, CLUSTERED)

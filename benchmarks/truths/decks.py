@@ -20,10 +20,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mtjspice.data.figures import Figure, at_least
 from mtjspice.layout.run import run_layout
 from mtjspice.spec import Layout, parse_spec, read_spec
 from mtjspice.spice.simulate import measured
+from mtjspice.verdicts.figures import Figure, at_least
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMES = ("gated25", "passive15", "gated64")

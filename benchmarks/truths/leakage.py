@@ -15,7 +15,6 @@ import torch
 from reference.raw import read_raw
 
 from mtjspice.collect import Simulator
-from mtjspice.data.figures import Figure, at_most
 from mtjspice.layout import timing
 from mtjspice.layout.access import Fitted, fit_layouts
 from mtjspice.layout.circuit import Reads, blocks, full_scale, read_experiment, sense_volts
@@ -34,6 +33,7 @@ from mtjspice.spec import (
     Transistor,
 )
 from mtjspice.spec.layout import Reading, Sensing, Timing
+from mtjspice.verdicts.figures import Figure, at_most
 
 MOST = 1e-4
 """Largest difference of an output current, of full scale."""

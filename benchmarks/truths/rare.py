@@ -16,7 +16,6 @@ from scipy import stats
 from unit.limit_states import HARD, STATES, LimitState
 
 from mtjspice.collect import Simulator
-from mtjspice.data.figures import Figure, Interval, at_least, at_most
 from mtjspice.layout.access import fit_conditions
 from mtjspice.layout.circuit import nominal_condition
 from mtjspice.layout.montecarlo import interval
@@ -27,6 +26,7 @@ from mtjspice.layout.tail import read_margin, sources
 from mtjspice.spec import Crossbar, Die, GatedCell, Layout, Line, SenseAmplifier
 from mtjspice.spec import TransimpedanceAmplifier as Amplifier
 from mtjspice.spec.layout import Reading, Sensing
+from mtjspice.verdicts.figures import Figure, Interval, at_least, at_most
 
 SEEDS, QUICK_SEEDS = 400, 25
 SAMPLES = 2000

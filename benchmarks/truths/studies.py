@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mtjspice.data.figures import Figure, Interval, at_least, at_most
-from mtjspice.signoff.intervals import of_share
-from mtjspice.signoff.verdict import Comparison, LevelScore, judge
 from mtjspice.spec import Crossbar, Limits, Readout, Study
+from mtjspice.study.verdict import Comparison, LevelScore, judge
+from mtjspice.verdicts.figures import Figure, Interval, at_least, at_most
+from mtjspice.verdicts.intervals import of_share
 
 STUDIES, QUICK_STUDIES = 2000, 100
 EASY, HARD, SHARE_HARD = 0.97, 0.35, 0.25

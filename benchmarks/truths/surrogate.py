@@ -17,12 +17,12 @@ from promises import REPOSITORY
 from torch import Tensor
 
 from mtjspice.collect import Simulator
-from mtjspice.data.figures import Figure, at_most
+from mtjspice.solver import nodal
 from mtjspice.spec import Defect, Experiment, ProgrammedTile, Stimulus
-from mtjspice.surrogate import nodal
 from mtjspice.surrogate.card import Card, load_card, nominal_full_scale
 from mtjspice.surrogate.model import Surrogate
 from mtjspice.surrogate.programmed import Programmed, expanded
+from mtjspice.verdicts.figures import Figure, at_most
 
 States = npt.NDArray[np.uint8]
 SEED = 40_000

@@ -18,7 +18,6 @@ from numpy.polynomial import legendre
 from scipy.linalg import expm
 
 from mtjspice.collect import Simulator
-from mtjspice.data.figures import Figure, at_least, at_most
 from mtjspice.device.switching import (
     critical_current,
     staying_probability,
@@ -29,6 +28,7 @@ from mtjspice.layout.circuit import nominal_condition
 from mtjspice.layout.disturb import disturb_findings, write_findings, write_plan
 from mtjspice.spec import Crossbar, Die, FreeLayer, Line, Mtj, PassiveCell, Writing
 from mtjspice.spec.layout import Layout, Life, Reading
+from mtjspice.verdicts.figures import Figure, at_least, at_most
 
 Floats = npt.NDArray[np.float64]
 

@@ -19,9 +19,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mtjspice.data.figures import Figure, Interval, Verdict, at_least, at_most, verdict_of
 from mtjspice.data.mnist import read_small_digits
-from mtjspice.data.signoff import (
+from mtjspice.data.weights import save_weights
+from mtjspice.device.dies import draw_dies
+from mtjspice.signoff.audit import allowed_flips
+from mtjspice.signoff.findings import (
     ALL,
     AUDIT,
     NOT,
@@ -32,20 +34,18 @@ from mtjspice.data.signoff import (
     SignOffStory,
     Statement,
 )
-from mtjspice.data.weights import save_weights
-from mtjspice.device.dies import draw_dies
-from mtjspice.run.signoff import Images, Subject, run_signoff
-from mtjspice.run.subjects import images_of, on_dies_of
-from mtjspice.signoff.audit import allowed_flips
-from mtjspice.signoff.figures import Asked, judge
 from mtjspice.signoff.guided import MOST_ROUNDS
-from mtjspice.signoff.intervals import of_share
+from mtjspice.signoff.judged import Asked, judge
 from mtjspice.signoff.population import doubt_of, of_surrogate
+from mtjspice.signoff.run import Images, Subject, run_signoff
 from mtjspice.signoff.statement import audit_size, draw, most_flips, of_round
+from mtjspice.signoff.subjects import images_of, on_dies_of
 from mtjspice.spec import SignOff, SignOffLimits, TiledNetwork, TrainingStudy, read_spec
 from mtjspice.surrogate.card import load_card
 from mtjspice.surrogate.model import Surrogate
 from mtjspice.train.fit import train
+from mtjspice.verdicts.figures import Figure, Interval, Verdict, at_least, at_most, verdict_of
+from mtjspice.verdicts.intervals import of_share
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from mtjspice.collect import Simulator
-from mtjspice.data.figures import Figure, Interval
 from mtjspice.layout.access import Fitted, fit_conditions
 from mtjspice.layout.circuit import nominal_condition
 from mtjspice.layout.fast import Hardest
@@ -21,6 +20,7 @@ from mtjspice.layout.sense import margins, worst_reads
 from mtjspice.spec import Crossbar, Die, Layout, Mtj, PassiveCell
 from mtjspice.spec import TransimpedanceAmplifier as Amplifier
 from mtjspice.spec.layout import LayoutLimits, MonteCarlo, Reading
+from mtjspice.verdicts.figures import Figure, Interval
 
 SIGMA, GAIN, VOLTS = 0.12, 1e3, 0.1
 SAMPLES, QUICK_SAMPLES = 4000, 600

@@ -16,6 +16,7 @@ from mtjspice.device.variation import draw_normal
 from mtjspice.errors import SimulatorError
 from mtjspice.netlist.cards import read_card
 from mtjspice.netlist.cells import kind_of
+from mtjspice.solver.access import AccessModel
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.defects import Shorted, kind_that
@@ -24,7 +25,6 @@ from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.periphery import VirtualGround
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.tile import ProgrammedTile
-from mtjspice.surrogate.access import AccessModel
 
 Floats = npt.NDArray[np.float64]
 

@@ -13,9 +13,9 @@ from mtjspice.calibrate.errors import NOTHING, Judged, Reads, read_run, summary
 from mtjspice.calibrate.plan import HELD_INPUTS, SEARCHED, Run, of_die
 from mtjspice.data import versions
 from mtjspice.errors import SimulationError, SimulatorError
+from mtjspice.solver.access import AccessModel
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.experiment import Experiment
-from mtjspice.surrogate.access import AccessModel
 from mtjspice.surrogate.card import (
     AmplifierModel,
     Bound,

@@ -24,8 +24,10 @@ import numpy.typing as npt
 
 from mtjspice.calibrate.errors import NOTHING, Reads, summary
 from mtjspice.calibrate.plan import HELD_INPUTS, NEW_TILES, SHORTED
-from mtjspice.data.figures import Figure, Interval, at_least, at_most, kept
-from mtjspice.signoff.intervals import (
+from mtjspice.spec.calibration import CardLimits
+from mtjspice.surrogate.card import Card, HeldOut
+from mtjspice.verdicts.figures import Figure, Interval, at_least, at_most, kept
+from mtjspice.verdicts.intervals import (
     Values,
     is_below,
     of_mean,
@@ -33,8 +35,6 @@ from mtjspice.signoff.intervals import (
     samples_needed,
     values_of,
 )
-from mtjspice.spec.calibration import CardLimits
-from mtjspice.surrogate.card import Card, HeldOut
 
 Floats = npt.NDArray[np.float64]
 SIGNAL = "of_signal"

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from mtjspice.calibrate.errors import Reads
 from mtjspice.calibrate.held import MEASURES, SIGNAL, asked_of, held
-from mtjspice.data.figures import Figure, Verdict, at_least, at_most, verdict_of
 from mtjspice.surrogate.card import Card, HeldOut
+from mtjspice.verdicts.figures import Figure, Verdict, at_least, at_most, verdict_of
 
 
 def verdict_of_card(card: Card, figures: list[Figure]) -> Verdict:

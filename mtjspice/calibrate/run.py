@@ -13,17 +13,17 @@ from mtjspice.calibrate.errors import Reads
 from mtjspice.calibrate.fit import failures_of, fit_card, judged_card
 from mtjspice.calibrate.held import reach
 from mtjspice.calibrate.judge import judge, verdict_of_card
+from mtjspice.calibrate.page import CalibrationStory, WorstCase, write_calibration
 from mtjspice.calibrate.plan import Run, make_plan
 from mtjspice.calibrate.searched import searched_runs
 from mtjspice.collect.simulator import Simulator
-from mtjspice.data.figures import Figure, Verdict
 from mtjspice.data.outputs import Outputs
 from mtjspice.netlist.deck import build_deck
 from mtjspice.netlist.identity import inputs_digest
-from mtjspice.report.calibration import CalibrationStory, WorstCase, write_calibration
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.experiment import Experiment
 from mtjspice.surrogate.card import SUFFIX, Card, save_card
+from mtjspice.verdicts.figures import Figure, Verdict
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, steps done, steps in all)."""

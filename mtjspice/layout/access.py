@@ -8,16 +8,16 @@ import xarray as xr
 
 from mtjspice.calibrate.access import access_experiments, fit_access
 from mtjspice.collect.simulator import Progress, Simulator
-from mtjspice.data.layout import Condition
 from mtjspice.errors import InputError, SimulatorError
 from mtjspice.layout.circuit import full_scale, under
+from mtjspice.layout.findings import Condition
 from mtjspice.layout.leakage import NEGLIGIBLE, fit_leakage, leakage_experiments, may_leak
+from mtjspice.solver.access import AccessModel
+from mtjspice.solver.leakage import Leakage
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.layout import Layout
 from mtjspice.spec.periphery import Converter, VirtualGround
-from mtjspice.surrogate.access import AccessModel
-from mtjspice.surrogate.leakage import Leakage
 
 K = TypeVar("K", bound=Hashable)
 

@@ -8,12 +8,18 @@ import torch
 from torch import Tensor
 
 from mtjspice.collect import settling
-from mtjspice.data.layout import Condition, Floats, States
 from mtjspice.device.conductance import conductance
 from mtjspice.device.temperature import tmr_at
 from mtjspice.device.variation import diameters
+from mtjspice.layout.findings import Condition, Floats, States
 from mtjspice.netlist.cards import LATCH_TRANSISTORS, read_card
 from mtjspice.netlist.cells import kind_of
+from mtjspice.solver import nodal
+from mtjspice.solver.access import AccessModel
+from mtjspice.solver.array import Array, array_of
+from mtjspice.solver.cells import Cells
+from mtjspice.solver.leakage import Leakage
+from mtjspice.solver.rows import needed_rows
 from mtjspice.spec.base import Spec
 from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.die import Die
@@ -22,12 +28,6 @@ from mtjspice.spec.layout import Corners, Layout
 from mtjspice.spec.periphery import SenseAmplifier, TransimpedanceAmplifier
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.tile import ProgrammedTile
-from mtjspice.surrogate import nodal
-from mtjspice.surrogate.access import AccessModel
-from mtjspice.surrogate.array import Array, array_of
-from mtjspice.surrogate.cells import Cells
-from mtjspice.surrogate.leakage import Leakage
-from mtjspice.surrogate.rows import needed_rows
 
 TOLERANCE = 1e-7
 """Of output currents, relative to the largest: far below what ngspice and the access model differ

@@ -15,13 +15,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mtjspice.collect.simulator import Progress, Simulator
-from mtjspice.data.layout import Finding, Judged
 from mtjspice.errors import SimulationError
 from mtjspice.layout import probes, probes_in_time
+from mtjspice.layout.findings import Finding, Judged
+from mtjspice.layout.page_words import value_and_limit
 from mtjspice.layout.probes import Case, Probe
 from mtjspice.netlist.deck import Added, build_deck
 from mtjspice.netlist.elements import MAX_LINE
-from mtjspice.report.layout_words import shown, value_and_limit
+from mtjspice.report.numbers import shown
 from mtjspice.spec.layout import Layout
 from mtjspice.spice.simulate import run_measures
 

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 import xarray as xr
 
-from mtjspice.data.layout import Condition, Finding, Floats, Shown, States
 from mtjspice.device import conductance
 from mtjspice.device.temperature import tmr_at
 from mtjspice.device.writing import path_resistance
@@ -25,6 +24,7 @@ from mtjspice.layout.circuit import (
     r_p_of,
     read_experiment,
 )
+from mtjspice.layout.findings import Condition, Finding, Floats, Shown, States
 from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.population import Spread
 from mtjspice.layout.switching import (

@@ -12,10 +12,10 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from mtjspice.data.layout import Condition, Floats, States
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import blocks, nominal_condition
 from mtjspice.layout.disturb import Write, disturb_findings, write_findings
+from mtjspice.layout.findings import Condition, Floats, States
 from mtjspice.layout.montecarlo import row_groups
 from mtjspice.layout.nearest import most_likely
 from mtjspice.layout.patterns import named_patterns

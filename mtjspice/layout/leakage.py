@@ -19,6 +19,7 @@ from mtjspice.device.temperature import KELVIN
 from mtjspice.device.variation import draw_normal
 from mtjspice.netlist.cards import read_card
 from mtjspice.netlist.cells import kind_of
+from mtjspice.solver.leakage import Leakage
 from mtjspice.spec.base import Floats
 from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.crossbar import Crossbar
@@ -28,7 +29,6 @@ from mtjspice.spec.layout import Layout
 from mtjspice.spec.periphery import VirtualGround
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.tile import ProgrammedTile
-from mtjspice.surrogate.leakage import Leakage
 
 VOLTS_A_KELVIN = 1.380649e-23 / 1.602176634e-19
 """k/q, V/K."""

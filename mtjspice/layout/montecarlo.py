@@ -16,8 +16,6 @@ import torch
 from scipy import stats
 
 from mtjspice.collect.simulator import Progress, Simulator
-from mtjspice.data.figures import Interval
-from mtjspice.data.layout import Condition, Finding, Floats, Sampled, Shown, States, Yield
 from mtjspice.device.dies import draw_die
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import (
@@ -27,15 +25,17 @@ from mtjspice.layout.circuit import (
     read_experiment,
     sense_volts,
 )
+from mtjspice.layout.findings import Condition, Finding, Floats, Sampled, Shown, States, Yield
 from mtjspice.layout.sense import SIDES, drawn_data, threshold_words
 from mtjspice.layout.spread import Spread, in_turn
+from mtjspice.solver import nodal
+from mtjspice.solver.array import array_of
+from mtjspice.solver.draws import Memory
+from mtjspice.solver.rows import has_broken_lines, needed_rows
 from mtjspice.spec.die import Die
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.layout import Layout
-from mtjspice.surrogate import nodal
-from mtjspice.surrogate.array import array_of
-from mtjspice.surrogate.draws import Memory
-from mtjspice.surrogate.rows import has_broken_lines, needed_rows
+from mtjspice.verdicts.figures import Interval
 
 AT_A_TIME = 200
 """Most reads that are solved together."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mtjspice.data.layout import Floats
+from mtjspice.layout.findings import Floats
 from mtjspice.layout.subset import FARTHEST, Margin, evaluated, with_slopes
 
 STEPS = 50

@@ -2,9 +2,9 @@
 
 import math
 
-from mtjspice.data.figures import kept
-from mtjspice.data.layout import Finding, Sampled
-from mtjspice.signoff.intervals import of_share, rounded_up, samples_needed
+from mtjspice.layout.findings import Finding, Sampled
+from mtjspice.verdicts.figures import kept
+from mtjspice.verdicts.intervals import of_share, rounded_up, samples_needed
 
 DIGITS = 3
 """Of a number of samples that is told."""

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from mtjspice.data.layout import Floats, States
+from mtjspice.layout.findings import Floats, States
 
 Objective = Callable[[Tensor, Tensor], Tensor]
 """Values [tile] of states [tile, row, column] for the targets [tile]; differentiable."""

@@ -21,7 +21,7 @@ from functools import cache
 import numpy as np
 from scipy import special, stats
 
-from mtjspice.data.layout import Floats
+from mtjspice.layout.findings import Floats
 from mtjspice.spec.die import Die
 from mtjspice.spec.writing import FreeLayer
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from mtjspice.data.layout import Finding
 from mtjspice.device import conductance
 from mtjspice.device.temperature import tmr_at
 from mtjspice.layout.circuit import full_scale, ideal_currents, r_p_of, under
+from mtjspice.layout.findings import Finding
 from mtjspice.layout.read import SCALES
 from mtjspice.netlist.deck import Added, Deck, as_saved, drawn
 from mtjspice.netlist.elements import BehaviouralCurrent, BehaviouralVoltage, Element, Resistor

@@ -26,7 +26,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from mtjspice.data.layout import Floats
+from mtjspice.layout.findings import Floats
 from mtjspice.layout.mixture import better, closer, mixture_of
 from mtjspice.layout.nearest import MostLikely, most_likely
 from mtjspice.layout.subset import LEAST, Explored, Margin, evaluated, explore, relaxed

@@ -7,15 +7,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mtjspice.data.layout import (
-    Condition,
-    Finding,
-    Floats,
-    PatternLine,
-    Shown,
-    States,
-    VoltageMap,
-)
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import (
     TOLERANCE,
@@ -27,15 +18,24 @@ from mtjspice.layout.circuit import (
     read_experiment,
     rows_in_words,
 )
+from mtjspice.layout.findings import (
+    Condition,
+    Finding,
+    Floats,
+    PatternLine,
+    Shown,
+    States,
+    VoltageMap,
+)
 from mtjspice.layout.patterns import Objective, best_start, cross, named_patterns, search
 from mtjspice.layout.spread import Spread, in_turn
+from mtjspice.solver import nodal
+from mtjspice.solver.array import array_of
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.layout import Layout
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.tile import ProgrammedTile
-from mtjspice.surrogate import nodal
-from mtjspice.surrogate.array import array_of
 
 SCALES = (1.0, 0.5)
 """Inputs, in units of the read voltage, whose outputs should be proportional."""

@@ -15,16 +15,6 @@ import numpy as np
 
 from mtjspice.collect.pool import WorkerPool
 from mtjspice.collect.simulator import Simulator
-from mtjspice.data.figures import Figure, Verdict, together
-from mtjspice.data.layout import (
-    QUANTITIES,
-    Condition,
-    Finding,
-    Judged,
-    LayoutStory,
-    LineMargins,
-    Waveform,
-)
 from mtjspice.data.outputs import Outputs
 from mtjspice.errors import InputError
 from mtjspice.layout import scale
@@ -39,7 +29,17 @@ from mtjspice.layout.circuit import (
 )
 from mtjspice.layout.decks import proofs
 from mtjspice.layout.fast import Hardest
+from mtjspice.layout.findings import (
+    QUANTITIES,
+    Condition,
+    Finding,
+    Judged,
+    LayoutStory,
+    LineMargins,
+    Waveform,
+)
 from mtjspice.layout.needed import needed
+from mtjspice.layout.page import write_comparison, write_layout
 from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.spread import over
 from mtjspice.layout.stages import (
@@ -53,12 +53,12 @@ from mtjspice.layout.time_stage import time_stage
 from mtjspice.netlist.cards import read_card
 from mtjspice.netlist.cells import kind_of
 from mtjspice.netlist.deck import build_deck
-from mtjspice.report.layout import write_comparison, write_layout
 from mtjspice.spec.layout import Layout, samples_for
 from mtjspice.spec.periphery import SenseAmplifier
 from mtjspice.spec.unusual import unusual
 from mtjspice.train.threads import one_thread
 from mtjspice.units import si
+from mtjspice.verdicts.figures import Figure, Verdict, together
 
 T = TypeVar("T")
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import xarray as xr
 
 from mtjspice.collect.simulator import Simulator
-from mtjspice.data.layout import QUANTITIES, Scaling, Sensitivity, Size
 from mtjspice.errors import InputError
 from mtjspice.layout.access import Fitted, fit_layouts
 from mtjspice.layout.circuit import blocks, read_experiment
 from mtjspice.layout.disturb import Write, write_plan
 from mtjspice.layout.fast import Hardest, fast_values
+from mtjspice.layout.findings import QUANTITIES, Scaling, Sensitivity, Size
 from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.read import worst_patterns
 from mtjspice.layout.sense import worst_reads

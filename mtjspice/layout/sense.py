@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mtjspice.data.layout import Condition, Finding, Floats, Shown, States
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import (
     Reads,
@@ -22,6 +21,7 @@ from mtjspice.layout.circuit import (
     rows_in_words,
     sense_volts,
 )
+from mtjspice.layout.findings import Condition, Finding, Floats, Shown, States
 from mtjspice.layout.patterns import ALL_EXACT, search
 from mtjspice.layout.spread import Spread, in_turn
 from mtjspice.spec.experiment import Experiment

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from mtjspice.collect.simulator import Simulator
-from mtjspice.data.figures import Figure, at_most
-from mtjspice.data.layout import (
+from mtjspice.layout.access import Fitted
+from mtjspice.layout.circuit import under
+from mtjspice.layout.disturb import disturb_findings, write_findings, write_plan
+from mtjspice.layout.findings import (
     QUANTITIES,
     Condition,
     Finding,
@@ -17,9 +19,6 @@ from mtjspice.data.layout import (
     VoltageMap,
     Yield,
 )
-from mtjspice.layout.access import Fitted
-from mtjspice.layout.circuit import under
-from mtjspice.layout.disturb import disturb_findings, write_findings, write_plan
 from mtjspice.layout.latch import latch_offset
 from mtjspice.layout.montecarlo import estimate_yield
 from mtjspice.layout.read import (
@@ -44,6 +43,7 @@ from mtjspice.layout.tail import estimate_tail
 from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.layout import Layout
 from mtjspice.spec.periphery import VirtualGround
+from mtjspice.verdicts.figures import Figure, at_most
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, steps done, steps in all)."""

@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from mtjspice.data.layout import Finding, Floats
 from mtjspice.device import conductance
 from mtjspice.device.switching import (
     critical_current,
@@ -27,6 +26,7 @@ from mtjspice.device.switching import (
 from mtjspice.device.temperature import tmr_at
 from mtjspice.device.variation import diameters
 from mtjspice.layout.circuit import nominal_die, r_p_of
+from mtjspice.layout.findings import Finding, Floats
 from mtjspice.layout.population import Factors, Spread, spread_of
 from mtjspice.spec.layout import Layout
 from mtjspice.spec.writing import Writing

@@ -8,17 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mtjspice.data.figures import Interval
-from mtjspice.data.layout import Condition, Finding, Floats, Sampled, Shown, States, Tail
 from mtjspice.device.temperature import tmr_at
 from mtjspice.device.variation import Devices, Junctions
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import Reads, blocks, r_p_of, rows_in_words, sense_volts
+from mtjspice.layout.findings import Condition, Finding, Floats, Sampled, Shown, States, Tail
 from mtjspice.layout.rare import RareEvent, certain, estimate
 from mtjspice.layout.sense import SIDES, Margins, Worst, threshold_words, worst_experiment
 from mtjspice.layout.subset import Margin
+from mtjspice.solver.access import AccessModel
 from mtjspice.spec.layout import Layout
-from mtjspice.surrogate.access import AccessModel
+from mtjspice.verdicts.figures import Interval
 
 
 def sources(layout: Layout, access: AccessModel | None) -> Mapping[str, int]:

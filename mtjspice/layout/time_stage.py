@@ -8,11 +8,10 @@ from functools import partial
 import numpy as np
 import torch
 
-from mtjspice.data.figures import Figure, at_least
-from mtjspice.data.layout import Condition, Finding, Waveform
 from mtjspice.layout import timing
 from mtjspice.layout.circuit import Reads, blocks, full_scale, sense_volts, under
 from mtjspice.layout.fast import cell_capacitance
+from mtjspice.layout.findings import Condition, Finding, Waveform
 from mtjspice.layout.montecarlo import draw_samples, nodal_currents
 from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.stages import Bench, SensePart
@@ -21,6 +20,7 @@ from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.periphery import SenseAmplifier
 from mtjspice.units import si
+from mtjspice.verdicts.figures import Figure, at_least
 
 
 @dataclass(frozen=True)

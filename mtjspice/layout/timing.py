@@ -15,7 +15,6 @@ import numpy as np
 import torch
 import xarray as xr
 
-from mtjspice.data.layout import Condition, Finding, Floats, Shown, States, Waveform
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import (
     Reads,
@@ -24,6 +23,7 @@ from mtjspice.layout.circuit import (
     sense_volts,
     volts_per_ampere,
 )
+from mtjspice.layout.findings import Condition, Finding, Floats, Shown, States, Waveform
 from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.rc import Response, respond
 from mtjspice.netlist.drivers import pulses

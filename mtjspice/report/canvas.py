@@ -28,6 +28,8 @@ STYLE: Any = {
     "svg.hashsalt": "mtjspice",  # the same picture is the same bytes
     "figure.constrained_layout.use": True,
 }
+IDEAL, SPICE = "#35608d", "#e0a100"
+"""Blue and amber, far apart in lightness as well as in hue; dashed and solid besides."""
 RAISED = str.maketrans("-0123456789.", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹·")
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 """Characters that XML cannot hold, not even escaped."""

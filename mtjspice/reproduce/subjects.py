@@ -12,24 +12,24 @@ import numpy as np
 from mtjspice.data.files import make_folder
 from mtjspice.data.mnist import find_mnist
 from mtjspice.data.network import Network
-from mtjspice.data.signoff import SignOffStory
 from mtjspice.data.weights import ProgrammedLayer, ProgrammedNetwork
 from mtjspice.errors import InputError
-from mtjspice.reproduce.borders import shipped_spec as borders_spec
-from mtjspice.reproduce.borders_runs import drawn, study_of
-from mtjspice.reproduce.goodwill import chosen_study
-from mtjspice.reproduce.goodwill import shipped_spec as goodwill_spec
-from mtjspice.run.signoff import Images, Subject, run_signoff
-from mtjspice.run.study import read_study, seed_matters, trained
-from mtjspice.run.subjects import images_of, on_dies_of
+from mtjspice.networks.levels import Chip, write_chips
+from mtjspice.networks.surrogate import surrogate_outputs
+from mtjspice.reproduce.borders2024.run import shipped_spec as borders_spec
+from mtjspice.reproduce.borders2024.runs import drawn, study_of
+from mtjspice.reproduce.goodwill2022.run import chosen_study
+from mtjspice.reproduce.goodwill2022.run import shipped_spec as goodwill_spec
 from mtjspice.signoff.dies import Specimen
-from mtjspice.signoff.levels import Chip, write_chips
-from mtjspice.signoff.surrogate import surrogate_outputs
-from mtjspice.signoff.verdict import score
+from mtjspice.signoff.findings import SignOffStory
+from mtjspice.signoff.run import Images, Subject, run_signoff
+from mtjspice.signoff.subjects import images_of, on_dies_of
 from mtjspice.spec.signoff import SignOff
 from mtjspice.spec.study import Study
 from mtjspice.spec.toml import changed, parse_spec
 from mtjspice.spec.training import Hardware, TiledNetwork, TrainingStudy
+from mtjspice.study.run import read_study, seed_matters, trained
+from mtjspice.study.verdict import score
 from mtjspice.surrogate.card import Card, load_card
 from mtjspice.train.orders import Order, fill, read_digits
 

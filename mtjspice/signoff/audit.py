@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from mtjspice.data.figures import Verdict, kept, of_holding, together
 from mtjspice.signoff.population import (
     Doubt,
     Seen,
@@ -17,6 +16,7 @@ from mtjspice.signoff.population import (
     verdicts_of_dies,
 )
 from mtjspice.spec.signoff import SignOff, SignOffLimits
+from mtjspice.verdicts.figures import Verdict, kept, of_holding, together
 
 MOST_OPEN = 0.5
 """What is open because of images that were not simulated, over what is open anyhow, at most."""

@@ -12,9 +12,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from mtjspice.data.signoff import Kind
+from mtjspice.networks.tiles import LayerReads
+from mtjspice.signoff.findings import Kind
 from mtjspice.signoff.margins import full_scale, levels, step_of
-from mtjspice.signoff.tiles import LayerReads
 from mtjspice.spec.calibration import Calibration
 from mtjspice.surrogate.programmed import ReadErrors
 from mtjspice.train.hardware import OnDies

@@ -11,9 +11,9 @@ from torch import Tensor
 from mtjspice.collect.simulator import Progress, Simulator
 from mtjspice.data.weights import ProgrammedNetwork
 from mtjspice.errors import InputError
+from mtjspice.networks.tiles import LayerReads, in_ngspice
 from mtjspice.signoff.compare import Compared, Differing, compare_layer
 from mtjspice.signoff.margins import Foreseen, foresee
-from mtjspice.signoff.tiles import LayerReads, in_ngspice
 from mtjspice.spec.die import Die
 from mtjspice.surrogate.card import Card
 from mtjspice.surrogate.model import Surrogate, check_range

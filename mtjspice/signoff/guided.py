@@ -17,8 +17,8 @@ from torch import Tensor
 
 from mtjspice.collect.machine import processors
 from mtjspice.collect.simulator import Progress, Simulator
-from mtjspice.data.signoff import ALL, AUDIT, NOT, UNSAFE, DieRead, Statement
 from mtjspice.signoff.dies import FoundFlip, OnOneDie, Specimen
+from mtjspice.signoff.findings import ALL, AUDIT, NOT, UNSAFE, DieRead, Statement
 from mtjspice.signoff.margins import Foreseen
 from mtjspice.signoff.statement import audit_size, draw, most_flips, of_round
 from mtjspice.spec.signoff import SignOff

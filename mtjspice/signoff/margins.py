@@ -24,9 +24,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mtjspice.data.signoff import SAFEST
 from mtjspice.data.weights import ProgrammedLayer
 from mtjspice.device.converter import limits
+from mtjspice.signoff.findings import SAFEST
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.periphery import TransimpedanceAmplifier
 from mtjspice.surrogate.card import nominal_full_scale

@@ -18,8 +18,7 @@ from typing import Literal, assert_never
 import numpy as np
 import numpy.typing as npt
 
-from mtjspice.data.figures import Interval, kept
-from mtjspice.data.signoff import (
+from mtjspice.signoff.findings import (
     Flags,
     GivenAccuracy,
     Ints,
@@ -28,7 +27,9 @@ from mtjspice.data.signoff import (
     OtherWeights,
     Reference,
 )
-from mtjspice.signoff.intervals import (
+from mtjspice.spec.signoff import SignOff, SignOffLimits
+from mtjspice.verdicts.figures import Interval, kept
+from mtjspice.verdicts.intervals import (
     MOST,
     Values,
     is_above,
@@ -38,7 +39,6 @@ from mtjspice.signoff.intervals import (
     samples_needed,
     values_of,
 )
-from mtjspice.spec.signoff import SignOff, SignOffLimits
 
 Floats = npt.NDArray[np.float64]
 FLIPPING = 20

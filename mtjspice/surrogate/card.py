@@ -12,12 +12,12 @@ from mtjspice.data.checksums import checksum_of
 from mtjspice.data.files import write_text
 from mtjspice.errors import InputError
 from mtjspice.reading import MIB, read_json
+from mtjspice.solver.access import AccessModel
 from mtjspice.spec.base import Name, Spec, is_path
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.defects import DefectKind
 from mtjspice.spec.mtj import Mtj
 from mtjspice.spec.toml import build_spec
-from mtjspice.surrogate.access import AccessModel
 
 VERSION = 2
 """Of the form of cards; a card of another form is refused."""

@@ -26,10 +26,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from mtjspice.surrogate.array import Array, at_rest
-from mtjspice.surrogate.linear import Method
-from mtjspice.surrogate.lines import column_drop
-from mtjspice.surrogate.nodal import all_column_currents, sources
+from mtjspice.solver.array import Array, at_rest
+from mtjspice.solver.linear import Method
+from mtjspice.solver.lines import column_drop
+from mtjspice.solver.nodal import all_column_currents, sources
 
 Level = Literal["ideal", "linear", "full"]
 """Of the surrogate: see `mtjspice.surrogate.model`."""

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from mtjspice.errors import InputError
+from mtjspice.solver.array import Array, array_of
+from mtjspice.solver.nodal import effective_matrix
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
 from mtjspice.spec.experiment import Experiment
-from mtjspice.surrogate.array import Array, array_of
 from mtjspice.surrogate.card import Card
 from mtjspice.surrogate.expansion import Expansion, Level, expand
-from mtjspice.surrogate.nodal import effective_matrix
 from mtjspice.surrogate.programmed import Programmed, errors_of
 
 SHORTS = 3.0
@@ -98,7 +98,7 @@ class Surrogate(torch.nn.Module):
         """The matrices of tiles that are tensors already, with gradients if these ask for them.
 
         No tile is held against the nodal solver here: whoever differentiates through them, or
-        changes them, sees to that with `mtjspice.surrogate.nodal.read`.
+        changes them, sees to that with `mtjspice.solver.nodal.read`.
         """
         factors = self.card.correction
         if self.level == "ideal":

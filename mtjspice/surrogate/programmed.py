@@ -18,9 +18,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from mtjspice.solver import nodal
+from mtjspice.solver.array import Array
 from mtjspice.spec.experiment import Experiment
-from mtjspice.surrogate import nodal
-from mtjspice.surrogate.array import Array
 from mtjspice.surrogate.card import Card, nominal_full_scale
 from mtjspice.surrogate.expansion import Expansion
 from mtjspice.surrogate.search import UNIFORM, Searched, search, short_starts

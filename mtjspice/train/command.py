@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mtjspice.data.defects import dies_from
-from mtjspice.data.figures import Figure
 from mtjspice.data.files import write_text
 from mtjspice.data.mnist import find_mnist
 from mtjspice.data.weights import ABOUT, TENSORS, ProgrammedNetwork
@@ -24,6 +23,7 @@ from mtjspice.train.orders import (
     fill,
     judge_training,
 )
+from mtjspice.verdicts.figures import Figure
 
 REPORT = "report.json"
 

@@ -11,7 +11,6 @@ from statistics import fmean
 import torch
 
 from mtjspice.data import versions
-from mtjspice.data.figures import Figure, at_most
 from mtjspice.data.files import make_folder, write_text
 from mtjspice.data.mnist import read_mnist, read_small_digits
 from mtjspice.data.samples import Samples
@@ -38,6 +37,7 @@ from mtjspice.train.hardware import (
 )
 from mtjspice.train.plan import check_dies, placed
 from mtjspice.train.threads import one_thread
+from mtjspice.verdicts.figures import Figure, at_most
 
 Dies = tuple[Die, ...]
 """Those that one network spans."""

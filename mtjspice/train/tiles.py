@@ -19,15 +19,15 @@ from torch import Tensor
 
 from mtjspice.data.weights import ProgrammedLayer
 from mtjspice.errors import CapacityError, InputError
+from mtjspice.solver.array import Array, at_rest
+from mtjspice.solver.cells import Cells
+from mtjspice.solver.nodal import effective_matrix
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.die import Die
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.tile import ProgrammedTile
-from mtjspice.surrogate.array import Array, at_rest
-from mtjspice.surrogate.cells import Cells
 from mtjspice.surrogate.model import Surrogate
-from mtjspice.surrogate.nodal import effective_matrix
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from mtjspice.solver.array import at_rest
 from mtjspice.spec.defects import Shorted, kind_that
 from mtjspice.spec.die import Defect
 from mtjspice.spec.training import Hardware
-from mtjspice.surrogate.array import at_rest
 from mtjspice.surrogate.model import Surrogate
 from mtjspice.train.faults import CellUnits
 from mtjspice.train.tiles import Placement, TiledLayer, experiments_of

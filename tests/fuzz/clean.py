@@ -17,6 +17,8 @@ from mtjspice.data.network import load_networks
 from mtjspice.data.nist import read_samples, read_solutions
 from mtjspice.data.weights import load_weights
 from mtjspice.netlist.cards import read_card
+from mtjspice.reproduce.borders2024.spec import Borders
+from mtjspice.reproduce.goodwill2022.spec import Goodwill
 from mtjspice.spec import (
     Calibration,
     DieDesign,
@@ -28,8 +30,6 @@ from mtjspice.spec import (
     TrainingStudy,
     read_spec,
 )
-from mtjspice.spec.borders import Borders
-from mtjspice.spec.goodwill import Goodwill
 from mtjspice.surrogate.card import load_card
 
 REPOSITORY = Path(__file__).parents[2]

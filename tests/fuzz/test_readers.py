@@ -21,6 +21,8 @@ from mtjspice.data.weights import load_weights
 from mtjspice.errors import InputError
 from mtjspice.netlist.cards import read_card
 from mtjspice.reading import parse_json, parse_toml
+from mtjspice.reproduce.borders2024.spec import Borders
+from mtjspice.reproduce.goodwill2022.spec import Goodwill
 from mtjspice.spec import (
     Calibration,
     DieDesign,
@@ -31,8 +33,6 @@ from mtjspice.spec import (
     Technology,
     TrainingStudy,
 )
-from mtjspice.spec.borders import Borders
-from mtjspice.spec.goodwill import Goodwill
 from mtjspice.spec.toml import build_spec, format_spec, parse_spec
 from mtjspice.surrogate.card import load_card
 from mtjspice.units import UNITS, parse_quantity

@@ -21,9 +21,9 @@ from reference.network import column_currents, held, of_array
 from mtjspice.device import conductance
 from mtjspice.device.variation import draw_junctions
 from mtjspice.errors import InputError
+from mtjspice.solver import nodal
+from mtjspice.solver.array import array_of
 from mtjspice.spec import Die, Experiment, Line, ProgrammedTile, Stimulus
-from mtjspice.surrogate import nodal
-from mtjspice.surrogate.array import array_of
 
 MANY = settings(max_examples=40)
 EXACT = 1e-9

@@ -2,9 +2,9 @@
 
 import pytest
 
-from mtjspice.data.figures import Verdict
 from mtjspice.layout.run import run_layout
 from mtjspice.spec import Layout, read_spec
+from mtjspice.verdicts.figures import Verdict
 
 pytestmark = [pytest.mark.ngspice, pytest.mark.slow]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mtjspice.data.defects import load_dies
-from mtjspice.report.borders import (
+from mtjspice.reproduce.borders2024.page import (
     AWARE,
     AWARE_PLAIN,
     DEEP,
@@ -18,9 +18,9 @@ from mtjspice.report.borders import (
     Findings,
     Judged,
 )
-from mtjspice.reproduce.borders import shipped_spec
-from mtjspice.reproduce.borders_runs import drawn, explore
-from mtjspice.spec.borders import Borders
+from mtjspice.reproduce.borders2024.run import shipped_spec
+from mtjspice.reproduce.borders2024.runs import drawn, explore
+from mtjspice.reproduce.borders2024.spec import Borders
 from mtjspice.spec.training import TiledNetwork
 
 pytestmark = [pytest.mark.ngspice, pytest.mark.slow]

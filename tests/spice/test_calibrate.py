@@ -18,7 +18,6 @@ from mtjspice.calibrate.plan import CLUSTERED, HARD, KINDS, LINES, SEARCHED, Run
 from mtjspice.calibrate.run import Calibrated, run_calibration
 from mtjspice.calibrate.searched import searched_runs
 from mtjspice.collect import Simulator
-from mtjspice.data.figures import Verdict
 from mtjspice.errors import InputError, SimulationError, SimulatorError
 from mtjspice.spec import (
     Converter,
@@ -33,6 +32,7 @@ from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.toml import format_spec
 from mtjspice.surrogate.card import load_card
 from mtjspice.surrogate.model import Surrogate
+from mtjspice.verdicts.figures import Verdict
 
 pytestmark = pytest.mark.ngspice
 CLOSE = 5e-4
@@ -89,7 +89,7 @@ def finished(tmp_path_factory) -> Callable[[str], tuple[Path, Calibrated]]:
 def no_pictures(monkeypatch) -> None:
     """They take most of the time."""
     for name in ("distribution_plot", "current_plot", "distance_plot", "size_plot"):
-        monkeypatch.setattr(f"mtjspice.report.calibration.{name}", lambda groups: "<svg/>")
+        monkeypatch.setattr(f"mtjspice.calibrate.page.{name}", lambda groups: "<svg/>")
 
 
 @pytest.fixture

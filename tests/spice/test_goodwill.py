@@ -6,11 +6,11 @@ import re
 import pytest
 from unit.builders import STUDY
 
-from mtjspice.data.figures import Verdict
 from mtjspice.data.network import load_networks
-from mtjspice.reproduce.goodwill import TIME, reproduce_goodwill, shipped_spec
-from mtjspice.run.study import run_study
+from mtjspice.reproduce.goodwill2022.run import TIME, reproduce_goodwill, shipped_spec
 from mtjspice.spec import Study, parse_spec
+from mtjspice.study.run import run_study
+from mtjspice.verdicts.figures import Verdict
 
 pytestmark = pytest.mark.ngspice
 FILES = {"manifest.json", "networks.json", "report.html", "report.json", "simulations"}

@@ -10,8 +10,6 @@ import pytest
 import torch
 
 from mtjspice import cli
-from mtjspice.data.figures import Verdict, at_most
-from mtjspice.data.layout import QUANTITIES
 from mtjspice.layout import timing
 from mtjspice.layout.access import fit_conditions
 from mtjspice.layout.circuit import (
@@ -22,15 +20,17 @@ from mtjspice.layout.circuit import (
     under,
 )
 from mtjspice.layout.disturb import write_plan
+from mtjspice.layout.findings import QUANTITIES
 from mtjspice.layout.montecarlo import estimate_yield
 from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.read import measure, pattern_experiments, worst_patterns
 from mtjspice.layout.run import run_layout, verdict_of_layout
 from mtjspice.layout.sense import margins, worst_reads
+from mtjspice.solver import nodal
+from mtjspice.solver.array import array_of
 from mtjspice.spec import Layout, parse_spec
 from mtjspice.spice.simulate import measured
-from mtjspice.surrogate import nodal
-from mtjspice.surrogate.array import array_of
+from mtjspice.verdicts.figures import Verdict, at_most
 
 pytestmark = pytest.mark.ngspice
 

@@ -7,6 +7,9 @@ import pytest
 import torch
 
 from mtjspice.calibrate.access import access_experiments, fit_access
+from mtjspice.solver import nodal
+from mtjspice.solver.access import AccessModel
+from mtjspice.solver.array import array_of
 from mtjspice.spec import (
     Calibration,
     Crossbar,
@@ -26,9 +29,6 @@ from mtjspice.spec import (
     read_spec,
 )
 from mtjspice.spec.base import LEAST_OHMS
-from mtjspice.surrogate import nodal
-from mtjspice.surrogate.access import AccessModel
-from mtjspice.surrogate.array import array_of
 
 pytestmark = pytest.mark.ngspice
 

@@ -23,15 +23,15 @@ from unit.tiled import study, written
 from mtjspice.calibrate.run import run_calibration
 from mtjspice.collect import Simulator, WorkerPool
 from mtjspice.data.results import load_result
-from mtjspice.data.signoff import ALL, AUDIT, NOT, UNSAFE
 from mtjspice.device.converter import to_codes
 from mtjspice.device.dies import draw_dies
 from mtjspice.errors import InputError, SimulationError
-from mtjspice.run.signoff import Images, Subject, run_signoff
+from mtjspice.networks.tiles import in_ngspice
 from mtjspice.signoff.dies import OnOneDie, Specimen
+from mtjspice.signoff.findings import ALL, AUDIT, NOT, UNSAFE
 from mtjspice.signoff.guided import Read, read_guided
+from mtjspice.signoff.run import Images, Subject, run_signoff
 from mtjspice.signoff.statement import audit_size, most_flips, of_round
-from mtjspice.signoff.tiles import in_ngspice
 from mtjspice.spec import (
     Converter,
     Crossbar,
@@ -94,10 +94,10 @@ def cards(tmp_path_factory, simulator):
 def without_pictures(patch) -> None:
     """They take most of the time."""
     for name in ("distribution_plot", "current_plot", "distance_plot", "size_plot"):
-        patch.setattr(f"mtjspice.report.calibration.{name}", lambda groups: "<svg/>")
+        patch.setattr(f"mtjspice.calibrate.page.{name}", lambda groups: "<svg/>")
     for name in ("margins_plot", "accuracy_plot", "leads_plot", "conditions_plot"):
-        patch.setattr(f"mtjspice.report.signoff_plots.{name}", lambda *_: "<svg/>")
-    patch.setattr("mtjspice.report.signoff_maps.map_plot", lambda *_: "<svg/>")
+        patch.setattr(f"mtjspice.signoff.page_plots.{name}", lambda *_: "<svg/>")
+    patch.setattr("mtjspice.signoff.page_maps.map_plot", lambda *_: "<svg/>")
 
 
 @pytest.fixture(autouse=True)
@@ -123,7 +123,7 @@ def shared_workers(simulator, monkeypatch):
 
 def use(monkeypatch, pool: Executor) -> None:
     monkeypatch.setattr(
-        "mtjspice.run.signoff.open_pool", lambda *_, **__: contextlib.nullcontext(pool)
+        "mtjspice.signoff.run.open_pool", lambda *_, **__: contextlib.nullcontext(pool)
     )
 
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from mtjspice.collect import Simulator
+from mtjspice.solver import nodal
 from mtjspice.spec import Defect, Experiment, ProgrammedTile, Stimulus
-from mtjspice.surrogate import nodal
 from mtjspice.surrogate.card import load_card, nominal_full_scale
 from mtjspice.surrogate.model import Surrogate
 from mtjspice.surrogate.programmed import expanded

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.datasets import load_digits
 
-from mtjspice.data.signoff import (
+from mtjspice.signoff.findings import (
     ALL,
     AUDIT,
     NOT,
@@ -15,7 +15,7 @@ from mtjspice.data.signoff import (
     SignOffStory,
     Statement,
 )
-from mtjspice.signoff.figures import Asked, judge
+from mtjspice.signoff.judged import Asked, judge
 from mtjspice.signoff.margins import SAFEST
 from mtjspice.spec.signoff import SignOff, SignOffLimits
 

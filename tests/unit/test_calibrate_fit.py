@@ -29,9 +29,10 @@ from mtjspice.calibrate.plan import (
     Run,
     make_plan,
 )
-from mtjspice.data.figures import Figure, Verdict
 from mtjspice.device.converter import to_codes
 from mtjspice.errors import SimulatorError
+from mtjspice.solver import nodal
+from mtjspice.solver.array import array_of
 from mtjspice.spec import (
     Converter,
     Crossbar,
@@ -47,9 +48,8 @@ from mtjspice.spec import (
     VirtualGround,
 )
 from mtjspice.spec.calibration import Calibration, CardLimits
-from mtjspice.surrogate import nodal
-from mtjspice.surrogate.array import array_of
 from mtjspice.surrogate.card import Card
+from mtjspice.verdicts.figures import Figure, Verdict
 
 LINE = Line(resistance=3.0, end=40.0)
 OF_SIGNAL = "new tiles, full: RMS error by the current that the circuit gives"

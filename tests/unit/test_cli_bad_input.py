@@ -17,8 +17,8 @@ from unit.commands import assert_refused, caller
 from mtjspice import cli
 from mtjspice.data.network import Layer, Network, load_networks, save_networks
 from mtjspice.data.wine import load_wine
-from mtjspice.run.study import trained
 from mtjspice.spec import Study, parse_spec
+from mtjspice.study.run import trained
 
 SOLUTIONS_STUDY = """\
 name = "theirs"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from unit.commands import Answer, assert_refused, caller
 
-from mtjspice.data.layout import QUANTITIES
+from mtjspice.layout.findings import QUANTITIES
 
 LAYOUT = """\
 name = "small"

@@ -383,11 +383,11 @@ def passive(mtjspice, folder, simulator, monkeypatch):
     save_dies(folder / "dies", dies_for(weights, 2))
     (folder / "asked.toml").write_text(OPEN)
     monkeypatch.setattr(
-        "mtjspice.run.signoff.open_pool", lambda *_, **__: contextlib.nullcontext(simulator.pool)
+        "mtjspice.signoff.run.open_pool", lambda *_, **__: contextlib.nullcontext(simulator.pool)
     )
     for name in ("margins_plot", "accuracy_plot", "leads_plot", "conditions_plot"):
-        monkeypatch.setattr(f"mtjspice.report.signoff_plots.{name}", lambda *_: "<svg/>")
-    monkeypatch.setattr("mtjspice.report.signoff_maps.map_plot", lambda *_: "<svg/>")
+        monkeypatch.setattr(f"mtjspice.signoff.page_plots.{name}", lambda *_: "<svg/>")
+    monkeypatch.setattr("mtjspice.signoff.page_maps.map_plot", lambda *_: "<svg/>")
 
     def call(*options):
         given = ("--dies", "dies", "--spec", "asked.toml", "--images", IMAGES)
@@ -603,7 +603,7 @@ def test_a_simulation_that_fails_is_exit_code_three(passive, folder, simulator, 
             pass
 
     monkeypatch.setattr(
-        "mtjspice.run.signoff.open_pool", lambda *_, **__: contextlib.nullcontext(Failing())
+        "mtjspice.signoff.run.open_pool", lambda *_, **__: contextlib.nullcontext(Failing())
     )
     answer = passive()
     assert answer.code == 3

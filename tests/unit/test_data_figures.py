@@ -2,7 +2,7 @@
 
 import pytest
 
-from mtjspice.data.figures import Interval, Verdict, at_least, at_most, together, verdict_of
+from mtjspice.verdicts.figures import Interval, Verdict, at_least, at_most, together, verdict_of
 
 PASS, FAIL, OPEN = Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE
 

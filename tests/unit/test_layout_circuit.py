@@ -11,7 +11,6 @@ import pytest
 import torch
 import xarray as xr
 
-from mtjspice.data.layout import Condition
 from mtjspice.device.conductance import coefficients
 from mtjspice.device.temperature import tmr_at
 from mtjspice.device.variation import draw_junctions, draw_normal
@@ -31,10 +30,15 @@ from mtjspice.layout.circuit import (
     under,
     volts_per_ampere,
 )
+from mtjspice.layout.findings import Condition
 from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.read import MEASURES, pattern_experiments
 from mtjspice.layout.spread import in_turn
 from mtjspice.layout.stages import Bench, read_stage
+from mtjspice.solver import nodal
+from mtjspice.solver.access import AccessModel
+from mtjspice.solver.array import array_of
+from mtjspice.solver.cells import Cells
 from mtjspice.spec import (
     Crossbar,
     Diameters,
@@ -50,10 +54,6 @@ from mtjspice.spec import (
     VirtualGround,
 )
 from mtjspice.spec.layout import Corners, Layout, Reading, Supply
-from mtjspice.surrogate import nodal
-from mtjspice.surrogate.access import AccessModel
-from mtjspice.surrogate.array import array_of
-from mtjspice.surrogate.cells import Cells
 
 ACCESS = AccessModel(
     resistance=(((900.0, 60.0), (80.0, 5.0)), ((900.0, 60.0), (-50.0, 3.0))),

@@ -23,6 +23,9 @@ from mtjspice.layout.disturb import (
     write_plan,
 )
 from mtjspice.layout.switching import several, switched
+from mtjspice.solver import nodal
+from mtjspice.solver.access import AccessModel
+from mtjspice.solver.array import array_of
 from mtjspice.spec import (
     Crossbar,
     Diameters,
@@ -38,9 +41,6 @@ from mtjspice.spec import (
     Writing,
 )
 from mtjspice.spec.layout import Layout, Life, Reading, Supply, Timing
-from mtjspice.surrogate import nodal
-from mtjspice.surrogate.access import AccessModel
-from mtjspice.surrogate.array import array_of
 
 FITTED = Fitted(None, 1e-5)
 OHMIC = Mtj(v_half=math.inf)

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mtjspice.data.figures import Interval, Verdict
-from mtjspice.data.layout import Condition, Finding, Sampled
 from mtjspice.layout.circuit import read_experiment
+from mtjspice.layout.findings import Condition, Finding, Sampled
 from mtjspice.layout.montecarlo import interval
 from mtjspice.layout.run import judge, verdict_of_layout
 from mtjspice.spec import Crossbar, TransimpedanceAmplifier
 from mtjspice.spec.layout import Layout, LayoutLimits, MonteCarlo
+from mtjspice.verdicts.figures import Interval, Verdict
 
 NOMINAL, HOT = Condition("tt", 1.0, 27.0), Condition("tt", 1.0, 125.0)
 LAYOUT = Layout(

@@ -18,6 +18,11 @@ from mtjspice.layout.montecarlo import (
     line_margins,
     nodal_currents,
 )
+from mtjspice.solver import nodal
+from mtjspice.solver.access import AccessModel
+from mtjspice.solver.array import array_of
+from mtjspice.solver.leakage import Leakage
+from mtjspice.solver.rows import needed_rows
 from mtjspice.spec import (
     Crossbar,
     Defect,
@@ -31,11 +36,6 @@ from mtjspice.spec import (
     TransimpedanceAmplifier,
 )
 from mtjspice.spec.layout import DefectLimits, Layout, MonteCarlo, Reading, Sensing
-from mtjspice.surrogate import nodal
-from mtjspice.surrogate.access import AccessModel
-from mtjspice.surrogate.array import array_of
-from mtjspice.surrogate.leakage import Leakage
-from mtjspice.surrogate.rows import needed_rows
 
 FITTED = Fitted(None, 1e-5)
 ACCESS = AccessModel(

@@ -20,9 +20,9 @@ from mtjspice.layout.patterns import (
     named_patterns,
     search,
 )
+from mtjspice.solver.access import AccessModel
 from mtjspice.spec import Crossbar, GatedCell, Line, Mtj, PassiveCell, TransimpedanceAmplifier
 from mtjspice.spec.layout import Layout, Reading, Sensing
-from mtjspice.surrogate.access import AccessModel
 
 SHAPE = (4, 4)
 EVERY = (np.arange(2**16)[:, None] >> np.arange(16) & 1).reshape(-1, *SHAPE).astype(np.uint8)

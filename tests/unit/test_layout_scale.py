@@ -8,12 +8,12 @@ import torch
 import xarray as xr
 from scipy import stats
 
-from mtjspice.data.layout import QUANTITIES
 from mtjspice.errors import InputError
 from mtjspice.layout import scale
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import nominal_condition
 from mtjspice.layout.fast import Hardest, fast_values, first_order_yield
+from mtjspice.layout.findings import QUANTITIES
 from mtjspice.layout.read import read_findings, worst_patterns
 from mtjspice.layout.scale import (
     Known,
@@ -28,6 +28,8 @@ from mtjspice.layout.scale import (
     written,
 )
 from mtjspice.layout.sense import margin_findings, margins, worst_reads
+from mtjspice.solver import nodal
+from mtjspice.solver.array import array_of
 from mtjspice.spec import (
     Crossbar,
     Die,
@@ -49,8 +51,6 @@ from mtjspice.spec.layout import (
     Sensing,
     Timing,
 )
-from mtjspice.surrogate import nodal
-from mtjspice.surrogate.array import array_of
 
 FITTED = Fitted(None, 1e-5)
 WIRE = Line(resistance=25, capacitance=2e-13, end=20)

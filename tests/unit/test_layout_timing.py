@@ -8,13 +8,16 @@ import torch
 import xarray as xr
 
 from mtjspice.collect.settling import settled_and_recovered
-from mtjspice.data.layout import Condition
 from mtjspice.layout import timing
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import Reads, blocks, read_experiment
+from mtjspice.layout.findings import Condition
 from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.rc import Response
 from mtjspice.layout.timing import Course, course, held_longer, step_of
+from mtjspice.solver import nodal
+from mtjspice.solver.access import AccessModel
+from mtjspice.solver.array import array_of
 from mtjspice.spec import (
     Crossbar,
     GatedCell,
@@ -27,9 +30,6 @@ from mtjspice.spec import (
     VirtualGround,
 )
 from mtjspice.spec.layout import Layout, Reading, Supply, Timing
-from mtjspice.surrogate import nodal
-from mtjspice.surrogate.access import AccessModel
-from mtjspice.surrogate.array import array_of
 
 FITTED = Fitted(None, 1e-5)
 OHMIC = PassiveCell(mtj=Mtj(v_half=math.inf))

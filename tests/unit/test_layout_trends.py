@@ -17,6 +17,8 @@ from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.read import TERMINATIONS, measure, sneak_findings
 from mtjspice.layout.sense import margin_findings, margins, worst_reads
 from mtjspice.layout.tail import estimate_tail
+from mtjspice.solver import nodal
+from mtjspice.solver.array import array_of
 from mtjspice.spec import (
     Crossbar,
     DefectRates,
@@ -36,8 +38,6 @@ from mtjspice.spec.layout import (
     Sensing,
     Timing,
 )
-from mtjspice.surrogate import nodal
-from mtjspice.surrogate.array import array_of
 
 FITTED = Fitted(None, 1e-5)
 OHMIC = Mtj(v_half=math.inf)

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from unit.builders import network
 
-from mtjspice.data.figures import Verdict, verdict_of
 from mtjspice.data.samples import Samples
-from mtjspice.report import plots
-from mtjspice.report.write import Story, write_report
-from mtjspice.signoff.levels import LayerRead, SpiceRun, ideal_current, ideal_outputs
-from mtjspice.signoff.verdict import compare, judge
+from mtjspice.networks.levels import LayerRead, SpiceRun, ideal_current, ideal_outputs
 from mtjspice.spec import Crossbar, Limits, Line, Readout, Study, parse_spec
+from mtjspice.study import plots
+from mtjspice.study.page import Story, write_report
+from mtjspice.study.verdict import compare, judge
+from mtjspice.verdicts.figures import Verdict, verdict_of
 
 NAME = 'study <script>alert("x")</script> & µ'
 # No spec may have this name: the page does not rely on it.

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mtjspice.data.figures import Figure, Verdict, together
-from mtjspice.data.layout import (
+from mtjspice.layout import page_words as words
+from mtjspice.layout.findings import (
     QUANTITIES,
     Condition,
     Finding,
@@ -27,13 +27,13 @@ from mtjspice.data.layout import (
     Waveform,
     Yield,
 )
-from mtjspice.report import layout_words as words
-from mtjspice.report.layout import write_comparison, write_layout
-from mtjspice.report.layout_tables import advice
+from mtjspice.layout.page import write_comparison, write_layout
+from mtjspice.layout.page_tables import advice
 from mtjspice.spec import Crossbar, Experiment, Line, ProgrammedTile, Stimulus, parse_spec
 from mtjspice.spec.layout import Layout, LayoutLimits, Sensing
 from mtjspice.spec.periphery import SenseAmplifier
 from mtjspice.spec.writing import Writing
+from mtjspice.verdicts.figures import Figure, Verdict, together
 
 NAME = 'array <script>alert("x")</script> & µ'
 NOMINAL = Condition("tt", 1.0, 27.0)

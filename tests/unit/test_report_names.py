@@ -7,8 +7,8 @@ import jinja2
 import pytest
 
 from mtjspice.report import page
+from mtjspice.report.canvas import as_svg, picture
 from mtjspice.report.page import render
-from mtjspice.report.plots import as_svg, picture
 
 TEMPLATES = Path(page.__file__).parent / "templates"
 NAMES = ("$x$", r"$\frac$", "$", "a$b$c", r"$\mathrm{", "<script>alert(1)</script>", "a & b")

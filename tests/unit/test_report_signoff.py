@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 from unit.signoff_story import CONDITIONS, TITLE, make_story
 
-from mtjspice.data.figures import Verdict
-from mtjspice.data.signoff import GivenAccuracy
-from mtjspice.report import signoff_maps as maps
-from mtjspice.report import signoff_numbers as numbers
-from mtjspice.report import signoff_plots as plots
-from mtjspice.report import signoff_words as words
-from mtjspice.report.signoff import GALLERY, WORST_DIES, _gallery, write_signoff
-from mtjspice.signoff.figures import Asked, judge
+from mtjspice.signoff import page_maps as maps
+from mtjspice.signoff import page_numbers as numbers
+from mtjspice.signoff import page_plots as plots
+from mtjspice.signoff import page_words as words
+from mtjspice.signoff.findings import GivenAccuracy
+from mtjspice.signoff.judged import Asked, judge
+from mtjspice.signoff.page import GALLERY, WORST_DIES, _gallery, write_signoff
 from mtjspice.spec.signoff import SignOffLimits
 from mtjspice.tables import print_signoff
+from mtjspice.verdicts.figures import Verdict
 
 STRICT = SignOffLimits(drop_mean=0.001, drop_die=0.04, accuracy_die=0.9)
 NONE = SignOffLimits(
@@ -524,7 +524,7 @@ def test_many_dies_are_drawn_as_curves():
 
 
 def test_values_have_digits_that_tell_them_from_their_limits():
-    from mtjspice.data.figures import at_most  # noqa: PLC0415
+    from mtjspice.verdicts.figures import at_most  # noqa: PLC0415
 
     figure = at_most("x", 0.0200004, 0.02, "share of images", "")
     value, limit = words.value_and_limit(figure)

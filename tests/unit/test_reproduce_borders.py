@@ -14,11 +14,12 @@ from scipy import stats
 
 from mtjspice import cli
 from mtjspice.data import mnist
-from mtjspice.data.figures import Verdict
 from mtjspice.data.mnist import FILES, find_mnist
 from mtjspice.device.dies import draw_die
 from mtjspice.errors import CapacityError, InputError
-from mtjspice.report.borders import (
+from mtjspice.reproduce.borders2024 import run as borders
+from mtjspice.reproduce.borders2024.figures import figures_of
+from mtjspice.reproduce.borders2024.page import (
     AWARE,
     AWARE_PLAIN,
     DEEP,
@@ -34,14 +35,13 @@ from mtjspice.report.borders import (
     rows_of,
     write_borders,
 )
-from mtjspice.reproduce import borders
-from mtjspice.reproduce.borders import _merged, shipped_spec
-from mtjspice.reproduce.borders_figures import figures_of
-from mtjspice.reproduce.borders_runs import drawn, explore
+from mtjspice.reproduce.borders2024.run import _merged, shipped_spec
+from mtjspice.reproduce.borders2024.runs import drawn, explore
+from mtjspice.reproduce.borders2024.spec import Borders
 from mtjspice.spec import format_spec, parse_spec
-from mtjspice.spec.borders import Borders
 from mtjspice.spec.rates import DefectRates
 from mtjspice.surrogate.card import load_card
+from mtjspice.verdicts.figures import Verdict
 
 KINDS = (UNAWARE, UNAWARE_SHAPED, OWN, OTHERS, AWARE_PLAIN, AWARE)
 VARIANTS = [(quick, digits) for quick in (False, True) for digits in (False, True)]

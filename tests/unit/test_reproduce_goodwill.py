@@ -7,11 +7,16 @@ import pytest
 
 from mtjspice import cli
 from mtjspice.errors import InputError
-from mtjspice.reproduce.goodwill import best_metric, chosen_study, reproduce_goodwill, shipped_spec
-from mtjspice.signoff.correlation import rank_correlations
-from mtjspice.signoff.predictors import FIDELITY, Predictor
+from mtjspice.reproduce.goodwill2022.correlation import rank_correlations
+from mtjspice.reproduce.goodwill2022.predictors import FIDELITY, Predictor
+from mtjspice.reproduce.goodwill2022.run import (
+    best_metric,
+    chosen_study,
+    reproduce_goodwill,
+    shipped_spec,
+)
+from mtjspice.reproduce.goodwill2022.spec import Goodwill
 from mtjspice.spec import Diameters, Die, format_spec, parse_spec
-from mtjspice.spec.goodwill import Goodwill
 from mtjspice.surrogate.card import load_card
 
 WAYS = {"quick": False, "solutions": None, "seed": None}

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from mtjspice.run.expected import FOUND, RAN, SUMMED, VECTORS, Expected
+from mtjspice.signoff.expected import FOUND, RAN, SUMMED, VECTORS, Expected
 from mtjspice.signoff.guided import Chosen
 from mtjspice.spec.signoff import SignOff
 from mtjspice.spec.size import LOAD, sweeps_seconds

@@ -7,10 +7,10 @@ import pytest
 import torch
 from unit.tiled import NO_DEFECTS, card, study, surrogate, written
 
+from mtjspice.networks.tiles import LayerReads
 from mtjspice.signoff.compare import Compared, compare_layer
 from mtjspice.signoff.dies import Log, OnOneDie, Specimen
 from mtjspice.signoff.margins import full_scale, levels, step_of
-from mtjspice.signoff.tiles import LayerReads
 from mtjspice.spec import Converter, Defect
 from mtjspice.surrogate.card import load_card
 from mtjspice.surrogate.model import Surrogate

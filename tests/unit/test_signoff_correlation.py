@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mtjspice.signoff.correlation import rank_correlations
+from mtjspice.reproduce.goodwill2022.correlation import rank_correlations
 
 CHANCE = np.random.default_rng(1)
 TARGET = np.round(CHANCE.normal(size=80), 1)  # with ties

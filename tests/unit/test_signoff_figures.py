@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mtjspice.data.figures import Verdict, verdict_of
-from mtjspice.data.signoff import (
+from mtjspice.signoff.findings import (
     ALL,
     AUDIT,
     NOT,
@@ -19,10 +18,11 @@ from mtjspice.data.signoff import (
     OtherWeights,
     Statement,
 )
-from mtjspice.signoff.figures import Asked, accuracies, failing, judge
-from mtjspice.signoff.intervals import of_mean, values_of
+from mtjspice.signoff.judged import Asked, accuracies, failing, judge
 from mtjspice.signoff.population import seen_of
 from mtjspice.spec.signoff import SignOff, SignOffLimits
+from mtjspice.verdicts.figures import Verdict, verdict_of
+from mtjspice.verdicts.intervals import of_mean, values_of
 
 LABELS = np.arange(20) % 4
 OPEN = dict.fromkeys(("above_chance", "drop_mean", "drop_die", "accuracy_die", "flips", "clipped"))

@@ -7,11 +7,11 @@ import pytest
 import torch
 from unit.tiled import NO_DEFECTS, study, surrogate, written
 
-from mtjspice.data.signoff import ALL, AUDIT, NOT, UNSAFE
 from mtjspice.errors import SimulationError
 from mtjspice.signoff import guided
 from mtjspice.signoff.compare import Differing
 from mtjspice.signoff.dies import FoundFlip, Log, Specimen
+from mtjspice.signoff.findings import ALL, AUDIT, NOT, UNSAFE
 from mtjspice.signoff.guided import MOST_AT_ONCE, MOST_ROUNDS, WIDER, Audit, read_guided
 from mtjspice.signoff.margins import Foreseen
 from mtjspice.signoff.statement import audit_size, most_flips, of_round

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mtjspice.data.figures import Interval
-from mtjspice.signoff.intervals import (
+from mtjspice.verdicts.figures import Interval
+from mtjspice.verdicts.intervals import (
     is_above,
     is_below,
     of_mean,

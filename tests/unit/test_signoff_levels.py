@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from unit.builders import network
 
-from mtjspice.signoff.levels import (
+from mtjspice.networks.levels import (
     full_scale_current,
     ideal_current,
     ideal_outputs,

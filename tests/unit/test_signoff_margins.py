@@ -8,10 +8,10 @@ import pytest
 import torch
 from unit.tiled import HEAVY, NO_DEFECTS, card, study, written
 
-from mtjspice.data.signoff import SAFEST
 from mtjspice.device.dies import draw_die
 from mtjspice.errors import InputError
 from mtjspice.signoff.dies import OnOneDie, Specimen, check_specimen
+from mtjspice.signoff.findings import SAFEST
 from mtjspice.signoff.margins import Foreseen, full_scale, levels, step_of
 from mtjspice.spec import Converter, Defect, Die
 from mtjspice.surrogate.card import load_card

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from mtjspice.data.figures import at_least, at_most
-from mtjspice.signoff.metrics import accuracy, best_index, confusion
+from mtjspice.study.metrics import accuracy, best_index, confusion
+from mtjspice.verdicts.figures import at_least, at_most
 
 
 def test_accuracy_is_the_share_of_right_classes():

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mtjspice.data.figures import Verdict
-from mtjspice.data.signoff import GivenAccuracy, OtherWeights
 from mtjspice.signoff.audit import MOST_OPEN, SLACK, allowed_flips, foreseen
+from mtjspice.signoff.findings import GivenAccuracy, OtherWeights
 from mtjspice.signoff.population import Seen, doubt_of, known_of, of_surrogate
 from mtjspice.signoff.statement import audit_size, of_round
 from mtjspice.spec.signoff import SignOff, SignOffLimits
+from mtjspice.verdicts.figures import Verdict
 
 CHANCE = 0.1
 

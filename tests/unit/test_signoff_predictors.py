@@ -3,8 +3,8 @@ import pytest
 from unit.builders import network
 
 from mtjspice.data.samples import Samples
-from mtjspice.signoff.levels import write_chips
-from mtjspice.signoff.predictors import FIDELITY, predictors, read_devices
+from mtjspice.networks.levels import write_chips
+from mtjspice.reproduce.goodwill2022.predictors import FIDELITY, predictors, read_devices
 from mtjspice.spec import Crossbar, Defect, Die, Study, Writing
 
 STUDY = Study(name="s", crossbar=Crossbar(rows=4, columns=6))

@@ -6,11 +6,11 @@ import pytest
 from scipy.stats import binomtest
 from unit.builders import network
 
-from mtjspice.data.figures import DIFFERENCE, Verdict, verdict_of
 from mtjspice.data.samples import Samples
-from mtjspice.signoff.levels import LayerRead, SpiceRun, full_scale_current, ideal_current
-from mtjspice.signoff.verdict import Comparison, compare, judge, score, warnings
+from mtjspice.networks.levels import LayerRead, SpiceRun, full_scale_current, ideal_current
 from mtjspice.spec import Crossbar, Limits, Readout, Study, TransimpedanceAmplifier
+from mtjspice.study.verdict import Comparison, compare, judge, score, warnings
+from mtjspice.verdicts.figures import DIFFERENCE, Verdict, verdict_of
 
 # One layer that passes its inputs on: the class is the larger input.
 NET = network(([[1, 0], [0, 1]], [0, 0]))

@@ -10,8 +10,8 @@ from unit.commands import assert_refused, caller
 
 from mtjspice.data.weights import ABOUT
 from mtjspice.netlist.identity import simulation_key
+from mtjspice.reproduce.goodwill2022.spec import Goodwill
 from mtjspice.spec import Experiment, GatedCell, Hardware, Study, Technology, read_spec
-from mtjspice.spec.goodwill import Goodwill
 from mtjspice.spec.training import TrainingStudy
 from mtjspice.surrogate.card import load_card, save_card
 

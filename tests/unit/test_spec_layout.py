@@ -5,8 +5,8 @@ import math
 import pytest
 from scipy import stats
 
-from mtjspice.data.layout import QUANTITIES, SWITCHING
 from mtjspice.errors import InputError
+from mtjspice.layout.findings import QUANTITIES, SWITCHING
 from mtjspice.spec import (
     Crossbar,
     Defect,

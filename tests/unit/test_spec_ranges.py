@@ -11,6 +11,8 @@ from unit.builders import DESIGN, EXPERIMENT, STUDY, experiment
 from mtjspice import spec as specs
 from mtjspice.errors import InputError
 from mtjspice.netlist.golden import golden_experiments
+from mtjspice.reproduce.borders2024.spec import Borders
+from mtjspice.reproduce.goodwill2022.spec import Goodwill
 from mtjspice.spec import (
     Calibration,
     Crossbar,
@@ -34,8 +36,6 @@ from mtjspice.spec import (
     unusual,
 )
 from mtjspice.spec.base import LEAST_OHMS, Spec
-from mtjspice.spec.borders import Borders
-from mtjspice.spec.goodwill import Goodwill
 from mtjspice.spec.layout import Corners, DefectLimits, Timing
 from mtjspice.spec.ranges import Whole, Within
 

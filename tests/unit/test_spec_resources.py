@@ -5,6 +5,7 @@ from pydantic import ValidationError
 from unit.builders import experiment
 
 from mtjspice.errors import InputError
+from mtjspice.reproduce.borders2024.spec import Borders
 from mtjspice.spec import (
     Calibration,
     Converter,
@@ -18,7 +19,6 @@ from mtjspice.spec import (
     format_spec,
     parse_spec,
 )
-from mtjspice.spec.borders import Borders
 from mtjspice.spec.resources import size_in_words
 
 RAISED = Resources(time=7200.0, memory=2**33, file_size=2**31, processes=100)

@@ -7,10 +7,10 @@ import pytest
 from unit.builders import DESIGN, EXPERIMENT, STUDY
 from unit.commands import assert_refused, caller
 
+from mtjspice.collect import large
+from mtjspice.collect.large import check_size
 from mtjspice.errors import InputError
-from mtjspice.reproduce.goodwill import shipped_spec
-from mtjspice.run import large
-from mtjspice.run.large import check_size
+from mtjspice.reproduce.goodwill2022.run import shipped_spec
 from mtjspice.spec import (
     Calibration,
     Crossbar,

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from mtjspice.errors import InputError
+from mtjspice.solver.access import AccessModel
 from mtjspice.spec import Converter, Crossbar, GatedCell, Mtj, PassiveCell, parse_spec
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.periphery import TransimpedanceAmplifier
 from mtjspice.surrogate import card as cards
-from mtjspice.surrogate.access import AccessModel
 from mtjspice.surrogate.card import (
     SUFFIX,
     UNITS,

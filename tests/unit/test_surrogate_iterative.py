@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from mtjspice.surrogate import iterative, spectrum
-from mtjspice.surrogate.iterative import ConvergenceError, conjugate_gradients
-from mtjspice.surrogate.lines import Lines, column_drop, row_drop
+from mtjspice.solver import iterative, spectrum
+from mtjspice.solver.iterative import ConvergenceError, conjugate_gradients
+from mtjspice.solver.lines import Lines, column_drop, row_drop
 
 OHMS = (10e3, 25e3)
 

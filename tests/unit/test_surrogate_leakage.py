@@ -7,13 +7,13 @@ import pytest
 import torch
 from scipy import optimize
 
+from mtjspice.solver import nodal
+from mtjspice.solver.access import AccessModel
+from mtjspice.solver.array import array_of
+from mtjspice.solver.leakage import Leakage, LeakageError
 from mtjspice.spec import Crossbar, Die, Experiment, GatedCell, Line, Mtj, ProgrammedTile, Stimulus
 from mtjspice.spec.die import Defect
 from mtjspice.spec.periphery import TransimpedanceAmplifier
-from mtjspice.surrogate import nodal
-from mtjspice.surrogate.access import AccessModel
-from mtjspice.surrogate.array import array_of
-from mtjspice.surrogate.leakage import Leakage, LeakageError
 
 R_ON, LOAD, WIRE, END = 900.0, 3000.0, 4.0, 25.0
 ACCESS = AccessModel(

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mtjspice.surrogate.lines import Lines, column_drop, row_drop
+from mtjspice.solver.lines import Lines, column_drop, row_drop
 
 EACH_END = pytest.mark.parametrize("both", [False, True], ids=["one end", "both ends"])
 CELLS = [1, 2, 7]

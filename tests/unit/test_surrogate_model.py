@@ -11,6 +11,9 @@ import torch
 
 from mtjspice.device.conductance import conductance
 from mtjspice.errors import InputError
+from mtjspice.solver import nodal
+from mtjspice.solver.access import AccessModel
+from mtjspice.solver.array import Array, array_of, resistor_array
 from mtjspice.spec import (
     Converter,
     Crossbar,
@@ -31,9 +34,6 @@ from mtjspice.spec import (
     VirtualGround,
 )
 from mtjspice.spec.calibration import Calibration
-from mtjspice.surrogate import nodal
-from mtjspice.surrogate.access import AccessModel
-from mtjspice.surrogate.array import Array, array_of, resistor_array
 from mtjspice.surrogate.card import AmplifierModel, Bound, Card, Correction, NodalErrors, Validity
 from mtjspice.surrogate.expansion import expand
 from mtjspice.surrogate.model import MARGIN, Surrogate, check_range

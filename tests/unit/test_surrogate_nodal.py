@@ -10,6 +10,12 @@ from unit.builders import OHMIC, experiment
 
 from mtjspice.device.variation import draw_junctions
 from mtjspice.errors import InputError
+from mtjspice.solver import newton, nodal
+from mtjspice.solver.access import AccessModel
+from mtjspice.solver.array import Array, array_of, resistor_array
+from mtjspice.solver.cells import Cells
+from mtjspice.solver.extras import Irregular, make_extras
+from mtjspice.solver.lines import Lines
 from mtjspice.spec import (
     Crossbar,
     Defect,
@@ -27,12 +33,6 @@ from mtjspice.spec import (
     TransmissionGateCell,
     VirtualGround,
 )
-from mtjspice.surrogate import newton, nodal
-from mtjspice.surrogate.access import AccessModel
-from mtjspice.surrogate.array import Array, array_of, resistor_array
-from mtjspice.surrogate.cells import Cells
-from mtjspice.surrogate.extras import Irregular, make_extras
-from mtjspice.surrogate.lines import Lines
 
 EXACT = 1e-10
 ITERATIVE = 1e-8

@@ -8,8 +8,8 @@ import torch
 from unit.test_surrogate_model import BOUND, EACH_CELL, card, full_scale, inputs, tile
 
 from mtjspice.errors import InputError
+from mtjspice.solver import nodal
 from mtjspice.spec import Defect
-from mtjspice.surrogate import nodal
 from mtjspice.surrogate.model import Surrogate
 from mtjspice.surrogate.programmed import errors_of, expanded, held_against_nodal, shorted
 

@@ -8,11 +8,12 @@ import pytest
 from unit.test_report_layout import LIMITS, NOMINAL, make_story
 
 from mtjspice import tables
-from mtjspice.data.figures import Figure, Interval, Verdict
-from mtjspice.data.layout import LayoutStory, Sampled
+from mtjspice.layout.findings import LayoutStory, Sampled
+from mtjspice.layout.page_words import scaling_words
 from mtjspice.layout.run import notes, quickened
-from mtjspice.report.layout_words import NO_BREAK, scaling_words
+from mtjspice.report.numbers import NO_BREAK
 from mtjspice.spec.layout import Layout, LayoutLimits
+from mtjspice.verdicts.figures import Figure, Interval, Verdict
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import torch
 
 from mtjspice.data.samples import Samples
 from mtjspice.data.wine import load_wine
-from mtjspice.signoff.levels import ideal_outputs
-from mtjspice.signoff.metrics import accuracy
+from mtjspice.networks.levels import ideal_outputs
 from mtjspice.spec import PopulationNetwork, TrainedNetwork, WineData
+from mtjspice.study.metrics import accuracy
 from mtjspice.train.loop import THRESHOLD, _descend, forward, ternary, train_networks
 
 QUICK = TrainedNetwork(epochs=150, restarts=4)

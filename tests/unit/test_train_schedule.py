@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mtjspice.reproduce.borders import shipped_spec
+from mtjspice.reproduce.borders2024.run import shipped_spec
 from mtjspice.train.schedule import LAST, rate_of, warm_steps
 
 MNIST = 60_000

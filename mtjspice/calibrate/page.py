@@ -1,0 +1,234 @@
+"""Write a calibration's report: ``report.json``, ``report.html``, ``manifest.json``."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+
+from mtjspice.data.files import write_text
+from mtjspice.data.outputs import NO_FILES
+from mtjspice.report.canvas import IDEAL, SPICE, as_svg, picture
+from mtjspice.report.page import inline, render
+from mtjspice.spec.toml import format_spec
+from mtjspice.spec.unusual import unusual
+from mtjspice.surrogate.card import Card
+from mtjspice.units import si
+from mtjspice.verdicts.figures import Figure, Verdict
+
+Floats = npt.NDArray[np.float64]
+Reads = Mapping[str, Floats]
+"""``error`` and ``current`` (shares of full scale), ``column``, ``cells``: flat, a read each."""
+
+
+@dataclass(frozen=True)
+class WorstCase:
+    """A read with a large error, and the netlist that gives it again.
+
+    Attributes:
+        name: of the run.
+        vector: which of its input vectors.
+        column: which output.
+        ngspice: A.
+        surrogate: A.
+        error: share of full scale.
+        netlist: path beside the report; plain ``ngspice -b`` runs it.
+    """
+
+    name: str
+    vector: int
+    column: int
+    ngspice: float
+    surrogate: float
+    error: float
+    netlist: str
+
+
+@dataclass(frozen=True)
+class CalibrationStory:
+    """Everything that the report tells."""
+
+    verdict: Verdict
+    reach: str
+    card: Card
+    figures: list[Figure]
+    failures: list[str]
+    reads: dict[str, Reads]
+    worst: list[WorstCase]
+    times: dict[str, float]
+    simulations: dict[str, int]
+    keys: list[str]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is unusual in the circuit that the card is for."""
+        return unusual(self.card.circuit)
+
+
+def write_calibration(
+    story: CalibrationStory, out: Path, files: Mapping[str, str] = NO_FILES
+) -> Path:
+    """Write the three files, each whole; the path of the page.
+
+    Args:
+        story: what was found.
+        out: folder that exists.
+        files: SHA-256 of other files of the run, for the manifest.
+    """
+    card = story.card
+    report = {
+        "card": card.name,
+        "verdict": story.verdict,
+        "reach": story.reach,
+        "figures": [figure.as_dict() for figure in story.figures],
+        "failures": story.failures,
+        "warnings": story.warnings,
+        "worst": [asdict(case) for case in story.worst],
+        "versions": card.versions,
+        "times": story.times | {"simulations": story.simulations},
+    }
+    manifest = {
+        "spec_key": card.circuit.key(),
+        "seed": card.circuit.seed,
+        "spec": format_spec(card.circuit),
+        "data_key": card.data_key,
+        "versions": card.versions,
+        "simulations": story.keys,
+        "files": dict(files),
+    }
+    write_text(out / "report.json", json.dumps(report, indent=1) + "\n")
+    write_text(out / "manifest.json", json.dumps(manifest, indent=1) + "\n")
+    write_text(out / "report.html", _page(story))
+    return out / "report.html"
+
+
+def _page(story: CalibrationStory) -> str:
+    card = story.card
+    tiles = {
+        group: reads
+        for group, reads in story.reads.items()
+        if not group.startswith(("size", "searched"))  # tables show those, and so many lines none
+    }
+    return render(
+        "calibration.html.j2",
+        story=story,
+        card=card,
+        pictures={
+            "groups": inline(distribution_plot(tiles)),
+            "current": inline(current_plot(tiles)),
+            "distance": inline(distance_plot(tiles)),
+            "size": inline(size_plot(story.reads)) if _regular(story.reads) else None,
+        },
+        headline=next((line for line in card.errors if line.group == "new tiles"), card.errors[0]),
+        limits=[figure for figure in story.figures if figure.limit],
+        spec=format_spec(card.circuit),
+        array=_array_words(card),
+        percent=lambda share: "" if share is None else f"{100 * share:.4f} %",
+        ampere=lambda value: f"{1e6 * value:.4f} µA",
+    )
+
+
+def _array_words(card: Card) -> str:
+    x, mtj = card.circuit.crossbar, card.circuit.crossbar.cell.mtj
+    return (
+        f"{x.rows} × {x.columns} {x.cell.kind.replace('_', ' ')} cells, "
+        f"R_P {si(mtj.r_p, 'Ω')}, R_AP {si(mtj.r_ap, 'Ω')}, "
+        f"wires {si(x.row.r, 'Ω')} and {si(x.column.r, 'Ω')} per cell, "
+        f"line ends {si(x.row.end, 'Ω')} and {si(x.column.end, 'Ω')}, "
+        f"inputs up to ±{si(card.circuit.read_voltage, 'V')}"
+    )
+
+
+def distribution_plot(groups: Mapping[str, Reads]) -> str:
+    """Share of reads beyond an error, on two logarithmic axes, a line a group."""
+    with picture(9.5, 4.2) as (canvas, (axis,)):
+        for (group, reads), (colour, style) in zip(
+            groups.items(), _styles(len(groups)), strict=True
+        ):
+            error = np.sort(100 * np.abs(reads["error"]))[::-1]
+            share = np.arange(1, error.size + 1) / error.size
+            axis.loglog(error, share, ls=style, color=colour, label=group, lw=1.8)
+        axis.set_xlabel("|surrogate − ngspice|, % of full scale")
+        axis.set_ylabel("share of reads beyond")
+        axis.set_xlim(left=1e-5)
+        axis.grid(alpha=0.3)
+        axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        return as_svg(canvas)
+
+
+def current_plot(groups: Mapping[str, Reads]) -> str:
+    """RMS error against the output current."""
+    edges = np.linspace(-1, 1, 41)
+    with picture(9.5, 3.8) as (canvas, (axis,)):
+        for (group, reads), (colour, style) in zip(
+            groups.items(), _styles(len(groups)), strict=True
+        ):
+            centres, rms = _binned(reads["current"], reads["error"], edges)
+            axis.semilogy(100 * centres, 100 * rms, ls=style, color=colour, label=group, lw=1.8)
+        axis.set_xlabel("output current in ngspice, % of full scale")
+        axis.set_ylabel("RMS error, % of full scale")
+        axis.grid(alpha=0.3)
+        axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        return as_svg(canvas)
+
+
+def distance_plot(groups: Mapping[str, Reads]) -> str:
+    """RMS error against the distance of an output line from the drivers."""
+    with picture(9.5, 3.8) as (canvas, (axis,)):
+        for (group, reads), (colour, style) in zip(
+            groups.items(), _styles(len(groups)), strict=True
+        ):
+            edges = np.arange(-0.5, reads["column"].max() + 1)
+            centres, rms = _binned(reads["column"], reads["error"], edges)
+            axis.semilogy(centres, 100 * rms, ls=style, color=colour, label=group, lw=1.8)
+        axis.set_xlabel("output line, counted from the drivers of the input lines")
+        axis.set_ylabel("RMS error, % of full scale")
+        axis.grid(alpha=0.3)
+        axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        return as_svg(canvas)
+
+
+def size_plot(groups: Mapping[str, Reads]) -> str:
+    """RMS and largest error against the number of cells, regular tiles only."""
+    regular = _regular(groups)
+    cells = np.concatenate([reads["cells"] for reads in regular])
+    errors = np.concatenate([reads["error"] for reads in regular])
+    sizes = np.unique(cells)
+    of_size = [100 * np.abs(errors[cells == size]) for size in sizes]
+    with picture(9.5, 3.8) as (canvas, (axis,)):
+        rms = [float(np.sqrt((e**2).mean())) for e in of_size]
+        axis.loglog(sizes, rms, "-o", color=IDEAL, label="RMS")
+        axis.loglog(sizes, [e.max() for e in of_size], "--s", color=SPICE, label="largest")
+        axis.set_xticks(sizes, [f"{size:g}" for size in sizes])
+        axis.minorticks_off()
+        axis.set_xlabel("cells of the array")
+        axis.set_ylabel("error, % of full scale")
+        axis.grid(alpha=0.3)
+        axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+        return as_svg(canvas)
+
+
+def _regular(groups: Mapping[str, Reads]) -> list[Reads]:
+    """Random tiles without defects, of all sizes."""
+    return [r for g, r in groups.items() if g.startswith("size") or g == "new tiles"]
+
+
+def _binned(x: Floats, error: Floats, edges: Floats) -> tuple[Floats, Floats]:
+    """(centre, RMS) of the bins that hold at least ten reads."""
+    place = np.digitize(x, edges) - 1
+    count = np.bincount(place.clip(0), minlength=len(edges))[: len(edges) - 1]
+    total = np.bincount(place.clip(0), weights=error**2, minlength=len(edges))[: len(edges) - 1]
+    filled = count >= 10
+    centres = (edges[:-1] + edges[1:]) / 2
+    return centres[filled], np.sqrt(total[filled] / count[filled])
+
+
+def _styles(count: int) -> list[tuple[Any, Any]]:
+    """Colour and dashes of so many groups, told apart by lightness and without colour."""
+    dashes = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+    colours = mpl.colormaps["viridis"](np.linspace(0, 0.88, count))
+    return [(colour, dashes[k % len(dashes)]) for k, colour in enumerate(colours)]

@@ -1,0 +1,501 @@
+"""What `mtjspice layout` finds: quantities, their values under conditions, and what shows them.
+
+Frozen data between `mtjspice.layout`, which computes it, and `mtjspice.report`, which shows it.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from mtjspice.device.variation import Devices
+from mtjspice.spec.experiment import Experiment
+from mtjspice.spec.layout import Layout
+from mtjspice.verdicts.figures import Figure, Interval, Verdict, kept, of_holding
+
+Floats = npt.NDArray[np.float64]
+States = npt.NDArray[np.uint8]
+
+
+MOST_HEADROOM = 10.0
+"""That of something that does not happen at all."""
+SWITCHING = ("read_disturb", "life_disturb", "write_error", "half_select")
+"""Probabilities that cells switch, each of the worst of the array's cells; `_mean` of all."""
+PROBABILITIES = frozenset(
+    {"array_yield", "line_failure", *SWITCHING, *(f"{name}_mean" for name in SWITCHING)}
+)
+"""Quantities whose headroom is told in decades."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Something that a limit can be set on.
+
+    Attributes:
+        name: key of the limit.
+        title: in words.
+        unit: of its values; empty for a number, ``share`` for a share.
+        better: whether lower or higher values are better.
+        section: of the report: read, sense, time, disturb.
+    """
+
+    name: str
+    title: str
+    unit: str
+    better: Literal["low", "high"]
+    section: Literal["read", "sense", "time", "disturb"]
+
+    def holds(self, value: float, limit: float) -> bool:
+        """Whether a value keeps a limit."""
+        return value <= limit if self.better == "low" else value >= limit
+
+    def headroom(self, value: float, limit: float) -> float | None:
+        """How far a value is from its limit, as a share of the limit; negative beyond it.
+
+        Of probabilities the logarithms count, for a yield that of the loss: with a limit of 1e-4
+        there is 50 % of headroom at 1e-6. None where the limit is zero.
+        """
+        if self.name in PROBABILITIES:
+            lost, allowed = (1 - x if self.better == "high" else x for x in (value, limit))
+            if not 0 < allowed < 1:
+                return None
+            if not 0 < lost < 1:
+                return MOST_HEADROOM if lost <= 0 else -1.0
+            return min(math.log(lost) / math.log(allowed) - 1, MOST_HEADROOM)
+        if limit == 0:
+            return None
+        distance = (limit - value) / abs(limit)
+        return distance if self.better == "low" else -distance
+
+    def worse(self, one: float, other: float) -> bool:
+        """Whether the one value is worse than the other."""
+        return one > other if self.better == "low" else one < other
+
+
+QUANTITIES: Mapping[str, Quantity] = {
+    q.name: q
+    for q in (
+        Quantity("ir_drop", "read voltage missing over a cell", "share", "low", "read"),
+        Quantity("current_error", "output current error", "share of full scale", "low", "read"),
+        Quantity("tuned_error", "error after the best gain", "share of full scale", "low", "read"),
+        Quantity("nonlinearity", "nonlinearity", "share of full scale", "low", "read"),
+        Quantity("sneak", "sneak share of a line's current", "share", "low", "read"),
+        Quantity("margin", "sense margin", "V", "high", "sense"),
+        Quantity("margin_sigmas", "sense margin in offset sigmas", "σ", "high", "sense"),
+        Quantity("array_yield", "yield of arrays, lower bound", "share", "high", "sense"),
+        Quantity("line_failure", "failure of the worst line", "share", "low", "sense"),
+        Quantity("settling", "settling time", "s", "low", "time"),
+        Quantity("decision_time", "decision time of the latch", "s", "low", "time"),
+        Quantity("read_period", "shortest read period", "s", "low", "time"),
+        Quantity("energy", "energy of a read of all lines", "J", "low", "time"),
+        Quantity("operations_per_joule", "operations per joule", "op/J", "high", "time"),
+        Quantity("read_disturb", "disturb by a read, worst cell", "share", "low", "disturb"),
+        Quantity("read_disturb_mean", "disturb by a read, mean over cells", "share", "low",
+                 "disturb"),
+        Quantity("life_disturb", "disturb over all reads of a life, worst cell", "share", "low",
+                 "disturb"),
+        Quantity("life_disturb_mean", "disturb over all reads of a life, mean over cells", "share",
+                 "low", "disturb"),
+        Quantity("write_voltage", "voltage over the worst written junction", "V", "high",
+                 "disturb"),
+        Quantity("write_error", "write error of the worst cell", "share", "low", "disturb"),
+        Quantity("write_error_mean", "write error, mean over cells", "share", "low", "disturb"),
+        Quantity("half_select", "half-selected cell switched in its life, worst cell", "share",
+                 "low", "disturb"),
+        Quantity("half_select_mean", "half-selected cell switched in its life, mean over cells",
+                 "share", "low", "disturb"),
+    )
+}  # fmt: skip
+"""Everything that a limit can be set on, by name, in the order of the report."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A process corner with a supply and a temperature.
+
+    Attributes:
+        process: section of the transistors' card.
+        supply: factor on the supplies.
+        temperature: °C.
+    """
+
+    process: str
+    supply: float
+    temperature: float
+
+    def __str__(self) -> str:
+        return f"{self.process}, {self.supply:g} × supply, {self.temperature:g} °C"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Where the circuit of a finding shows it, and what it takes that the circuit does not have.
+
+    Attributes:
+        row: of the cell.
+        column: of the cell, or the output line.
+        side: ``low`` or ``high``, of a margin; the state that is written, ``P`` or ``AP``.
+        given: numbers by name, in SI units; `mtjspice.layout.decks` says which a quantity takes.
+        devices: of the cells, in the place of those that the die's seed gives.
+        latched: the read of one line with its latch, whose time or energy is a part of the value.
+    """
+
+    row: int | None = None
+    column: int | None = None
+    side: str = ""
+    given: Mapping[str, float] = field(default_factory=dict)
+    devices: Devices | None = None
+    latched: Experiment | None = None
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """What samples say of a quantity that is a probability.
+
+    Attributes:
+        estimate: of it.
+        interval: that it lies in.
+        samples: from which both come.
+        key: of the spec, that says how many there are.
+        by_factors: whether the interval is that of the logarithm.
+        counted: of as many samples as they come, how many failed, where the interval of weighted
+            ones reaches no less far than counting these allows; else None.
+    """
+
+    estimate: float
+    interval: Interval
+    samples: int
+    key: str
+    by_factors: bool = False
+    counted: int | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A quantity under a condition.
+
+    Attributes:
+        quantity: name of it.
+        value: in its unit.
+        condition: under which.
+        level: nodal, ngspice, RC (a linear network of resistors and capacitors), or closed form.
+        where: the worst case in words: cell, line, pattern.
+        experiment: that shows the worst case again.
+        sampled: of a quantity that is estimated from samples: then `value` is the worse end of its
+            interval.
+        shown: where in the circuit it shows.
+    """
+
+    quantity: str
+    value: float
+    condition: Condition
+    level: str
+    where: str
+    experiment: Experiment
+    sampled: Sampled | None = None
+    shown: Shown = field(default_factory=Shown)
+
+    def keeps(self, limit: float) -> bool | None:
+        """Whether it keeps a limit; None where its interval lies on both sides."""
+        quantity = QUANTITIES[self.quantity]
+        if self.sampled is None:
+            return quantity.holds(self.value, limit)
+        interval = self.sampled.interval
+        sign: Literal["<=", ">="] = "<=" if quantity.better == "low" else ">="
+        return kept(interval.low, interval.high, limit, sign)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A line of the table of limits.
+
+    Attributes:
+        quantity: what it is about.
+        worst: its worst value over the conditions.
+        nominal: its value under nominal conditions; None where it was not computed.
+        limit: None where none was set.
+        holds: whether it is kept under every condition; None without a limit, and where samples do
+            not decide.
+        netlist: file of the worst case, beside the report.
+        needed: of a limit that is not decided: what would decide it.
+    """
+
+    quantity: Quantity
+    worst: Finding
+    nominal: Finding | None
+    limit: float | None
+    holds: bool | None
+    netlist: str
+    needed: str = ""
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """Of its limit; None without one."""
+        return None if self.limit is None else of_holding(self.holds)
+
+    @property
+    def headroom(self) -> float | None:
+        """That of the worst value; None without a limit."""
+        if self.limit is None:
+            return None
+        return self.quantity.headroom(self.worst.value, self.limit)
+
+
+@dataclass(frozen=True)
+class VoltageMap:
+    """The voltage over every cell in units of the read voltage, for one pattern.
+
+    Attributes:
+        pattern: its name.
+        states: uint8 [row, column].
+        delivered: float64 [row, column], not a number for rows that are not driven.
+    """
+
+    pattern: str
+    states: States
+    delivered: Floats
+
+
+@dataclass(frozen=True)
+class PatternLine:
+    """What one pattern comes to under nominal conditions, nodal and in ngspice.
+
+    Attributes:
+        pattern: its name.
+        ir_drop, current_error, tuned_error, nonlinearity: as the quantities of these names.
+        audit: largest difference of an output current from ngspice, of full scale.
+    """
+
+    pattern: str
+    ir_drop: float
+    current_error: float
+    tuned_error: float
+    nonlinearity: float
+    audit: float
+
+
+@dataclass(frozen=True)
+class LineMargins:
+    """Margins of the output lines under nominal conditions and in the worst condition.
+
+    Attributes:
+        nominal: float64 [line], V.
+        worst: the same in the condition with the smallest margin.
+        condition: that one.
+        threshold: V above the reference, under nominal conditions.
+        offset: standard deviation of the decision threshold, V, as the layout gives it.
+        latch: the same of the latch in the netlists by the mismatch of its own transistors, in the
+            condition with the smallest margin; None without a latch or without mismatch.
+    """
+
+    nominal: Floats
+    worst: Floats
+    condition: Condition
+    threshold: float
+    offset: float
+    latch: float | None = None
+
+    @property
+    def latch_errs(self) -> float | None:
+        """Probability that this latch decides wrongly at the smallest margin."""
+        if self.latch is None:
+            return None
+        return 0.5 * math.erfc(float(self.worst.min()) / (self.latch * math.sqrt(2)))
+
+
+@dataclass(frozen=True)
+class Yield:
+    """A Monte Carlo estimate.
+
+    Attributes:
+        condition: under which.
+        samples: arrays drawn.
+        good: good ones among them.
+        low: lower end of the interval.
+        high: upper end.
+        confidence: of the interval.
+        lines: output lines read over all samples.
+        bad_lines: lines that read wrongly.
+        margins: float64 [sample], smallest margin of each array, its offsets included, V.
+        audited: samples that ngspice simulated, too.
+        audited_good: of these, good in the nodal solver and in ngspice.
+        audited_apart: of these, good in one of both only.
+        audit_margin: largest difference of a line's margin between both, V.
+        audit_current: the same of an output current, of full scale.
+        bound: largest difference that the fit of the access device allows, of full scale.
+    """
+
+    condition: Condition
+    samples: int
+    good: int
+    low: float
+    high: float
+    confidence: float
+    lines: int
+    bad_lines: int
+    margins: Floats
+    audited: int
+    audited_good: tuple[int, int]
+    audited_apart: int
+    audit_margin: float
+    audit_current: float
+    bound: float
+
+
+@dataclass(frozen=True)
+class Tail:
+    """A rare-event estimate; `mtjspice.layout.rare` says how it is made.
+
+    Attributes:
+        condition: under which.
+        probability: of a wrong read of the worst line with its worst pattern.
+        error: standard error of it.
+        low: lower end of the interval.
+        high: upper end.
+        confidence: of the interval.
+        distance: from the mean to the most likely failure, in standard deviations; None if no
+            such point was found.
+        samples: solved, on both sides.
+        effective: as many failing samples of equal weight would say as much.
+        regions: of failure that were told apart.
+        checked: the probability by subset simulation; None where it found no failure.
+        doubts: why the interval is wider than the samples alone would make it.
+        side: whether low or high reads are the worse.
+        shares: variance of the linearised margin by source, by name; they add up to 1.
+    """
+
+    condition: Condition
+    probability: float
+    error: float
+    low: float
+    high: float
+    confidence: float
+    distance: float | None
+    samples: int
+    effective: float
+    regions: int
+    checked: float | None
+    doubts: tuple[str, ...]
+    side: str
+    shares: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Waveform:
+    """One read of the slowest output line under nominal conditions.
+
+    Attributes:
+        time: float64 [point], s.
+        output: float64 [point], as a share of its final value.
+        linear: the same of the linear RC network.
+        line: which output line.
+        hold: how long the inputs are applied, s.
+        settled: when it has settled, s.
+        tolerance: largest share of its final value that it may then be off.
+        decision: when the latch has decided, s; None without one.
+        recovered: when it is at rest again, s.
+    """
+
+    time: Floats
+    output: Floats
+    linear: Floats
+    line: int
+    hold: float
+    settled: float
+    tolerance: float
+    decision: float | None
+    recovered: float
+
+
+@dataclass(frozen=True)
+class Size:
+    """Quantities of a square or proportional array of another size, under nominal conditions.
+
+    Attributes:
+        rows: of it.
+        columns: of it.
+        values: by the quantity's name.
+        broken: names of the limits that do not hold.
+    """
+
+    rows: int
+    columns: int
+    values: Mapping[str, float]
+    broken: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """How far the layout scales.
+
+    Attributes:
+        sizes: that were tried, from small to large.
+        largest: the largest that meets all limits of `quantities`; None if none does.
+        binding: limits that break one step beyond it.
+        quantities: what was computed for each size.
+        bounded: whether the search ended at the largest size that it may try.
+    """
+
+    sizes: tuple[Size, ...]
+    largest: Size | None
+    binding: tuple[str, ...]
+    quantities: tuple[str, ...]
+    bounded: bool
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """How a quantity follows a parameter.
+
+    Attributes:
+        parameter: dotted key of the layout.
+        value: in words.
+        slopes: by quantity, d ln(quantity)/d ln(parameter), from ±10 %, in a quick run
+            from one of both: the change of the quantity in percent for a percent of the parameter.
+        gain: by limited quantity, by how much its headroom grows for 10 % more of the parameter;
+            negative where it shrinks.
+    """
+
+    parameter: str
+    value: str
+    slopes: Mapping[str, float]
+    gain: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class LayoutStory:
+    """Everything that the report of one layout tells.
+
+    Attributes:
+        energy: J by block under nominal conditions: array, drivers, amplifiers, latches.
+        sneak: share by termination of unselected lines; empty for gated arrays.
+        findings: of every quantity under every condition.
+        figures: what is stated besides the quantities: agreement of levels, sizes of samples.
+    """
+
+    layout: Layout
+    quick: bool
+    verdict: Verdict
+    nominal: Condition
+    conditions: tuple[Condition, ...]
+    judged: tuple[Judged, ...]
+    findings: tuple[Finding, ...]
+    figures: tuple[Figure, ...]
+    maps: tuple[VoltageMap, ...]
+    patterns: tuple[PatternLine, ...]
+    margins: LineMargins | None
+    yields: tuple[Yield, ...]
+    tail: Tail | None
+    waveform: Waveform
+    energy: Mapping[str, float]
+    sneak: Mapping[str, float]
+    scaling: Scaling
+    sensitivities: tuple[Sensitivity, ...]
+    versions: Mapping[str, str]
+    times: Mapping[str, float] = field(default_factory=dict)
+    simulations: Mapping[str, int] = field(default_factory=dict)
+    keys: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

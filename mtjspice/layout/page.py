@@ -1,0 +1,142 @@
+"""Write the report of a layout, and the comparison of several, as pages and JSON."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from mtjspice.data.files import write_text
+from mtjspice.data.outputs import NO_FILES
+from mtjspice.layout import page_comparison as comparison
+from mtjspice.layout import page_front as fronts
+from mtjspice.layout import page_plots as plots
+from mtjspice.layout import page_strips as strips
+from mtjspice.layout import page_tables as tables
+from mtjspice.layout import page_words as words
+from mtjspice.layout.findings import LayoutStory, Yield
+from mtjspice.layout.page_json import manifest, report
+from mtjspice.report import numbers
+from mtjspice.report.page import inline, render
+from mtjspice.report.plain import as_json
+from mtjspice.report.words import figure_value
+from mtjspice.spec.toml import format_spec
+from mtjspice.units import si
+
+SECTIONS = ("read", "sense", "time", "disturb")
+
+
+def write_layout(story: LayoutStory, out: Path, files: Mapping[str, str] = NO_FILES) -> Path:
+    """Write ``report.json``, ``manifest.json`` and ``report.html``, each whole; the page's path.
+
+    Args:
+        story: what was found.
+        out: folder that exists.
+        files: SHA-256 of other files of the run, for the manifest.
+    """
+    write_text(out / "report.json", as_json(report(story)))
+    write_text(out / "manifest.json", as_json(manifest(story) | {"files": files}))
+    write_text(out / "report.html", _page(story))
+    return out / "report.html"
+
+
+def extremes(yields: Sequence[Yield]) -> list[Yield]:
+    """The first, which is nominal, and the one with the smallest margins, if that is another."""
+    lowest = min(yields, key=lambda one: float(np.median(one.margins)))
+    return [one for k, one in enumerate(yields) if k == 0 or one is lowest]
+
+
+def write_comparison(stories: Sequence[LayoutStory], folders: Sequence[str], out: Path) -> Path:
+    """Write ``comparison.json`` and ``comparison.html``, each whole; the page's path.
+
+    Args:
+        stories: two or more.
+        folders: of their own reports, relative to `out`, each another one.
+        out: folder of the comparison.
+    """
+    found = comparison.compare(stories, folders)
+    write_text(out / "comparison.json", as_json(comparison.as_dict(found)))
+    write_text(out / "comparison.html", comparison.page(found))
+    return out / "comparison.html"
+
+
+def _page(story: LayoutStory) -> str:
+    rows = {line.quantity.name: tables.row(story, line) for line in story.judged}
+    return render(
+        "layout.html.j2",
+        story=story,
+        layout=story.layout,
+        verdict=story.verdict,
+        why=words.why(story),
+        design=words.design(story.layout),
+        rows=rows,
+        limits=[rows[line.quantity.name] for line in words.tightest_first(story.judged)],
+        unjudged=[rows[line.quantity.name] for line in story.judged if line.limit is None],
+        of_section={
+            section: [rows[j.quantity.name] for j in story.judged if j.quantity.section == section]
+            for section in SECTIONS
+        },
+        front=fronts.front(story),
+        inline=inline,
+        pictures=_pictures(story),
+        **_conclusions(story),
+        **_tables(story),
+        spec=format_spec(story.layout),
+        spec_key=story.layout.key(),
+        figure_value=figure_value,
+        shown=numbers.shown,
+        percent=numbers.percent,
+        scientific=numbers.scientific,
+        si=si,
+    )
+
+
+def _conclusions(story: LayoutStory) -> dict[str, Any]:
+    """What the headings of the sections say."""
+    conditions = Counter(str(line.worst.condition) for line in story.judged)
+    return {
+        "lowest": fronts.worst_map(story),
+        "smallest": fronts.margin_words(story.margins) if story.margins else "",
+        "settled": fronts.settling_words(story.waveform),
+        "fits": words.scaling_words(story),
+        "hardest": conditions.most_common(1),
+    }
+
+
+def _tables(story: LayoutStory) -> dict[str, Any]:
+    """What the sections list."""
+    names, slopes = tables.slopes(story)
+    return {
+        "energy": tables.bars(story.energy),
+        "sneak": tables.bars(story.sneak),
+        "shares": tables.bars(story.tail.shares if story.tail else {}),
+        "findings": list(tables.findings(story)),
+        "sizes": tables.sizes(story),
+        "size_names": [words.name_of(name) for name in story.scaling.quantities],
+        "advice": tables.advice(story),
+        "slope_names": names,
+        "slopes": slopes,
+    }
+
+
+def _pictures(story: LayoutStory) -> dict[str, Markup]:
+    """The pictures below the first screen, those that there is something for."""
+    hold, limited = story.waveform.hold, words.tightest_first(story.judged)
+    asked = next((line.limit for line in limited if line.quantity.name == "margin"), None)
+    drawn = {
+        "read": plots.read_plot(story.waveform),
+        "settling": plots.settling_plot(story.waveform, hold),
+    }
+    if story.maps:
+        drawn["gallery"] = plots.gallery_plot(story.maps)
+    if story.margins is not None:
+        drawn["margins"] = plots.margins_plot(story.margins, asked, size=(9.5, 3.6))
+    if any(estimate.margins.size for estimate in story.yields):
+        drawn["samples"] = plots.samples_plot(extremes(story.yields))
+    if judged := [line for line in limited if line.limit]:
+        drawn["headroom"] = strips.headroom_plot(judged, story.findings, story.nominal)
+    if others := [j for j in story.judged if j.limit is None and strips.comparable(j)]:
+        drawn["relative"] = strips.relative_plot(others, story.findings, story.nominal)
+    return {name: inline(svg) for name, svg in drawn.items()}

@@ -1,0 +1,217 @@
+"""Sentences of the pages about layouts."""
+
+import math
+from collections.abc import Sequence
+
+from mtjspice.layout.findings import Condition, Finding, Judged, LayoutStory, Quantity, Scaling
+from mtjspice.report.numbers import MOST_DIGITS, NO_BREAK, percent, shown
+from mtjspice.report.words import figure_value
+from mtjspice.spec.layout import Layout
+from mtjspice.spec.periphery import TransimpedanceAmplifier, VirtualGround
+from mtjspice.units import si
+from mtjspice.verdicts.figures import Figure, Verdict
+
+
+def sign_of(quantity: Quantity) -> str:
+    """How a value has to compare with its limit."""
+    return "≤" if quantity.better == "low" else "≥"
+
+
+def name_of(quantity: str) -> str:
+    """The key of a limit as a short label for pictures."""
+    return quantity.replace("_", " ").replace("ir ", "IR ")
+
+
+def value_and_limit(judged: Judged) -> tuple[str, str]:
+    """Worst value and limit, with as many digits as it takes to tell them apart."""
+    value, unit, limit = judged.worst.value, judged.quantity.unit, judged.limit
+    if limit is None:
+        return shown(value, unit), ""
+    for digits in range(3, MOST_DIGITS):
+        pair = shown(value, unit, digits), shown(limit, unit, digits)
+        if pair[0] != pair[1] or value == limit:
+            break
+    return pair[0], f"{sign_of(judged.quantity)}{NO_BREAK}{pair[1]}"
+
+
+def uncertainty(story: LayoutStory, finding: Finding) -> str:
+    """How sure an estimate is; empty for what is computed without chance."""
+    if finding.quantity == "array_yield":
+        for y in story.yields:
+            if y.condition == finding.condition:
+                low, high = shown(y.low, "share"), shown(y.high, "share")
+                return f"{100 * y.confidence:g} % interval {low} to {high}"
+    tail = story.tail
+    if finding.quantity == "line_failure" and tail and tail.condition == finding.condition:
+        middle = shown(tail.probability, "share", 2)
+        return f"upper end of the {100 * tail.confidence:g} % interval; most likely {middle}"
+    return ""
+
+
+def interval_words(finding: Finding) -> str:
+    """The interval that a quantity is judged on, and from how many samples; empty without one."""
+    told = finding.sampled
+    if told is None:
+        return ""
+    low, high = shown(told.interval.low, "share"), shown(told.interval.high, "share")
+    percents = low.endswith("%") and high.endswith("%")
+    ends = f"{low.removesuffix('%').strip()}–{high}" if percents else f"{low} to {high}"
+    if finding.quantity == "array_yield":
+        return f"{ends}, {round(told.estimate * told.samples):,} of {told.samples:,}"
+    return f"{ends}, {told.samples:,} samples"
+
+
+def not_judged(story: LayoutStory) -> str:
+    """How many quantities have no limit beside those that have one; empty if there are none."""
+    count = sum(line.limit is None for line in story.judged)
+    if count in (0, len(story.judged)):
+        return ""
+    many = "quantities have no limit and are" if count > 1 else "quantity has no limit and is"
+    return f"{count} {many} not judged"
+
+
+def tightest_first(judged: Sequence[Judged]) -> list[Judged]:
+    """What has a limit: broken ones first, then those not decided; each by headroom."""
+    limited = [line for line in judged if line.limit is not None]
+    return sorted(limited, key=lambda line: (_ORDER[line.holds], _room(line)))
+
+
+_ORDER = {False: 0, None: 1, True: 2}
+
+
+def _room(line: Judged) -> float:
+    room = line.headroom
+    return math.inf if room is None or math.isnan(room) else room
+
+
+def broken(story: LayoutStory) -> tuple[list[Judged], list[Figure]]:
+    """Limits and other promises that do not hold."""
+    return (
+        [line for line in tightest_first(story.judged) if line.holds is False],
+        [figure for figure in story.figures if figure.holds is False],
+    )
+
+
+def undecided(story: LayoutStory) -> list[Judged]:
+    """Limits that what was seen does not decide."""
+    return [line for line in tightest_first(story.judged) if line.verdict == Verdict.INCONCLUSIVE]
+
+
+def why(story: LayoutStory) -> str:
+    """The sentence behind the verdict."""
+    limits, figures = broken(story)
+    ordered = tightest_first(story.judged)
+    parts = []
+    if limits:
+        verb = "breaks" if len(limits) == 1 else "break"
+        told = "; ".join(_broken_words(line, where=len(limits) < 3) for line in limits)
+        parts.append(f"{len(limits)} of {_count(ordered)} {verb}: {told}.")
+    if figures:
+        told = "; ".join(f"{f.name}: {figure_value(f)} ({f.limit})" for f in figures)
+        parts.append(f"Promises that do not hold: {told}.")
+    if lines := undecided(story):
+        verb = "is" if len(lines) == 1 else "are"
+        told = "; ".join(f"{_broken_words(line, where=False)}: {line.needed}" for line in lines)
+        parts.append(
+            f"{len(lines)} of {_count(ordered)} {verb} not decided by the samples: {told}."
+        )
+    if parts:
+        return " ".join(parts)
+    if not ordered:
+        return "No limits are set: nothing was asked, so that nothing is judged."
+    first = ordered[0]
+    value, limit = value_and_limit(first)
+    room = "" if first.headroom is None else f", {percent(first.headroom)} headroom"
+    number = len(story.conditions)
+    under = (
+        f"all {number} conditions" if number > 1 else f"the one condition ({first.worst.condition})"
+    )
+    return (
+        f"{'All ' if len(ordered) > 1 else ''}{_count(ordered)} {_holds(ordered)} under {under}; "
+        f"the tightest is {first.quantity.title}: {value} against {limit}{room} "
+        f"({first.worst.condition}; {first.worst.where})."
+    )
+
+
+def scaling_words(story: LayoutStory) -> str:
+    """The largest size that fits, what stops it, and what the layout itself breaks.
+
+    Empty where no limit is set on anything that was computed of other sizes.
+    """
+    if not story.layout.limits.given.keys() & set(story.scaling.quantities):
+        return ""
+    return f"Under nominal conditions {_largest_words(story.scaling)}{_own_words(story)}"
+
+
+def _largest_words(scaling: Scaling) -> str:
+    names = ", ".join(name_of(name) for name in scaling.binding)
+    if scaling.largest is None:
+        return f"no size that was tried fits: {names} {_break(scaling)}"
+    size = f"{scaling.largest.rows} × {scaling.largest.columns}"
+    if scaling.bounded or not names:
+        return f"it fits up to {size}, the largest that was tried"
+    return f"it fits up to {size}; beyond, {names} {_break(scaling)}"
+
+
+def _own_words(story: LayoutStory) -> str:
+    """What of the layout breaks, or is not decided, and where; empty if all limits hold."""
+    limits, figures = broken(story)
+    lines, verb = (limits, "breaks") if limits else (undecided(story), "is not decided")
+    own = f". This {story.layout.crossbar.rows} × {story.layout.crossbar.columns} layout"
+    if figures and not limits:
+        return f"{own} fails: levels disagree"
+    if not lines:
+        return ""
+    where = lines[0].worst.condition
+    here = [name_of(line.quantity.name) for line in lines if line.worst.condition == where]
+    at = "under nominal conditions" if where == story.nominal else f"at {where}"
+    elsewhere = len(lines) - len(here)
+    more = f"; {elsewhere} more elsewhere" if elsewhere else ""
+    return f"{own} {verb} {at}: {', '.join(here)}{more}"
+
+
+def _break(scaling: Scaling) -> str:
+    return "break" if len(scaling.binding) > 1 else "breaks"
+
+
+def _count(lines: Sequence[Judged]) -> str:
+    return f"{len(lines)} limit{'s' if len(lines) > 1 else ''}"
+
+
+def _holds(lines: Sequence[Judged]) -> str:
+    return "hold" if len(lines) > 1 else "holds"
+
+
+def _broken_words(line: Judged, *, where: bool) -> str:
+    value, limit = value_and_limit(line)
+    place = f" ({line.worst.condition}; {line.worst.where})" if where else ""
+    return f"{line.quantity.title} {value} against {limit}{place}"
+
+
+def design(layout: Layout) -> str:
+    """The design in a line."""
+    x, mtj, rows = layout.crossbar, layout.crossbar.cell.mtj, layout.rows_read
+    driven = "all rows" if rows == x.rows else f"{rows} row{'s' if rows > 1 else ''}"
+    return (
+        f"{x.rows} × {x.columns} {x.cell.kind.replace('_', ' ')} cells, "
+        f"R_P {si(mtj.r_p, 'Ω')}, R_AP {si(mtj.r_ap, 'Ω')} · "
+        f"wires {si(x.row.r, 'Ω')} (row) and {si(x.column.r, 'Ω')} (column) per cell, "
+        f"line ends {si(x.row.end, 'Ω')} and {si(x.column.end, 'Ω')} · "
+        f"{_read_out(layout)} · {si(layout.read.voltage, 'V')} on {driven} at a time"
+        f"{'' if rows == x.rows else f', the others {x.unselected}'}"
+    )
+
+
+def _read_out(layout: Layout) -> str:
+    periphery, offset = layout.periphery, layout.sense.offset
+    spread = f", offset σ {si(offset, 'V')}" if offset > 0 else ""
+    if isinstance(periphery, VirtualGround):
+        return "virtual ground"
+    if isinstance(periphery, TransimpedanceAmplifier):
+        return f"transimpedance amplifier of {si(periphery.gain, 'Ω')}{spread}"
+    return f"sense amplifier on {si(periphery.load, 'Ω')}{spread}"
+
+
+def condition_words(condition: Condition, nominal: Condition) -> str:
+    """A condition, the nominal one by this name."""
+    return "nominal" if condition == nominal else str(condition)

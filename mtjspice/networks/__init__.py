@@ -1,0 +1,1 @@
+"""Samples through the layers of a network, at each level: ideal, surrogate, nodal, SPICE."""

@@ -1,0 +1,67 @@
+"""Numbers and units for people, the same on every page and in the terminal."""
+
+import math
+
+from mtjspice.units import si
+
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+MOST_DIGITS = 9
+NO_BREAK = "\N{NO-BREAK SPACE}"
+
+
+def shown(value: float, unit: str, digits: int = 3) -> str:
+    """A value for people: shares in per cent, tiny ones as powers of ten, others by `si`.
+
+    Shares of full scale have the unit FS. It does not break at the end of a line.
+    """
+    if math.isnan(value):
+        return "not known"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if unit.startswith("share"):
+        text = _share(value, digits) + (" FS" if unit.endswith("full scale") else "")
+    else:
+        text = si(value, unit, digits).strip()
+    return text.replace("-", "−").replace(" ", NO_BREAK)
+
+
+def scientific(value: float, digits: int = 3) -> str:
+    """A number as a power of ten, the factor left out where it is 1."""
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    power = f"10{str(int(exponent)).translate(SUPERSCRIPTS)}"
+    return power if float(mantissa) == 1 else f"{float(mantissa):g} × {power}"
+
+
+def _share(value: float, digits: int) -> str:
+    """In per cent, as exact near 1 as near 0; below 10⁻⁴ as a power of ten."""
+    if 0 < abs(value) < 1e-4:
+        return scientific(value, digits)
+    if 0.99 < value < 1 - 10.0 ** -(MOST_DIGITS + 2) / 2:
+        places = digits - 2 - math.floor(math.log10(100 * (1 - value)))
+        return f"{100 * value:.{min(places, MOST_DIGITS)}f} %"
+    percent = 100 * value
+    return f"{percent:.0f} %" if abs(percent) >= 100 else f"{percent:.{digits}g} %"
+
+
+def percent(share: float | None) -> str:
+    """A signed share of a limit."""
+    if share is None or math.isnan(share):
+        return "–"
+    if abs(share) >= 10:
+        sign = "+" if share > 0 else "−"
+        return f"{sign}∞" if math.isinf(share) else f"{sign}{scientific(100 * abs(share), 2)} %"
+    digits = 0 if abs(share) >= 0.0995 or share == 0 else 1 if abs(share) >= 0.00995 else 2
+    return f"{100 * share:+.{digits}f} %".replace("-", "−")
+
+
+def points(value: float, digits: int = 3) -> str:
+    """A difference of shares in points of per cent."""
+    text = f"{100 * value:.{digits}g}"
+    return f"{text} point{'' if text == '1' else 's'}".replace("-", "−")
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A plain number; a dash where it is not known."""
+    if math.isnan(value):
+        return "–"
+    return "∞" if math.isinf(value) else f"{value:.{digits}g}".replace("-", "−")

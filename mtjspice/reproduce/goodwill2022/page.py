@@ -1,0 +1,255 @@
+"""Write the report of the reproduction of Goodwill et al. (2022)."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mtjspice.data.files import write_text
+from mtjspice.data.samples import Samples
+from mtjspice.device.variation import diameters, draw_junctions
+from mtjspice.device.writing import error_rates
+from mtjspice.networks.levels import Chip
+from mtjspice.report.page import inline, render
+from mtjspice.reproduce.goodwill2022 import plots
+from mtjspice.reproduce.goodwill2022.correlation import Correlations
+from mtjspice.reproduce.goodwill2022.predictors import (
+    FIDELITY,
+    Predictor,
+    Programmed,
+    junction_conductance,
+)
+from mtjspice.reproduce.goodwill2022.spec import Goodwill
+from mtjspice.spec.study import Study
+from mtjspice.spec.toml import format_spec
+from mtjspice.study.page import array_words
+from mtjspice.study.verdict import LevelScore
+from mtjspice.train.mapping import place_network
+from mtjspice.verdicts.figures import Figure, Verdict
+
+
+@dataclass(frozen=True)
+class GoodwillStory:
+    """Everything that the report tells.
+
+    Attributes:
+        spec: as it was given.
+        study: what was done, with what the command line changed.
+        quick: whether only the first networks were taken.
+        samples: data and split.
+        chips: the networks in their tiles.
+        devices: the same as read back and as applied.
+        levels: scores at ``ideal``, ``surrogate`` and ``ngspice``.
+        metrics: numbers that may predict tuned accuracy.
+        correlations: of the metrics, by target.
+        best: which metric goes with tuned accuracy best.
+        figures: the stated numbers.
+        verdict: what the limits come to; times do not count.
+        versions: of everything.
+        times: wall seconds.
+        simulations: how many were run and found.
+        keys: of all simulations.
+        card_key: of the data of the surrogate's card.
+    """
+
+    spec: Goodwill
+    study: Study
+    quick: bool
+    samples: Samples
+    chips: list[Chip]
+    devices: list[Programmed]
+    levels: dict[str, LevelScore]
+    metrics: list[Predictor]
+    correlations: dict[str, Correlations]
+    best: int
+    figures: list[Figure]
+    verdict: Verdict
+    versions: dict[str, str]
+    times: dict[str, float]
+    simulations: dict[str, int]
+    keys: list[str]
+    card_key: str
+
+    @property
+    def title(self) -> str:
+        """What was done, in one line."""
+        return self.study.name
+
+    @property
+    def fidelity(self) -> int:
+        """Which metric is write fidelity."""
+        return [metric.name for metric in self.metrics].index(FIDELITY)
+
+
+def write_goodwill(story: GoodwillStory, out: Path) -> Path:
+    """Write the three files, each whole; the path of the page."""
+    manifest = {
+        "spec": format_spec(story.spec.replace(study=story.study)),
+        "study_key": story.study.key(),
+        "seed": story.study.seed,
+        "card": story.spec.card,
+        "card_data_key": story.card_key,
+        "versions": story.versions,
+        "simulations": story.keys,
+    }
+    write_text(out / "report.json", json.dumps(_report(story), indent=1) + "\n")
+    write_text(out / "manifest.json", json.dumps(manifest, indent=1) + "\n")
+    write_text(out / "report.html", _page(story))
+    return out / "report.html"
+
+
+def _report(story: GoodwillStory) -> dict[str, Any]:
+    """All that differs from run to run is under ``times`` and in the figure of the wall time."""
+    g = story.study.readout.g_norm
+    return {
+        "study": story.study.name,
+        "verdict": story.verdict,
+        "figures": [figure.as_dict() for figure in story.figures],
+        "samples": {
+            "source": story.samples.source,
+            "train": int(story.samples.train.sum()),
+            "test": int((~story.samples.train).sum()),
+        },
+        "g_norm": list(g),
+        "levels": {
+            name: {
+                split: {
+                    "median": np.median(curves, axis=0).tolist(),
+                    "10 %": np.percentile(curves, 10, axis=0).tolist(),
+                    "90 %": np.percentile(curves, 90, axis=0).tolist(),
+                }
+                for split, curves in level.curves.items()
+            }
+            for name, level in story.levels.items()
+        },
+        "metrics": [
+            {
+                "name": metric.name,
+                "knows": metric.knows,
+                "how": metric.how,
+                "labels": metric.labels,
+                "simulates": metric.simulates,
+                "rank_correlation": {
+                    target: {"rho": float(c.rho[k]), "low": float(c.low[k]),
+                             "high": float(c.high[k])}
+                    for target, c in story.correlations.items()
+                },
+            }
+            for k, metric in enumerate(story.metrics)
+        ],
+        "networks": [_network(story, n) for n in range(len(story.chips))],
+        "versions": story.versions,
+        "times": story.times | {"simulations": story.simulations},
+    }  # fmt: skip
+
+
+def _network(story: GoodwillStory, n: int) -> dict[str, Any]:
+    """One line of the table of networks."""
+    g = story.study.readout.g_norm
+    return {
+        "name": story.chips[n].network.name,
+        "tuned": {
+            name: {
+                "g_norm": g[int(level.best[n])],
+                "train": float(level.tuned("train")[n]),
+                "test": float(level.tuned("test")[n]),
+            }
+            for name, level in story.levels.items()
+        },
+        "metrics": {metric.name: float(metric.values[n]) for metric in story.metrics},
+    }
+
+
+def _page(story: GoodwillStory) -> str:
+    levels, study = story.levels, story.study
+    found = story.correlations["training samples"]
+    tuned = {s: float(np.median(levels["ngspice"].tuned(s))) for s in ("train", "test")}
+    counts = {
+        "train": int(story.samples.train.sum()),
+        "test": int((~story.samples.train).sum()),
+    }
+    example = _example(story)
+    pictures = {
+        "curves": plots.curves_plot(study.readout.g_norm, levels, story.spec.published),
+        "distribution": plots.distribution_plot(levels, counts),
+        "scatter": plots.scatter_plot(
+            story.metrics, story.best, levels["ngspice"].tuned("train"), found
+        ),
+        "ranking": plots.ranking_plot(story.metrics, story.correlations),
+        "maps": example.pop("svg"),
+    }
+    order = sorted(
+        range(len(story.metrics)),
+        key=lambda k: (story.metrics[k].simulates, -abs(found.rho[k])),
+    )
+    return render(
+        "goodwill.html.j2",
+        story=story,
+        study=study,
+        counts=counts,
+        tuned=tuned,
+        paper=story.spec.published,
+        rows=[_row(story, name) for name in ("ideal", "surrogate", "ngspice")],
+        pictures={name: inline(svg) for name, svg in pictures.items()},
+        limits=[figure for figure in story.figures if figure.limit],
+        others=[figure for figure in story.figures if not figure.limit],
+        best=story.metrics[story.best],
+        rho={"best": float(found.rho[story.best]), "fidelity": float(found.rho[story.fidelity])},
+        lead=found.lead(story.best, story.fidelity),
+        metrics=[
+            (story.metrics[k], {t: c.rho[k] for t, c in story.correlations.items()}) for k in order
+        ],
+        below=_share_below_full(story),
+        example=example,
+        array=array_words(study),
+        spec=format_spec(story.spec.replace(study=study)),
+    )
+
+
+def _row(story: GoodwillStory, name: str) -> dict[str, str]:
+    """One line of the table of levels."""
+    level, g = story.levels[name], np.asarray(story.study.readout.g_norm)
+    ends = {s: np.percentile(100 * level.tuned(s), [10, 50, 90]) for s in ("train", "test")}
+    return {"level": name, "g_norm": f"{np.median(g[level.best]):g}"} | {
+        split: f"{middle:.1f} % ({low:.1f} to {high:.1f})"
+        for split, (low, middle, high) in ends.items()
+    }
+
+
+def _share_below_full(story: GoodwillStory) -> dict[str, float]:
+    """How often networks with junctions in wrong states still reach the paper's median."""
+    fidelity = story.metrics[story.fidelity].values
+    tuned = story.levels["ngspice"].tuned("train")
+    flawed = fidelity < 1
+    reach = float((tuned[flawed] >= story.spec.published).mean()) if flawed.any() else 1.0
+    return {"flawed": int(flawed.sum()), "reach": reach, "fidelity": float(np.median(fidelity))}
+
+
+def _example(story: GoodwillStory) -> dict[str, Any]:
+    """Maps of the first tile of the network with the median write fidelity."""
+    study = story.study
+    fidelity = story.metrics[story.fidelity].values
+    n = int(np.argsort(fidelity, kind="stable")[(len(fidelity) - 1) // 2])
+    chip = story.chips[n]
+    tile, mtj = chip.tiles[0], study.crossbar.cell.mtj
+    drawn = draw_junctions(mtj, tile, chip.die, study.technology.temperature)
+    wanted = place_network(chip.network, study.crossbar)[0]
+    shape = study.crossbar.shape
+    rates = (
+        np.zeros(shape)
+        if study.writing is None
+        else error_rates(
+            study.crossbar, study.writing, chip.die, wanted, study.technology.temperature
+        )
+    )
+    used = chip.network.layers[0].states.shape
+    wrong = np.zeros(shape, dtype=np.bool_)
+    wrong[: used[0], : used[1]] = (drawn.state != wanted.states)[: used[0], : used[1]]
+    svg = plots.maps_plot(
+        diameters(mtj, chip.die, shape), rates, junction_conductance(study, chip, drawn), wrong,
+        used,
+    )  # fmt: skip
+    return {"svg": svg, "name": chip.network.name, "wrong": int(wrong.sum()),
+            "used": used[0] * used[1]}  # fmt: skip

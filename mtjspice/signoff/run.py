@@ -1,0 +1,394 @@
+"""The whole way of a sign-off: conditions, surrogate, ngspice, verdict. `mtjspice signoff`."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from mtjspice.calibrate.run import run_calibration
+from mtjspice.collect.cluster import open_pool
+from mtjspice.collect.simulator import Simulator
+from mtjspice.data import versions
+from mtjspice.data.files import make_folder
+from mtjspice.data.outputs import Outputs
+from mtjspice.errors import InputError
+from mtjspice.netlist.cards import read_card
+from mtjspice.netlist.cells import kind_of
+from mtjspice.netlist.deck import build_deck
+from mtjspice.networks.tiles import driven_tiles
+from mtjspice.signoff.audit import allowed_flips
+from mtjspice.signoff.dies import FoundFlip, Specimen, check_specimen
+from mtjspice.signoff.expected import FOUND, RAN, SUMMED, VECTORS, Expected
+from mtjspice.signoff.findings import Flip, Judged, Reference, SignOffStory
+from mtjspice.signoff.guided import Audit, Read, read_guided
+from mtjspice.signoff.judged import Asked, judge
+from mtjspice.signoff.page import write_signoff
+from mtjspice.signoff.population import doubt_of, of_surrogate
+from mtjspice.spec.calibration import Calibration
+from mtjspice.spec.signoff import SignOff
+from mtjspice.spec.technology import Technology
+from mtjspice.spec.toml import changed
+from mtjspice.spec.unusual import unusual
+from mtjspice.spice.probe import probe
+from mtjspice.surrogate.card import Card
+from mtjspice.surrogate.model import Surrogate
+
+Ints = npt.NDArray[np.int64]
+Progress = Callable[[str, int, int], None]
+"""Called with (what is being done, steps done, steps in all)."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """What networks are shown.
+
+    Attributes:
+        inputs: float64 [image, feature].
+        labels: int64 [image].
+        classes: names.
+        source: in words.
+        shape: in pixels; None where inputs are no image.
+        drawn: int64 [image], rising: their numbers among all test images, where only some of them
+            are shown; None for all.
+        chance: accuracy of who always says the most frequent class of all test images; of the most
+            frequent of these labels, and one over the classes at least, if left out.
+    """
+
+    inputs: npt.NDArray[np.float64]
+    labels: npt.NDArray[np.int64]
+    classes: tuple[str, ...]
+    source: str
+    shape: tuple[int, int] | None = None
+    drawn: npt.NDArray[np.int64] | None = None
+    chance: float | None = None
+
+    @property
+    def guessed(self) -> float:
+        """Chance, as it was given or from the labels."""
+        return chance_of(self.labels, len(self.classes)) if self.chance is None else self.chance
+
+    @property
+    def numbers(self) -> npt.NDArray[np.int64]:
+        """Of each image among all test images."""
+        return np.arange(len(self.labels)) if self.drawn is None else self.drawn
+
+
+def chance_of(labels: npt.NDArray[np.int64], classes: int) -> float:
+    """Share of the most frequent class; one over the number of classes at least."""
+    return max(float(np.bincount(labels).max()) / labels.size, 1 / classes)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is signed off.
+
+    Attributes:
+        title: of the report.
+        weights: where they come from, in words.
+        specimens: networks on their dies; all of one design.
+        images: that they are shown.
+        card: that the networks were trained with.
+        one_network: whether it is one network on many dies.
+        notes: warnings from before, for the report.
+        reference: what drops are counted from; None for the same weights in software.
+    """
+
+    title: str
+    weights: str
+    specimens: tuple[Specimen, ...]
+    images: Images
+    card: Card
+    one_network: bool = True
+    notes: tuple[str, ...] = ()
+    reference: Reference | None = None
+
+
+def run_signoff(
+    subject: Subject,
+    spec: SignOff,
+    out: Path,
+    *,
+    full: bool = False,
+    strict: bool = False,
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
+) -> SignOffStory:
+    """Read networks on their dies in SPICE, under every condition; judge; write the report.
+
+    What has been computed in `out` before is found again by its key and not computed anew.
+
+    Args:
+        subject: networks, dies, images.
+        spec: what is asked.
+        out: folder of the report and of all simulations; made if it is missing.
+        full: simulate every image.
+        strict: refuse what is otherwise only warned of: another ngspice than the card's, a card
+            whose own limits are broken.
+        jobs: local worker processes; all processors if left out.
+        scheduler: address of a Dask cluster, in the place of local workers.
+        progress: told of each step.
+        say: told in words what is about to be simulated, and about how long that takes.
+
+    Raises:
+        InputError: if anything given is wrong; nothing is written then.
+        SimulatorError: if ngspice is missing or fails.
+        StorageError: if the disk is full.
+    """
+    tell = progress or (lambda what, done, total: None)
+    start = time.perf_counter()
+    card = subject.card
+    check_subject(subject.specimens, card)
+    circuits = _conditions(spec, card.circuit)
+    warned = [*subject.notes, *_odd(subject, spec), *_doubts(card, str(probe()), strict=strict)]
+    judged, times = [], dict[str, float]()
+    with open_pool(jobs, scheduler, limits=spec.ngspice) as pool:
+        outputs = Outputs(out)
+        simulator = Simulator(store=make_folder(out / "simulations"), pool=pool)
+        coming = Expected(out, card.circuit.crossbar, simulator, spec, full=full)
+        for number, circuit in enumerate(circuits):
+            of_condition = card
+            if circuit != card.circuit:
+                folder = make_folder(out / "cards") / circuit.name
+                of_condition = run_calibration(circuit, folder, pool=pool, progress=tell).card
+                warned += _doubts(of_condition, str(simulator.info), strict=strict)
+            named = _named(tell, _label(circuit) if len(circuits) > 1 else "")
+            begun = time.perf_counter()
+            read = read_guided(
+                [_recarded(one, of_condition) for one in subject.specimens],
+                Surrogate(of_condition, "full"),
+                torch.from_numpy(subject.images.inputs),
+                spec,
+                simulator,
+                full=full,
+                number=number,
+                told=named,
+                names=subject.images.numbers.tolist(),
+                audit=_audit(subject, spec, len(circuits)),
+                chosen=say and (lambda chosen, say=say: say(coming.said(chosen))),
+            )
+            coming.learn(read)
+            times |= _times(_label(circuit), read, time.perf_counter() - begun)
+            judged.append(_judged(subject, spec, of_condition, read, outputs))
+        times |= {
+            "workers": float(simulator.jobs),
+            RAN: float(simulator.ran),
+            FOUND: float(simulator.found),
+            "all": time.perf_counter() - start,
+        }
+        story = _story(subject, spec, card, full, judged, warned, simulator, times)
+    write_signoff(story, out, outputs.close())
+    return story
+
+
+def _audit(subject: Subject, spec: SignOff, conditions: int) -> Audit:
+    """As large as verdicts under each of so many conditions need it."""
+    labels, chance = subject.images.labels, subject.images.guessed
+
+    def allowed(surrogate: Ints, software: Ints, unsafe: npt.NDArray[np.bool_]) -> int:
+        seen = of_surrogate(surrogate, software, labels, subject.reference, unsafe)
+        return allowed_flips(seen, spec, chance, conditions)
+
+    return Audit(allowed, doubt_of(spec, conditions).confidence)
+
+
+def _times(label: str, read: Read, wall: float) -> dict[str, float]:
+    """What one condition cost, and how much it was."""
+    return {
+        f"{label}: wall": wall,
+        f"{label}: {SUMMED}": read.seconds,
+        f"{label}: {VECTORS}": float(read.vectors),
+    }
+
+
+def _judged(subject: Subject, spec: SignOff, card: Card, read: Read, outputs: Outputs) -> Judged:
+    """One condition, with netlists of its flips written."""
+    label = _label(card.circuit)
+    flips = _flips(subject, spec, card, label, read, outputs)
+    return Judged(label, card.name, read.dies, read.statement, flips)
+
+
+def check_subject(specimens: Sequence[Specimen], card: Card) -> None:
+    """See that a card knows all networks and dies.
+
+    Raises:
+        InputError: naming the die, and what is not known of it.
+    """
+    for one in specimens:
+        try:
+            check_specimen(one, card)
+        except InputError as error:
+            raise error.within(one.name) from None
+
+
+def _named(tell: Progress, label: str) -> Progress:
+    """Progress under a condition."""
+    return tell if not label else lambda what, done, total: tell(f"{what}, {label}", done, total)
+
+
+def _story(
+    subject: Subject,
+    spec: SignOff,
+    card: Card,
+    full: bool,
+    judged: Sequence[Judged],
+    warned: Sequence[str],
+    simulator: Simulator,
+    times: dict[str, float],
+) -> SignOffStory:
+    first, images = subject.specimens[0].weights, subject.images
+    asked = Asked(
+        spec=spec,
+        labels=images.labels,
+        chance=images.guessed,
+        clipping=float(getattr(card.circuit.periphery, "clipped", 0.0)),
+        reference=subject.reference,
+        numbers=images.numbers,
+    )
+    known, figures = judge(asked, judged)
+    edges = [layer.first for layer in first.layers]
+    return SignOffStory(
+        title=subject.title,
+        spec=spec,
+        weights=subject.weights,
+        data=images.source,
+        inputs=images.inputs,
+        shape=images.shape,
+        drawn=images.drawn,
+        labels=images.labels,
+        classes=images.classes,
+        tile=card.circuit.crossbar.shape,
+        layers=(*edges, edges[-1] + len(first.layers[-1].states)),
+        full=full,
+        one_network=subject.one_network,
+        judged=tuple(judged),
+        known=known,
+        figures=figures,
+        warnings=[*warned, *simulator.notes],
+        versions=versions.of_everything(str(simulator.info)),
+        keys=sorted(simulator.keys),
+        times=times,
+        chance=images.guessed,
+        reference=subject.reference,
+    )
+
+
+def _odd(subject: Subject, spec: SignOff) -> list[str]:
+    """What is unusual in what is asked, and in what the weights were trained for."""
+    hardware = subject.specimens[0].weights.study.hardware
+    return [*unusual(spec), *(f"the weights' hardware.{one}" for one in unusual(hardware))]
+
+
+def _conditions(spec: SignOff, circuit: Calibration) -> list[Calibration]:
+    """The circuit under every condition; the card's own is the card's circuit itself.
+
+    Raises:
+        InputError: if the transistors' card cannot be read, or lacks a corner or a size.
+    """
+    own, cell, found = circuit.technology, circuit.crossbar.cell, []
+    for corner in spec.corners or (own.corner,):
+        for celsius in spec.temperatures or (own.temperature,):
+            technology: Technology = own.replace(corner=corner, temperature=celsius)
+            for transistor in kind_of(cell).transistors(cell):
+                read_card(technology).check(transistor)
+            if technology == own:
+                found.append(circuit)
+                continue
+            read_card(technology)
+            name = f"{circuit.name}-{corner}-{celsius:g}C"
+            found.append(changed(circuit, "conditions", name=name, technology=technology))
+    return found
+
+
+def _label(circuit: Calibration) -> str:
+    technology = circuit.technology
+    return f"{technology.corner}, {technology.temperature:g} °C"
+
+
+def _recarded(one: Specimen, card: Card) -> Specimen:
+    """The same network, as if it had been trained with the card of another condition.
+
+    It was not: weights, units and G_norm stay those of the condition that it was trained for, as on
+    a die that is warmer than it was then.
+    """
+    return replace(one, weights=replace(one.weights, card=card.key()))
+
+
+def _doubts(card: Card, simulator: str, *, strict: bool) -> list[str]:
+    """What speaks against the card's errors.
+
+    Raises:
+        InputError: of the first of them, where `strict`.
+    """
+    theirs = card.versions.get("simulator", "unknown")
+    doubts: list[tuple[str, object, str]] = []
+    if theirs != simulator:
+        doubts.append(("versions.simulator", theirs, f"was calibrated on {theirs}; this is "
+                       f"{simulator}: its errors may be larger than it says"))  # fmt: skip
+    if card.broken:
+        broken = "; ".join(card.broken)
+        doubts.append(("broken", list(card.broken), f"breaks limits of its own: {broken}"))
+    if strict and doubts:
+        key, value, allowed = doubts[0]
+        raise InputError(source=f"card {card.name}", key=key, value=value, allowed=allowed)
+    return [f"card {card.name} {words}" for _, _, words in doubts]
+
+
+def _flips(
+    subject: Subject, spec: SignOff, card: Card, label: str, read: Read, outputs: Outputs
+) -> tuple[Flip, ...]:
+    """All flips, those that matter with a netlist each."""
+    found, flips = list[tuple[int, FoundFlip]](), list[Flip]()
+    numbers = subject.images.numbers
+    for n, (one, of_one) in enumerate(zip(subject.specimens, read.found, strict=True)):
+        named = [(replace(flip, image=int(numbers[flip.image])), ok) for flip, ok in of_one]
+        found += [(n, flip) for flip, _ in named]
+        flips += [_flip(one, label, flip, possible=ok) for flip, ok in named]
+    plain = [flip.kind == "level" and flip.possible for flip in flips]
+    # Classes first, then what the bound does not allow; those in the order of the dies.
+    first = sorted(
+        (i for i, one in enumerate(plain) if not one), key=lambda i: flips[i].kind != "class"
+    )
+    levels = [i for i, one in enumerate(plain) if one]
+    for i in (*first[: spec.netlists], *levels[: spec.level_netlists]):
+        n, flip = found[i]
+        name = _write_netlist(subject.specimens[n], card, flip, label, outputs)
+        flips[i] = replace(flips[i], netlist=name)
+    return tuple(flips)
+
+
+def _flip(one: Specimen, label: str, found: FoundFlip, *, possible: bool) -> Flip:
+    differing = found.differing
+    first = one.weights.layers[differing.layer].first
+    return Flip(
+        condition=label,
+        die=one.name,
+        image=found.image,
+        kind=differing.kind,
+        layer=differing.layer + 1,
+        tile=first + differing.tile if differing.tile >= 0 else -1,
+        line=differing.line,
+        surrogate=differing.surrogate,
+        ngspice=differing.ngspice,
+        possible=possible,
+        key=found.key,
+        vector=found.vector,
+    )
+
+
+def _write_netlist(
+    one: Specimen, card: Card, found: FoundFlip, label: str, outputs: Outputs
+) -> str:
+    """The tile that shows a flip with this one input vector; its path in the output folder."""
+    k, tile = found.differing.layer, max(found.differing.tile, 0)
+    layer = one.weights.layers[k]
+    place = f"{label}-{one.name}-image{found.image}-tile{layer.first + tile}"
+    name = "netlists/" + "".join(c if c.isalnum() else "-" for c in place) + ".cir"
+    volts = torch.from_numpy(found.volts)[None, None]
+    (experiment,) = driven_tiles(one.weights, card.circuit, one.dies, k, volts, (tile,))
+    return outputs.write(name, build_deck(experiment).text)

@@ -1,0 +1,269 @@
+"""The whole way of one study: data, networks, both levels, verdict, report. `mtjspice run`."""
+
+import functools
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from mtjspice.collect.simulator import Simulator
+from mtjspice.data import nist, versions
+from mtjspice.data.network import Layer, Network, load_networks, save_networks
+from mtjspice.data.samples import Samples
+from mtjspice.data.wine import load_wine
+from mtjspice.errors import InputError
+from mtjspice.networks.levels import Chip, SpiceRun, ngspice_outputs, write_chips
+from mtjspice.spec.study import (
+    FullBatch,
+    PopulationNetwork,
+    SolutionsNetwork,
+    Study,
+    TrainedNetwork,
+    WineNistData,
+)
+from mtjspice.study.page import Story, write_report
+from mtjspice.study.verdict import Comparison, compare, judge, warnings
+from mtjspice.train.mapping import place_network
+from mtjspice.verdicts.figures import Figure, Verdict, verdict_of
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what is being done, steps done, steps in all)."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a study came to.
+
+    Attributes:
+        verdict: what the limits come to.
+        figures: the stated numbers, with limits.
+        warnings: what to know before trusting them.
+        comparison: what they rest on.
+        report: the page, beside which lie ``report.json``, ``manifest.json`` and the results.
+        times: wall seconds of each step.
+    """
+
+    verdict: Verdict
+    figures: list[Figure]
+    warnings: list[str]
+    comparison: Comparison
+    report: Path
+    times: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """A study's networks, trained or read, written into their dies and simulated.
+
+    Attributes:
+        samples: data and split.
+        chips: the networks in their tiles.
+        runs: each of them in ngspice.
+        versions: of everything that the results depend on.
+        times: wall seconds of each step.
+        simulations: how many were ``run`` and how many ``found`` from before.
+        keys: of all simulations.
+        notes: what a report should say of them.
+    """
+
+    samples: Samples
+    chips: list[Chip]
+    runs: list[SpiceRun]
+    versions: dict[str, str]
+    times: dict[str, float]
+    simulations: dict[str, int]
+    keys: list[str]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def networks(self) -> list[Network]:
+        """As they were to be written."""
+        return [chip.network for chip in self.chips]
+
+
+def simulate_study(
+    study: Study,
+    out: Path,
+    *,
+    solutions: Path | None = None,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> Simulated:
+    """Train or read a study's networks, write them into their dies, run all samples in ngspice.
+
+    What has been computed in `out` before is found again by its key and not computed anew.
+    Arguments and errors are those of `run_study`.
+    """
+    tell = progress or (lambda what, done, total: None)
+    samples, ready = read_study(study, solutions)
+    with Simulator(jobs=jobs, store=out / "simulations", limits=study.ngspice) as simulator:
+        times, start = {}, time.perf_counter()
+        networks = ready or trained(study, samples, out, functools.partial(tell, "training"))
+        chips = write_chips(study, networks)
+        times["training"] = time.perf_counter() - start
+        start = time.perf_counter()
+        runs = ngspice_outputs(
+            study, chips, samples.inputs, simulator, functools.partial(tell, "ngspice")
+        )
+        times["simulation"] = time.perf_counter() - start
+        times["ngspice, summed over workers"] = simulator.seconds
+    return Simulated(
+        samples=samples,
+        chips=chips,
+        runs=runs,
+        versions=versions.of_everything(str(simulator.info)),
+        times=times,
+        simulations={"run": simulator.ran, "found": simulator.found},
+        keys=list(simulator.keys),
+        notes=simulator.notes,
+    )
+
+
+def read_study(study: Study, solutions: Path | None = None) -> tuple[Samples, list[Network]]:
+    """Samples, and the networks that are read; none where they are trained.
+
+    Raises:
+        InputError: if anything given is wrong, or a network does not fit the tiles.
+    """
+    if solutions is not None and not _takes_solutions(study):
+        raise InputError(
+            source="--solutions", value=str(solutions),
+            allowed=f"this study has data of the kind {study.data.kind} and trains its network "
+            "itself; leave the folder out",
+        )  # fmt: skip
+    samples = _read_samples(study, solutions)
+    ready = _read_networks(study, solutions)
+    check_fit(study, samples, ready)
+    return samples, ready
+
+
+def run_study(
+    study: Study,
+    out: Path,
+    *,
+    solutions: Path | None = None,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Simulate a study on both levels, judge, write the report.
+
+    Args:
+        study: what to do.
+        out: folder of the report, the networks and the results; made if it is missing.
+        solutions: folder in NIST's format, where the study asks for it.
+        jobs: worker processes; all processors if left out.
+        progress: told of each step.
+
+    Raises:
+        InputError: if anything given is wrong; nothing is written then.
+        SimulatorError: if ngspice is missing or fails.
+    """
+    done = simulate_study(study, out, solutions=solutions, jobs=jobs, progress=progress)
+    comparison = compare(study, done.networks, done.samples, done.runs)
+    figures = judge(study, comparison)
+    story = Story(
+        study=study,
+        samples=done.samples,
+        networks=done.networks,
+        comparison=comparison,
+        figures=figures,
+        verdict=verdict_of(figures),
+        warnings=[*warnings(study, comparison), *done.notes],
+        versions=done.versions,
+        times=done.times,
+        simulations=done.simulations,
+        keys=done.keys,
+    )
+    report = write_report(story, out)
+    return Outcome(story.verdict, figures, story.warnings, comparison, report, done.times)
+
+
+def check_fit(study: Study, samples: Samples, networks: list[Network]) -> None:
+    """See that every network fits the tiles, before anything is trained or simulated.
+
+    Raises:
+        CapacityError: with the lines that are needed and there.
+    """
+    if isinstance(study.network, FullBatch):
+        widths = (samples.inputs.shape[1], *study.network.hidden, len(samples.classes))
+        blank = tuple(
+            Layer(states=np.ones((a, 2 * b), dtype=np.uint8), bias=np.zeros(b))
+            for a, b in pairwise(widths)
+        )
+        networks = [Network(name=f"{study.name}: network.hidden", layers=blank)]
+    for network in networks:
+        place_network(network, study.crossbar)
+
+
+def _read_samples(study: Study, solutions: Path | None) -> Samples:
+    if isinstance(study.data, WineNistData):
+        return nist.read_samples(_solutions_folder(study, solutions))
+    return load_wine(study.data, study.seed)
+
+
+def _read_networks(study: Study, solutions: Path | None) -> list[Network]:
+    """The networks that are read; none where one is to be trained."""
+    if isinstance(study.network, SolutionsNetwork):
+        folder, only = _solutions_folder(study, solutions), study.network.only
+        return nist.read_solutions(folder, only)[: study.network.first]
+    return []
+
+
+def _takes_solutions(study: Study) -> bool:
+    """Whether data or networks come from a folder in NIST's format."""
+    return isinstance(study.data, WineNistData) or isinstance(study.network, SolutionsNetwork)
+
+
+def seed_matters(study: Study) -> bool:
+    """Whether anything is drawn: not where networks and the split of the data are read."""
+    return not (
+        isinstance(study.data, WineNistData) and isinstance(study.network, SolutionsNetwork)
+    )
+
+
+def _solutions_folder(study: Study, solutions: Path | None) -> Path:
+    if solutions is None:
+        raise InputError(
+            source=study.name,
+            key="--solutions",
+            allowed="this study reads networks or data in NIST's format: give their folder",
+        )
+    return solutions
+
+
+def _check_stored(networks: list[Network], wanted: FullBatch, samples: Samples, path: Path) -> None:
+    """Refuse networks that have the key of a training and cannot be its outcome."""
+    count = wanted.count if isinstance(wanted, PopulationNetwork) else 1
+    widths = (samples.inputs.shape[1], *wanted.hidden, len(samples.classes))
+    shapes = [(a, 2 * b) for a, b in pairwise(widths)]
+    if len(networks) != count or any(
+        [layer.states.shape for layer in one.layers] != shapes for one in networks
+    ):
+        allowed = "holds other networks than the study trains; move it away"
+        raise InputError(source=path, key="networks", allowed=allowed)
+
+
+def trained(
+    study: Study, samples: Samples, out: Path, progress: Callable[[int, int], None]
+) -> list[Network]:
+    """The networks of a study, trained unless the folder holds them already."""
+    assert isinstance(study.network, TrainedNetwork | PopulationNetwork)
+    first = study.network.first if isinstance(study.network, PopulationNetwork) else None
+    whole = study.network if first is None else study.network.replace(first=None)
+    path = out / "networks.json"
+    determines = whole.canonical() + study.data.canonical() + versions.of_training()
+    key = hashlib.sha256(f"{determines} {study.seed}".encode()).hexdigest()
+    if path.exists():
+        networks, its_key = load_networks(path)
+        if its_key == key:
+            _check_stored(networks, study.network, samples, path)
+            return networks[:first]
+    from mtjspice.train.loop import train_networks  # noqa: PLC0415, torch takes seconds to import
+
+    networks = train_networks(whole, samples, study.seed, progress)
+    save_networks(networks, path, key=key)
+    return networks[:first]

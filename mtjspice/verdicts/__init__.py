@@ -1,0 +1,1 @@
+"""Stated numbers, what was promised of them, and the intervals that verdicts rest on."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from unit.test_report_layout import LIMITS, NOMINAL, make_story
+from unit.test_layout_page import LIMITS, NOMINAL, make_story
 
 from mtjspice import tables
 from mtjspice.layout.findings import LayoutStory, Sampled

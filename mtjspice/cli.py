@@ -1,7 +1,6 @@
 """The command line. It parses, calls one function, prints; exit codes are those of `errors`."""
 
 import functools
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -19,6 +18,7 @@ from mtjspice.ending import run as run_to_its_end
 from mtjspice.errors import ExitCode, InputError, printable
 from mtjspice.progress import progress
 from mtjspice.reading import read_text
+from mtjspice.report.written import PAGE
 from mtjspice.spec import (
     Calibration,
     DieDesign,
@@ -103,6 +103,7 @@ def run(
 ) -> None:
     """Train or read networks, simulate every sample in ngspice, judge, write the report."""
     study = read_spec(spec, Study)
+    from mtjspice.study.page import report  # noqa: PLC0415, keeps others quick
     from mtjspice.study.run import run_study, seed_matters  # noqa: PLC0415, keeps others quick
 
     if seed is not None and not seed_matters(study):
@@ -123,12 +124,12 @@ def run(
     _check(size_of(study), spec, large=large, jobs=jobs)
     folder = out or Path("out") / spec.resolve().parent.name
     with _about(spec), progress() as tell:
-        outcome = run_study(study, folder, solutions=solutions, jobs=jobs, progress=tell)
+        story = run_study(study, folder, solutions=solutions, jobs=jobs, progress=tell)
     if as_json:
-        tables.print_json(json.loads((folder / "report.json").read_text()))
+        tables.print_json(report(story))
     else:
-        tables.print_outcome(study, outcome)
-    raise typer.Exit(_ended(outcome.verdict))
+        tables.print_outcome(story, folder / PAGE)
+    raise typer.Exit(_ended(story.verdict))
 
 
 @app.command()
@@ -228,6 +229,8 @@ def layout(
         described = {path: changed(one, "--seed", seed=seed) for path, one in described.items()}
     for path, one in described.items():
         _check(size_of(one), path, large=large, jobs=jobs)
+    from mtjspice.layout.page import COMPARISON_PAGE, compared  # noqa: PLC0415, imports torch
+    from mtjspice.layout.page_json import report  # noqa: PLC0415, imports torch
     from mtjspice.layout.run import check_apart, run_comparison, run_layout  # noqa: PLC0415, imports torch
 
     check_apart(specs)
@@ -236,13 +239,13 @@ def layout(
     if len(described) == 1:
         with _about(specs[0]), progress() as tell:
             stories = [run_layout(first, folder, quick=quick, jobs=jobs, progress=tell)]
-        page, content = folder / "report.html", folder / "report.json"
+        page = folder / PAGE
     else:
         with progress() as tell:
             stories = run_comparison(described, folder, quick=quick, jobs=jobs, progress=tell)
-        page, content = folder / "comparison.html", folder / "comparison.json"
+        page = folder / COMPARISON_PAGE
     if as_json:
-        tables.print_json(json.loads(content.read_text()))
+        tables.print_json(report(stories[0]) if len(stories) == 1 else compared(stories))
     else:
         tables.print_layouts(stories, page)
     raise typer.Exit(_ended(together(story.verdict for story in stories)))
@@ -262,16 +265,17 @@ def calibrate(
     if seed is not None:
         calibration = changed(calibration, "--seed", seed=seed)
     _check(size_of(calibration), spec, large=large, jobs=jobs)
-    from mtjspice.calibrate.run import run_calibration  # noqa: PLC0415, imports torch
+    from mtjspice.calibrate.page import report  # noqa: PLC0415, imports torch
+    from mtjspice.calibrate.run import card_path, run_calibration  # noqa: PLC0415, imports torch
 
     folder = out or Path("out") / calibration.name
     with _about(spec), progress() as tell:
-        outcome = run_calibration(calibration, folder, jobs=jobs, progress=tell)
+        story = run_calibration(calibration, folder, jobs=jobs, progress=tell)
     if as_json:
-        tables.print_json(json.loads((folder / "report.json").read_text()))
+        tables.print_json(report(story))
     else:
-        tables.print_calibration(outcome)
-    raise typer.Exit(_ended(outcome.verdict))
+        tables.print_calibration(story, card_path(calibration, folder), folder / PAGE)
+    raise typer.Exit(_ended(story.verdict))
 
 
 @app.command()
@@ -307,7 +311,7 @@ def train(
             progress=functools.partial(tell, "training"),
         )  # fmt: skip
     if as_json:
-        tables.print_json(json.loads((folder / "report.json").read_text()))
+        tables.print_json(outcome.report())
     else:
         tables.print_training(outcome, folder, study.hardware.card, dies, mnist)
 
@@ -391,6 +395,7 @@ def goodwill2022(
     if not sign:
         _needs_signoff(scheduler)
     from mtjspice.reproduce.goodwill2022 import run as goodwill  # noqa: PLC0415, imports torch
+    from mtjspice.reproduce.goodwill2022.page import report  # noqa: PLC0415, imports torch
 
     folder = out or Path("out") / "goodwill2022"
     if sign:
@@ -408,9 +413,9 @@ def goodwill2022(
             jobs=jobs, progress=tell,
         )  # fmt: skip
     if as_json:
-        tables.print_json(json.loads((folder / "report.json").read_text()))
+        tables.print_json(report(story))
     else:
-        tables.print_figures(story.title, story, folder / "report.html")
+        tables.print_figures(story.title, story, folder / PAGE)
     raise typer.Exit(_ended(story.verdict))
 
 
@@ -430,6 +435,7 @@ def borders2024(
     if not sign:
         _needs_signoff(scheduler)
     from mtjspice.reproduce.borders2024 import run as borders  # noqa: PLC0415, imports torch
+    from mtjspice.reproduce.borders2024.page import report  # noqa: PLC0415, imports torch
 
     folder = out or Path("out") / "borders2024"
     if sign:
@@ -446,9 +452,9 @@ def borders2024(
             folder, quick=quick, mnist=mnist, digits=digits, seed=seed, jobs=jobs, progress=tell
         )
     if as_json:
-        tables.print_json(json.loads((folder / "report.json").read_text()))
+        tables.print_json(report(story))
     else:
-        tables.print_figures(story.title, story, folder / "report.html", story.warnings)
+        tables.print_figures(story.title, story, folder / PAGE, story.warnings)
     raise typer.Exit(_ended(story.verdict))
 
 
@@ -502,10 +508,12 @@ def _ended(verdict: Verdict) -> ExitCode:
 
 def _signed_off(story: Any, folder: Path, *, as_json: bool) -> NoReturn:
     """Print a sign-off; its verdict is the exit code."""
+    from mtjspice.signoff.page_json import report  # noqa: PLC0415, imports torch
+
     if as_json:
-        tables.print_json(json.loads((folder / "report.json").read_text()))
+        tables.print_json(report(story))
     else:
-        tables.print_signoff(story, folder / "report.html")
+        tables.print_signoff(story, folder / PAGE)
     raise typer.Exit(_ended(story.verdict))
 
 

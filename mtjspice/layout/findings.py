@@ -474,6 +474,7 @@ class LayoutStory:
         sneak: share by termination of unselected lines; empty for gated arrays.
         findings: of every quantity under every condition.
         figures: what is stated besides the quantities: agreement of levels, sizes of samples.
+        netlists: text of each worst case, by the file that `judged` names.
     """
 
     layout: Layout
@@ -499,3 +500,4 @@ class LayoutStory:
     simulations: Mapping[str, int] = field(default_factory=dict)
     keys: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    netlists: Mapping[str, str] = field(default_factory=dict)

@@ -1,13 +1,11 @@
 """The whole way of one layout: analyses, verdict, netlists of the worst cases, report."""
 
 import os
-import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +13,7 @@ import numpy as np
 
 from mtjspice.collect.pool import WorkerPool
 from mtjspice.collect.simulator import Simulator
+from mtjspice.data import versions
 from mtjspice.data.outputs import Outputs
 from mtjspice.errors import InputError
 from mtjspice.layout import scale
@@ -72,20 +71,21 @@ QUICK_LARGEST, QUICK_GROWTH = 64, 1.5
 
 def run_layout(
     layout: Layout,
-    out: Path,
+    out: Path | None = None,
     *,
     quick: bool = False,
     jobs: int | None = None,
     progress: Progress | None = None,
 ) -> LayoutStory:
-    """Analyse a layout and write its report.
+    """Analyse a layout, and write its report where a folder is named.
 
     Simulations that are in `out` already are not run again, so that a run that was cut off goes on
     where it was.
 
     Args:
         layout: what to judge.
-        out: folder of the report, the netlists of the worst cases, and the simulations.
+        out: folder of the report, the netlists of the worst cases, and the simulations; nothing is
+            written if it is left out.
         quick: fewer conditions, samples and searches; the report says so.
         jobs: worker processes.
         progress: told of what is done.
@@ -102,11 +102,12 @@ def run_layout(
     judged_layout = quickened(layout) if quick else layout
     conditions = quick_conditions(conditions) if quick else conditions
     check_path(layout, jobs)
-    outputs = Outputs(out)
+    outputs = None if out is None else Outputs(out)
+    store = None if out is None else out / "simulations"
     times: dict[str, float] = {}
     with (
         one_thread(),
-        Simulator(jobs=jobs, store=out / "simulations", limits=layout.ngspice) as simulator,
+        Simulator(jobs=jobs, store=store, limits=layout.ngspice) as simulator,
         WorkerPool(simulator.jobs, limits=layout.ngspice) as pool,
     ):
         fits = _clocked(times, "access", lambda: fit_conditions(
@@ -132,7 +133,7 @@ def run_layout(
         judged, netlists, findings = _clocked(times, "netlists", lambda: as_printed(
             judged_layout, bench.nominal, findings, simulator, partial(tell, "netlists")
         ))  # fmt: skip
-    judged = write_netlists(judged, netlists, outputs)
+    judged = tuple(replace(line, netlist=f"worst/{line.quantity.name}.cir") for line in judged)
     figures = (*read.figures, *sense.figures, *timed.figures)
     story = LayoutStory(
         layout=judged_layout,
@@ -153,14 +154,14 @@ def run_layout(
         sneak=read.sneak,
         scaling=sizes,
         sensitivities=slopes,
-        versions=versions(simulator),
+        versions=versions.of_everything(str(simulator.info)),
         times=times,
         simulations={"run": simulator.ran, "found": simulator.found},
         keys=tuple(simulator.keys),
         notes=(*threshold_notes(layout, sense.lines), *notes(layout, bench, same), *timed.notes),
+        netlists=dict(zip((line.netlist for line in judged), netlists, strict=True)),
     )
-    write_layout(story, out, outputs.close())
-    return story
+    return story if outputs is None else write_layout(story, outputs)
 
 
 def check_apart(paths: Sequence[Path]) -> None:
@@ -399,27 +400,6 @@ def with_settling(waveform: Waveform, nominal: Condition, judged: Sequence[Judge
     """The nominal read with its settling time as the netlist prints it, where that is stated."""
     stated = next(line.worst for line in judged if line.quantity.name == "settling")
     return replace(waveform, settled=stated.value) if stated.condition == nominal else waveform
-
-
-def write_netlists(
-    judged: Sequence[Judged], netlists: Sequence[str], outputs: Outputs
-) -> tuple[Judged, ...]:
-    """Write the netlist of each worst case; the lines with their files."""
-    named = []
-    for line, text in zip(judged, netlists, strict=True):
-        name = outputs.write(f"worst/{line.quantity.name}.cir", text)
-        named.append(replace(line, netlist=name))
-    return tuple(named)
-
-
-def versions(simulator: Simulator) -> dict[str, str]:
-    """All that matters for the numbers."""
-    packages = ("mtjspice", "numpy", "scipy", "torch", "PySpice")
-    return {
-        "python": platform.python_version(),
-        "simulator": str(simulator.info),
-        **{name: version(name) for name in packages},
-    }
 
 
 def _counted(simulator: Simulator) -> tuple[Figure, ...]:

@@ -110,7 +110,7 @@ class Subject:
 def run_signoff(
     subject: Subject,
     spec: SignOff,
-    out: Path,
+    out: Path | None = None,
     *,
     full: bool = False,
     strict: bool = False,
@@ -119,14 +119,15 @@ def run_signoff(
     progress: Progress | None = None,
     say: Callable[[str], None] | None = None,
 ) -> SignOffStory:
-    """Read networks on their dies in SPICE, under every condition; judge; write the report.
+    """Read networks on their dies in SPICE, under every condition; judge; write the report, if any.
 
     What has been computed in `out` before is found again by its key and not computed anew.
 
     Args:
         subject: networks, dies, images.
         spec: what is asked.
-        out: folder of the report and of all simulations; made if it is missing.
+        out: folder of the report and of all simulations; made if it is missing. Nothing is written
+            if it is left out.
         full: simulate every image.
         strict: refuse what is otherwise only warned of: another ngspice than the card's, a card
             whose own limits are broken.
@@ -146,15 +147,16 @@ def run_signoff(
     check_subject(subject.specimens, card)
     circuits = _conditions(spec, card.circuit)
     warned = [*subject.notes, *_odd(subject, spec), *_doubts(card, str(probe()), strict=strict)]
-    judged, times = [], dict[str, float]()
+    judged, times, netlists = [], dict[str, float](), dict[str, str]()
     with open_pool(jobs, scheduler, limits=spec.ngspice) as pool:
-        outputs = Outputs(out)
-        simulator = Simulator(store=make_folder(out / "simulations"), pool=pool)
+        outputs = None if out is None else Outputs(out)
+        store = None if out is None else make_folder(out / "simulations")
+        simulator = Simulator(store=store, pool=pool)
         coming = Expected(out, card.circuit.crossbar, simulator, spec, full=full)
         for number, circuit in enumerate(circuits):
             of_condition = card
             if circuit != card.circuit:
-                folder = make_folder(out / "cards") / circuit.name
+                folder = None if out is None else make_folder(out / "cards") / circuit.name
                 of_condition = run_calibration(circuit, folder, pool=pool, progress=tell).card
                 warned += _doubts(of_condition, str(simulator.info), strict=strict)
             named = _named(tell, _label(circuit) if len(circuits) > 1 else "")
@@ -174,7 +176,7 @@ def run_signoff(
             )
             coming.learn(read)
             times |= _times(_label(circuit), read, time.perf_counter() - begun)
-            judged.append(_judged(subject, spec, of_condition, read, outputs))
+            judged.append(_judged(subject, spec, of_condition, read, netlists))
         times |= {
             "workers": float(simulator.jobs),
             RAN: float(simulator.ran),
@@ -182,8 +184,8 @@ def run_signoff(
             "all": time.perf_counter() - start,
         }
         story = _story(subject, spec, card, full, judged, warned, simulator, times)
-    write_signoff(story, out, outputs.close())
-    return story
+    story = replace(story, netlists=netlists)
+    return story if outputs is None else write_signoff(story, outputs)
 
 
 def _audit(subject: Subject, spec: SignOff, conditions: int) -> Audit:
@@ -206,10 +208,12 @@ def _times(label: str, read: Read, wall: float) -> dict[str, float]:
     }
 
 
-def _judged(subject: Subject, spec: SignOff, card: Card, read: Read, outputs: Outputs) -> Judged:
-    """One condition, with netlists of its flips written."""
+def _judged(
+    subject: Subject, spec: SignOff, card: Card, read: Read, netlists: dict[str, str]
+) -> Judged:
+    """One condition; netlists of its flips are added to those by file."""
     label = _label(card.circuit)
-    flips = _flips(subject, spec, card, label, read, outputs)
+    flips = _flips(subject, spec, card, label, read, netlists)
     return Judged(label, card.name, read.dies, read.statement, flips)
 
 
@@ -340,7 +344,7 @@ def _doubts(card: Card, simulator: str, *, strict: bool) -> list[str]:
 
 
 def _flips(
-    subject: Subject, spec: SignOff, card: Card, label: str, read: Read, outputs: Outputs
+    subject: Subject, spec: SignOff, card: Card, label: str, read: Read, netlists: dict[str, str]
 ) -> tuple[Flip, ...]:
     """All flips, those that matter with a netlist each."""
     found, flips = list[tuple[int, FoundFlip]](), list[Flip]()
@@ -357,9 +361,23 @@ def _flips(
     levels = [i for i, one in enumerate(plain) if one]
     for i in (*first[: spec.netlists], *levels[: spec.level_netlists]):
         n, flip = found[i]
-        name = _write_netlist(subject.specimens[n], card, flip, label, outputs)
+        name, text = _netlist(subject.specimens[n], card, flip, label)
+        name = _free(name, text, netlists)
+        netlists[name] = text
         flips[i] = replace(flips[i], netlist=name)
     return tuple(flips)
+
+
+def _free(name: str, text: str, netlists: dict[str, str]) -> str:
+    """The name, or the first one numbered from 2 that no other netlist has.
+
+    Two flips of an image on a die may be of the same tile, each with another input.
+    """
+    free, number = name, 1
+    while netlists.get(free, text) != text:
+        number += 1
+        free = f"{name.removesuffix('.cir')}-{number}.cir"
+    return free
 
 
 def _flip(one: Specimen, label: str, found: FoundFlip, *, possible: bool) -> Flip:
@@ -381,14 +399,12 @@ def _flip(one: Specimen, label: str, found: FoundFlip, *, possible: bool) -> Fli
     )
 
 
-def _write_netlist(
-    one: Specimen, card: Card, found: FoundFlip, label: str, outputs: Outputs
-) -> str:
-    """The tile that shows a flip with this one input vector; its path in the output folder."""
+def _netlist(one: Specimen, card: Card, found: FoundFlip, label: str) -> tuple[str, str]:
+    """The tile that shows a flip with this one input vector: a file name, and its text."""
     k, tile = found.differing.layer, max(found.differing.tile, 0)
     layer = one.weights.layers[k]
     place = f"{label}-{one.name}-image{found.image}-tile{layer.first + tile}"
     name = "netlists/" + "".join(c if c.isalnum() else "-" for c in place) + ".cir"
     volts = torch.from_numpy(found.volts)[None, None]
     (experiment,) = driven_tiles(one.weights, card.circuit, one.dies, k, volts, (tile,))
-    return outputs.write(name, build_deck(experiment).text)
+    return name, build_deck(experiment).text

@@ -1,4 +1,4 @@
-"""How the house is built: what asks for kinds, says a simulator's name, repeats itself, is too long.
+"""How the house is built: where kinds are asked for, simulators named, lines repeated.
 
 The package is read as text and as syntax trees; nothing is run but one import.
 
@@ -12,7 +12,6 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from pathlib import Path
 
 from promises import REPOSITORY, main
 
@@ -61,19 +60,19 @@ def found_in(names: Sequence[str]) -> str:
 
 def kinds_asked_for() -> list[Figure]:
     """`isinstance` on kinds of cells and read-outs."""
-    places = []
-    for name, tree in trees().items():
-        for node in ast.walk(tree):
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Name)
-                and node.func.id == "isinstance"
-                and any(isinstance(n, ast.Name) and n.id in KINDS for n in ast.walk(node.args[1]))
-            ):
-                places.append(name)
+    places = [
+        name
+        for name, tree in trees().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "isinstance"
+        and any(isinstance(n, ast.Name) and n.id in KINDS for n in ast.walk(node.args[1]))
+    ]
     elsewhere = [name for name in places if not name.startswith(("netlist/", "solver/"))]
     return [
-        at_most("isinstance on kinds of cells and read-outs", len(places), 15, "", found_in(places)),
+        at_most("isinstance on kinds of cells and read-outs", len(places), 15, "",
+                found_in(places)),
         at_most("of these outside of netlist/ and solver/", len(elsewhere), 0, "",
                 found_in(elsewhere)),
     ]  # fmt: skip

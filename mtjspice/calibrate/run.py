@@ -57,66 +57,87 @@ def run_calibration(
             circuit cannot be built.
         SimulatorError: if ngspice is missing, or if too many simulations fail.
     """
-    tell = progress or (lambda what, done, total: None)
     plan = make_plan(spec)
     inputs_digest(plan[0].experiment)  # every run has the same transistors
     outputs = None if out is None else Outputs(out)
     store = None if out is None else out / "simulations"
-    times = {"ngspice": 0.0, "fit": 0.0, "search": 0.0, "judge": 0.0}
-    results: dict[str, xr.Dataset] = {}
-    failures: list[str] = []
+    with Simulator(jobs=jobs, store=store, limits=spec.ngspice, pool=pool) as simulator:
+        done = _Simulated(simulator, outputs, progress or (lambda what, done, total: None))
+        story = _calibrated(spec, plan, done)
+    if outputs is None:
+        return story
+    save_card(story.card, card_path(spec, outputs.folder))
+    return write_calibration(story, outputs)
 
-    def simulate(runs: Sequence[Run], what: str) -> None:
+
+class _Simulated:
+    """Runs in ngspice.
+
+    Args:
+        simulator: that runs them.
+        outputs: where failures are written, also where too much failed for a card.
+        tell: of progress.
+
+    Attributes:
+        results: by the name of the run.
+        failures: a line for each that failed.
+        seconds: of all of them together, wall.
+    """
+
+    def __init__(self, simulator: Simulator, outputs: Outputs | None, tell: Progress):
+        self.simulator, self._outputs, self._tell = simulator, outputs, tell
+        self.results: dict[str, xr.Dataset] = {}
+        self.failures: list[str] = []
+        self.seconds = 0.0
+
+    def add(self, runs: Sequence[Run], what: str) -> None:
+        """Simulate further runs."""
         begun = time.perf_counter()
-        found = simulator.attempt(
-            [run.experiment for run in runs], lambda done, total: tell(what, done, total)
+        found = self.simulator.attempt(
+            [run.experiment for run in runs], lambda done, total: self._tell(what, done, total)
         )
-        times["ngspice"] += time.perf_counter() - begun
-        results.update(
+        self.seconds += time.perf_counter() - begun
+        self.results.update(
             (run.name, one)
             for run, one in zip(runs, found, strict=True)
             if isinstance(one, xr.Dataset)
         )
         failed = failures_of(runs, found)
-        failures.extend(failed)
-        if failed and outputs is not None:  # also when too much did for a card
-            outputs.write("failures.txt", "\n".join(failures) + "\n")
+        self.failures.extend(failed)
+        if failed and self._outputs is not None:
+            self._outputs.write("failures.txt", "\n".join(self.failures) + "\n")
 
-    with Simulator(jobs=jobs, store=store, limits=spec.ngspice, pool=pool) as simulator:
-        simulate(plan, "ngspice")
-        start = time.perf_counter()
-        fitted, followed = fit_card(spec, plan, results, str(simulator.info))
-        times["fit"] = time.perf_counter() - start
-        start = time.perf_counter()
-        searched = searched_runs(fitted, spec)
-        times["search"] = time.perf_counter() - start
-        simulate(searched, "ngspice, searched inputs")
-        counts = {"run": simulator.ran, "found": simulator.found}
-        keys = list(simulator.keys)
+
+def _calibrated(spec: Calibration, plan: Sequence[Run], done: _Simulated) -> CalibrationStory:
+    """Simulate, fit, search, simulate again, judge."""
+    simulator, times = done.simulator, dict[str, float]()
+    done.add(plan, "ngspice")
     start = time.perf_counter()
-    card, reads = judged_card(fitted, [*plan, *searched], results)
+    fitted, followed = fit_card(spec, plan, done.results, str(simulator.info))
+    times["fit"] = time.perf_counter() - start
+    start = time.perf_counter()
+    searched = searched_runs(fitted, spec)
+    times["search"] = time.perf_counter() - start
+    done.add(searched, "ngspice, searched inputs")
+    start = time.perf_counter()
+    card, reads = judged_card(fitted, [*plan, *searched], done.results)
     figures = judge(card, reads, followed)
     card = card.replace(broken=tuple(f.name for f in figures if f.holds is False))
-    verdict, held_for = verdict_of_card(card, figures), reach(card, figures)
-    times["judge"] = time.perf_counter() - start
     worst, netlists = _worst_cases([one for group in reads.values() for one in group])
-    story = CalibrationStory(
-        verdict=verdict,
-        reach=held_for,
+    times["judge"] = time.perf_counter() - start
+    return CalibrationStory(
+        verdict=verdict_of_card(card, figures),
+        reach=reach(card, figures),
         card=card,
         figures=figures,
-        failures=failures,
+        failures=done.failures,
         reads={group: _pooled(of_group) for group, of_group in reads.items()},
         worst=worst,
-        times=times,
-        simulations=counts,
-        keys=keys,
+        times={"ngspice": done.seconds, **times},
+        simulations={"run": simulator.ran, "found": simulator.found},
+        keys=list(simulator.keys),
         netlists=netlists,
     )
-    if outputs is None:
-        return story
-    save_card(card, card_path(spec, outputs.folder))
-    return write_calibration(story, outputs)
 
 
 def card_path(spec: Calibration, out: Path) -> Path:

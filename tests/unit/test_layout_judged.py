@@ -6,7 +6,7 @@ from scipy import stats
 
 from mtjspice.layout.circuit import read_experiment
 from mtjspice.layout.findings import Condition, Finding, Sampled
-from mtjspice.layout.run import judge, verdict_of_layout
+from mtjspice.layout.judged import judge, verdict_of_layout
 from mtjspice.spec import Crossbar, TransimpedanceAmplifier
 from mtjspice.spec.layout import Layout, LayoutLimits, MonteCarlo
 from mtjspice.verdicts.figures import Interval, Verdict

@@ -358,8 +358,8 @@ def signoff(
     load_weights(weights)  # before torch, which takes seconds
     if not dies.is_dir():
         read_text(dies)
+    from mtjspice.signoff.from_files import size_of_signoff, subject_of  # noqa: PLC0415, imports torch
     from mtjspice.signoff.run import run_signoff  # noqa: PLC0415, imports torch
-    from mtjspice.signoff.subjects import size_of_signoff, subject_of  # noqa: PLC0415, imports torch
 
     subject = subject_of(
         weights, dies, named=card, mnist=mnist, digits=digits, images=images, seed=asked.seed,

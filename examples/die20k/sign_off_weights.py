@@ -13,8 +13,8 @@ from mtjspice.data.defects import save_dies
 from mtjspice.data.mnist import read_small_digits
 from mtjspice.data.weights import save_weights
 from mtjspice.device.dies import draw_dies
+from mtjspice.signoff.from_files import subject_of
 from mtjspice.signoff.run import run_signoff
-from mtjspice.signoff.subjects import subject_of
 from mtjspice.spec import SignOff, SignOffLimits, TiledNetwork, TrainingStudy, read_spec
 from mtjspice.surrogate.card import load_card
 from mtjspice.surrogate.model import Surrogate

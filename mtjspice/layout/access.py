@@ -10,8 +10,8 @@ from mtjspice.calibrate.access import access_experiments, fit_access
 from mtjspice.collect.simulator import Progress, Simulator
 from mtjspice.errors import InputError, SimulatorError
 from mtjspice.layout.circuit import full_scale, under
-from mtjspice.layout.findings import Condition
 from mtjspice.layout.leakage import NEGLIGIBLE, fit_leakage, leakage_experiments, may_leak
+from mtjspice.layout.quantities import Condition
 from mtjspice.solver.access import AccessModel
 from mtjspice.solver.leakage import Leakage
 from mtjspice.spec.calibration import Calibration

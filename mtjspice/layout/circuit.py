@@ -11,7 +11,8 @@ from mtjspice.collect import settling
 from mtjspice.device.conductance import conductance
 from mtjspice.device.temperature import tmr_at
 from mtjspice.device.variation import diameters
-from mtjspice.layout.findings import Condition, Floats, States
+from mtjspice.layout.findings import Floats, States
+from mtjspice.layout.quantities import Condition
 from mtjspice.netlist.cards import LATCH_TRANSISTORS, read_card
 from mtjspice.netlist.cells import kind_of
 from mtjspice.solver import nodal

@@ -24,9 +24,10 @@ from mtjspice.layout.circuit import (
     r_p_of,
     read_experiment,
 )
-from mtjspice.layout.findings import Condition, Finding, Floats, Shown, States
+from mtjspice.layout.findings import Finding, Floats, Shown, States
 from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.population import Spread
+from mtjspice.layout.quantities import Condition
 from mtjspice.layout.switching import (
     Cell,
     of_spread,

@@ -15,10 +15,11 @@ from scipy import stats
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import blocks, nominal_condition
 from mtjspice.layout.disturb import Write, disturb_findings, write_findings
-from mtjspice.layout.findings import Condition, Floats, States
+from mtjspice.layout.findings import Floats, States
 from mtjspice.layout.montecarlo import row_groups
 from mtjspice.layout.nearest import most_likely
 from mtjspice.layout.patterns import named_patterns
+from mtjspice.layout.quantities import Condition
 from mtjspice.layout.rare import estimate
 from mtjspice.layout.read import read_findings, sneak_findings
 from mtjspice.layout.sense import (

@@ -9,31 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from mtjspice.device.variation import Devices
-from mtjspice.layout.quantities import QUANTITIES, Quantity
+from mtjspice.layout.quantities import QUANTITIES, Condition, Quantity
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.layout import Layout
 from mtjspice.verdicts.figures import Figure, Interval, Verdict, kept, of_holding
 
 Floats = npt.NDArray[np.float64]
 States = npt.NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Condition:
-    """A process corner with a supply and a temperature.
-
-    Attributes:
-        process: section of the transistors' card.
-        supply: factor on the supplies.
-        temperature: °C.
-    """
-
-    process: str
-    supply: float
-    temperature: float
-
-    def __str__(self) -> str:
-        return f"{self.process}, {self.supply:g} × supply, {self.temperature:g} °C"
 
 
 @dataclass(frozen=True)

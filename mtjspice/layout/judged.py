@@ -7,9 +7,9 @@ import numpy as np
 
 from mtjspice.collect.simulator import Simulator
 from mtjspice.layout.decks import proofs
-from mtjspice.layout.findings import Condition, Finding, Judged, LineMargins, Waveform
+from mtjspice.layout.findings import Finding, Judged, LineMargins, Waveform
 from mtjspice.layout.needed import needed
-from mtjspice.layout.quantities import QUANTITIES
+from mtjspice.layout.quantities import QUANTITIES, Condition
 from mtjspice.spec.layout import Layout
 from mtjspice.verdicts.figures import Figure, Verdict, together
 

@@ -24,7 +24,8 @@ from mtjspice.layout.circuit import (
     read_experiment,
     sense_volts,
 )
-from mtjspice.layout.findings import Condition, Finding, Floats, Sampled, Shown, States, Yield
+from mtjspice.layout.findings import Finding, Floats, Sampled, Shown, States, Yield
+from mtjspice.layout.quantities import Condition
 from mtjspice.layout.sense import SIDES, drawn_data, threshold_words
 from mtjspice.layout.spread import Spread, in_turn
 from mtjspice.solver import nodal

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from mtjspice.layout.findings import Condition, Finding, Judged, LayoutStory, Scaling
-from mtjspice.layout.quantities import Quantity
+from mtjspice.layout.findings import Finding, Judged, LayoutStory, Scaling
+from mtjspice.layout.quantities import Condition, Quantity
 from mtjspice.report.numbers import MOST_DIGITS, NO_BREAK, percent, shown
 from mtjspice.report.words import figure_value
 from mtjspice.spec.layout import Layout

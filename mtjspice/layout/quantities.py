@@ -1,4 +1,4 @@
-"""What a layout is judged on: every quantity, its unit and which way is better."""
+"""What a layout is judged on and under what: quantities and conditions."""
 
 import math
 from collections.abc import Mapping
@@ -99,3 +99,21 @@ QUANTITIES: Mapping[str, Quantity] = {
     )
 }  # fmt: skip
 """Everything that a limit can be set on, by name, in the order of the report."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A process corner with a supply and a temperature.
+
+    Attributes:
+        process: section of the transistors' card.
+        supply: factor on the supplies.
+        temperature: °C.
+    """
+
+    process: str
+    supply: float
+    temperature: float
+
+    def __str__(self) -> str:
+        return f"{self.process}, {self.supply:g} × supply, {self.temperature:g} °C"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mtjspice.layout.findings import Condition
+from mtjspice.layout.quantities import Condition
 from mtjspice.spec.layout import Layout, samples_for
 
 QUICK_SAMPLES = 500

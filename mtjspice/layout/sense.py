@@ -21,8 +21,9 @@ from mtjspice.layout.circuit import (
     rows_in_words,
     sense_volts,
 )
-from mtjspice.layout.findings import Condition, Finding, Floats, Shown, States
+from mtjspice.layout.findings import Finding, Floats, Shown, States
 from mtjspice.layout.patterns import ALL_EXACT, search
+from mtjspice.layout.quantities import Condition
 from mtjspice.layout.spread import Spread, in_turn
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.layout import Layout

@@ -9,7 +9,6 @@ from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import under
 from mtjspice.layout.disturb import disturb_findings, write_findings, write_plan
 from mtjspice.layout.findings import (
-    Condition,
     Finding,
     LineMargins,
     PatternLine,
@@ -20,7 +19,7 @@ from mtjspice.layout.findings import (
 )
 from mtjspice.layout.latch import latch_offset
 from mtjspice.layout.montecarlo import estimate_yield
-from mtjspice.layout.quantities import QUANTITIES
+from mtjspice.layout.quantities import QUANTITIES, Condition
 from mtjspice.layout.read import (
     pattern_experiments,
     pattern_table,

@@ -11,9 +11,10 @@ import torch
 from mtjspice.layout import timing
 from mtjspice.layout.circuit import Reads, blocks, full_scale, sense_volts, under
 from mtjspice.layout.fast import cell_capacitance
-from mtjspice.layout.findings import Condition, Finding, Waveform
+from mtjspice.layout.findings import Finding, Waveform
 from mtjspice.layout.montecarlo import draw_samples, nodal_currents
 from mtjspice.layout.patterns import named_patterns
+from mtjspice.layout.quantities import Condition
 from mtjspice.layout.stages import Bench, SensePart
 from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.cell import PassiveCell

@@ -23,8 +23,9 @@ from mtjspice.layout.circuit import (
     sense_volts,
     volts_per_ampere,
 )
-from mtjspice.layout.findings import Condition, Finding, Floats, Shown, States, Waveform
+from mtjspice.layout.findings import Finding, Floats, Shown, States, Waveform
 from mtjspice.layout.patterns import named_patterns
+from mtjspice.layout.quantities import Condition
 from mtjspice.layout.rc import Response, respond
 from mtjspice.netlist.drivers import pulses
 from mtjspice.spec.analysis import TransientRead

@@ -5,8 +5,9 @@ import pytest
 from scipy import stats
 
 from mtjspice.layout.circuit import read_experiment
-from mtjspice.layout.findings import Condition, Finding, Sampled
+from mtjspice.layout.findings import Finding, Sampled
 from mtjspice.layout.judged import judge, verdict_of_layout
+from mtjspice.layout.quantities import Condition
 from mtjspice.spec import Crossbar, TransimpedanceAmplifier
 from mtjspice.spec.layout import Layout, LayoutLimits, MonteCarlo
 from mtjspice.verdicts.figures import Interval, Verdict

@@ -13,7 +13,6 @@ from scipy import stats
 from mtjspice.data.outputs import Outputs
 from mtjspice.layout import page_words as words
 from mtjspice.layout.findings import (
-    Condition,
     Finding,
     Judged,
     LayoutStory,
@@ -29,7 +28,7 @@ from mtjspice.layout.findings import (
 )
 from mtjspice.layout.page import write_comparison, write_layout
 from mtjspice.layout.page_tables import advice
-from mtjspice.layout.quantities import QUANTITIES
+from mtjspice.layout.quantities import QUANTITIES, Condition
 from mtjspice.spec import Crossbar, Experiment, Line, ProgrammedTile, Stimulus, parse_spec
 from mtjspice.spec.layout import Layout, LayoutLimits, Sensing
 from mtjspice.spec.periphery import SenseAmplifier

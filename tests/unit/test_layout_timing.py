@@ -11,8 +11,8 @@ from mtjspice.collect.settling import settled_and_recovered
 from mtjspice.layout import timing
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import Reads, blocks, read_experiment
-from mtjspice.layout.findings import Condition
 from mtjspice.layout.patterns import named_patterns
+from mtjspice.layout.quantities import Condition
 from mtjspice.layout.rc import Response
 from mtjspice.layout.timing import Course, course, held_longer, step_of
 from mtjspice.solver import nodal

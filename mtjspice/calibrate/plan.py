@@ -15,7 +15,6 @@ from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.defects import DEFECTS, OF_JUNCTION, Bridged, Cut, Shorted, kind_that
 from mtjspice.spec.die import Defect, Die
 from mtjspice.spec.experiment import Experiment
-from mtjspice.spec.periphery import TransimpedanceAmplifier
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.tile import ProgrammedTile
 from mtjspice.surrogate.model import MARGIN
@@ -70,7 +69,7 @@ def make_plan(spec: Calibration) -> list[Run]:
     if not isinstance(spec.crossbar.cell, PassiveCell):
         for k, experiment in enumerate(access_experiments(spec)):
             runs.append(Run(f"access {k}", "access", experiment))
-    if isinstance(spec.periphery, TransimpedanceAmplifier):
+    if spec.periphery.amplifier is not None:
         runs.append(Run("amplifier", "amplifier", amplifier_experiment(spec)))
     return [
         *runs,

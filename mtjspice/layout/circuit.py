@@ -25,7 +25,6 @@ from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.die import Die
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.layout import Corners, Layout
-from mtjspice.spec.periphery import SenseAmplifier, TransimpedanceAmplifier
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.tile import ProgrammedTile
 
@@ -44,7 +43,7 @@ def nominal_condition(layout: Layout) -> Condition:
 def has_transistors(layout: Layout) -> bool:
     """Whether a process corner changes anything."""
     gated = not isinstance(layout.crossbar.cell, PassiveCell)
-    return gated or isinstance(layout.periphery, SenseAmplifier)
+    return gated or layout.periphery.latch is not None
 
 
 def conditions_of(layout: Layout) -> tuple[Condition, ...]:
@@ -74,8 +73,8 @@ def same_processes(layout: Layout, processes: Iterable[str]) -> dict[str, str]:
     """
     cell, periphery = layout.crossbar.cell, layout.periphery
     used = {layout.technology.card: kind_of(cell).transistors(cell)}
-    if isinstance(periphery, SenseAmplifier):
-        used[periphery.card] = (*used.get(periphery.card, ()), *LATCH_TRANSISTORS)
+    if (latch := periphery.latch) is not None:
+        used[latch.card] = (*used.get(latch.card, ()), *LATCH_TRANSISTORS)
     seen: dict[tuple[str, ...], str] = {}
     same = {}
     for process in dict.fromkeys(processes):
@@ -97,6 +96,7 @@ def under(layout: Layout, condition: Condition) -> Layout:
         "technology": layout.technology.replace(
             corner=condition.process, temperature=condition.temperature
         ),
+        "periphery": periphery.at_supply(factor),
         "supply": layout.supply.replace(volts=factor * layout.supply.volts),
         "corners": Corners(
             process=(condition.process,), supply=(1.0,), temperature=(condition.temperature,)
@@ -105,8 +105,6 @@ def under(layout: Layout, condition: Condition) -> Layout:
     if not isinstance(cell, PassiveCell):
         lifted = cell.replace(gate_volts=factor * cell.gate_volts)
         changes["crossbar"] = layout.crossbar.replace(cell=lifted)
-    if isinstance(periphery, SenseAmplifier):
-        changes["periphery"] = periphery.replace(supply=factor * periphery.supply)
     return layout.replace(**changes)
 
 
@@ -315,12 +313,11 @@ class Reads:
 
 def sense_volts(layout: Layout, current: Tensor) -> Tensor:
     """What the read-out makes of currents, V above its output at zero current; rises with them."""
-    periphery = layout.periphery
-    if isinstance(periphery, SenseAmplifier):
-        return periphery.load * current
-    assert isinstance(periphery, TransimpedanceAmplifier)
-    out = periphery.zero - periphery.gain * current
-    return periphery.zero - out.clamp(periphery.clip_low, periphery.clip_high)
+    amplifier = layout.periphery.amplifier
+    if amplifier is None:
+        return volts_per_ampere(layout) * current
+    out = amplifier.zero - amplifier.gain * current
+    return amplifier.zero - out.clamp(amplifier.clip_low, amplifier.clip_high)
 
 
 def volts_per_ampere(layout: Layout) -> float:

@@ -42,7 +42,7 @@ from mtjspice.layout.switching import (
 from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.layout import Layout
-from mtjspice.spec.periphery import TransimpedanceAmplifier, VirtualGround
+from mtjspice.spec.periphery import VirtualGround
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.tile import ProgrammedTile
 
@@ -97,9 +97,9 @@ def _read_cell(layout: Layout, place: tuple[int, int], amperes: float) -> Cell:
     grid = np.linspace(0, layout.read.voltage, GRID)
     volts = float(np.interp(amperes, _law(layout, place, 1, grid), grid))
     series = _series(layout, place, layout.read.voltage, volts, amperes)
-    periphery = layout.periphery
-    if isinstance(periphery, TransimpedanceAmplifier) and _passive(layout):
-        series += periphery.input_resistance
+    amplifier = layout.periphery.amplifier
+    if amplifier is not None and _passive(layout):
+        series += amplifier.input_resistance
     return Cell(place, 1, volts, amperes, series)
 
 

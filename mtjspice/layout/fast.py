@@ -34,7 +34,6 @@ from mtjspice.layout.tail import margin_of, read_margin, sources
 from mtjspice.layout.timing import rc_response, rc_settling, slower_pattern
 from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.layout import Layout
-from mtjspice.spec.periphery import SenseAmplifier
 
 MOST_FARADS = 1e-12
 """What an access device can add to its line at most, F."""
@@ -103,7 +102,8 @@ def _sensed(
     *,
     closely: bool,
 ) -> dict[str, float]:
-    own = layout.periphery.threshold if isinstance(layout.periphery, SenseAmplifier) else None
+    latch = layout.periphery.latch
+    own = None if latch is None else latch.threshold
     tracking = layout.sense.threshold == "tracking"
     found = margins(layout, fitted, sides, None if tracking else own)
     values = {f.quantity: f.value for f in margin_findings(layout, condition, found, sides)}

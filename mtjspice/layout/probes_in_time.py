@@ -16,7 +16,6 @@ from mtjspice.netlist.nodes import GROUND
 from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.experiment import Experiment
-from mtjspice.spec.periphery import SenseAmplifier
 
 LATCHED = "latched_line"
 """Subcircuit of the line that decides beside the whole array."""
@@ -64,10 +63,10 @@ def _apart(experiment: Experiment) -> BehaviouralVoltage:
 
 def _decided(experiment: Experiment) -> tuple[str, ...]:
     """Measures of when that is half the supply, after the edge of the clock."""
-    periphery, analysis = experiment.periphery, experiment.analysis
-    assert isinstance(periphery, SenseAmplifier)
+    latch, analysis = experiment.periphery.latch, experiment.analysis
+    assert latch is not None
     assert isinstance(analysis, TransientRead)
-    half, clocked = periphery.supply / 2, analysis.sense_at
+    half, clocked = latch.supply / 2, analysis.sense_at
     return (
         f".meas tran decided_at when v(apart)={half!r} rise=1 td={clocked!r}",
         f".meas tran decision_time param='decided_at-{clocked!r}'",
@@ -189,7 +188,8 @@ def _summed(node: str, laws: Sequence[str]) -> list[Element]:
 def _latch_power(experiment: Experiment) -> BehaviouralVoltage:
     """What the one latch of a line takes from its supply, W."""
     deck, _, _ = drawn(experiment)
-    assert isinstance(experiment.periphery, SenseAmplifier)
+    latch = experiment.periphery.latch
+    assert latch is not None
     (current,) = deck.latch_currents.values()
-    law = f"-{experiment.periphery.supply!r}*{as_saved(current)}"
+    law = f"-{latch.supply!r}*{as_saved(current)}"
     return BehaviouralVoltage("latch_power", "latch_power", GROUND, law)

@@ -54,7 +54,6 @@ from mtjspice.netlist.cards import read_card
 from mtjspice.netlist.cells import kind_of
 from mtjspice.netlist.deck import build_deck
 from mtjspice.spec.layout import Layout, samples_for
-from mtjspice.spec.periphery import SenseAmplifier
 from mtjspice.spec.unusual import unusual
 from mtjspice.train.threads import one_thread
 from mtjspice.units import si
@@ -251,8 +250,8 @@ def check(layout: Layout, conditions: Sequence[Condition]) -> None:
     """
     if has_transistors(layout):
         cards = [layout.technology.card]
-        if isinstance(layout.periphery, SenseAmplifier):
-            cards.append(layout.periphery.card)
+        if (latch := layout.periphery.latch) is not None:
+            cards.append(latch.card)
         for card in cards:
             for process in dict.fromkeys(c.process for c in conditions):
                 try:

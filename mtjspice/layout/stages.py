@@ -42,7 +42,6 @@ from mtjspice.layout.spread import Spread
 from mtjspice.layout.tail import estimate_tail
 from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.layout import Layout
-from mtjspice.spec.periphery import VirtualGround
 from mtjspice.verdicts.figures import Figure, at_most
 
 Progress = Callable[[str, int, int], None]
@@ -159,7 +158,7 @@ def sense_stage(bench: Bench) -> SensePart:
     A quick run draws arrays under nominal conditions and under those with the smallest margin only.
     """
     layout, fitted = bench.at(bench.nominal)
-    if isinstance(layout.periphery, VirtualGround):
+    if layout.periphery.volts_per_ampere is None:
         return SensePart()
     bench.tell("margins", 0, len(bench.conditions))
     lines = QUICK_LINES if bench.quick else MOST_LINES

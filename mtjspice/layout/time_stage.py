@@ -18,7 +18,6 @@ from mtjspice.layout.stages import Bench, SensePart
 from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.experiment import Experiment
-from mtjspice.spec.periphery import SenseAmplifier
 from mtjspice.units import si
 from mtjspice.verdicts.figures import Figure, at_least
 
@@ -183,7 +182,7 @@ def _latches(bench: Bench, sense: SensePart, capacitance: float) -> Latches:
         sense: with the margins.
         capacitance: that an access device adds to its output line, F.
     """
-    if not isinstance(bench.layout.periphery, SenseAmplifier) or sense.sides is None:
+    if bench.layout.periphery.latch is None or sense.sides is None:
         return {}
     planned = {}
     for condition in bench.conditions:
@@ -228,10 +227,10 @@ def _latch_figures(
 ) -> list[Figure]:
     """Whether latches decide as they should: one line at the margin, the whole array with data."""
     layout = timing.with_replica(under(bench.layout, bench.nominal), capacitance)
-    periphery = layout.periphery
-    assert isinstance(periphery, SenseAmplifier)
+    latch = layout.periphery.latch
+    assert latch is not None
     sample = draw_samples(layout, 1)[0]
-    tuned = periphery.replace(threshold=sense.margins[bench.nominal].threshold)
+    tuned = latch.replace(threshold=sense.margins[bench.nominal].threshold)
     reads = [
         one.replace(periphery=tuned, analysis=layout.timing.analysis)
         for one in (sample.lows[0], sample.highs[0])

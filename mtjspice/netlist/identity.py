@@ -18,7 +18,6 @@ from mtjspice.netlist.cards import Card, check_latch, check_together, read_card
 from mtjspice.netlist.cells import kind_of
 from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.experiment import Experiment
-from mtjspice.spec.periphery import SenseAmplifier
 
 PACKAGE = Path(__file__).parent.parent
 SOURCES = (
@@ -113,8 +112,8 @@ def _cards(experiment: Experiment) -> list[Card]:
         for transistor in transistors:
             cards[0].check(transistor)
         cards[0].check_mismatch(experiment.die.mismatch, transistors)
-    if isinstance(periphery, SenseAmplifier) and isinstance(experiment.analysis, TransientRead):
-        cards.append(read_card(technology.replace(card=periphery.card)))
+    if (latch := periphery.latch) is not None and isinstance(experiment.analysis, TransientRead):
+        cards.append(read_card(technology.replace(card=latch.card)))
         check_latch(cards[-1])
     check_together(cards)
     return cards

@@ -23,7 +23,6 @@ from mtjspice.solver.rows import has_broken_lines, remaining
 from mtjspice.spec.cell import PassiveCell, TransmissionGateCell
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.line import Line
-from mtjspice.spec.periphery import SenseAmplifier, TransimpedanceAmplifier
 
 
 @dataclass(frozen=True)
@@ -269,20 +268,13 @@ def _switched_off(e: Experiment) -> np.ndarray:
 def _lines(line: Line, e: Experiment, *, read: bool) -> Lines:
     series = np.zeros(e.crossbar.columns if read else e.crossbar.rows)
     if read:
-        series[list(e.sensed_columns)] = _input_resistance(e)
+        series[list(e.sensed_columns)] = e.periphery.ohms
     return Lines(
         wire=torch.tensor(line.r, dtype=torch.float64),
         end=torch.tensor(line.end, dtype=torch.float64),
         series=torch.from_numpy(series),
         both=line.ends == "both",
     )
-
-
-def _input_resistance(e: Experiment) -> float:
-    """Between the end of a sensed column and the potential that holds it, Ω."""
-    if isinstance(e.periphery, TransimpedanceAmplifier):
-        return e.periphery.input_resistance
-    return e.periphery.load if isinstance(e.periphery, SenseAmplifier) else 0.0
 
 
 def _at_rest(e: Experiment) -> tuple[torch.Tensor, torch.Tensor]:

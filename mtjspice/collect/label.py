@@ -11,7 +11,6 @@ from mtjspice.collect.settling import settled_and_recovered, volts_per_ampere
 from mtjspice.device.converter import at_limit
 from mtjspice.netlist.deck import Deck
 from mtjspice.spec.analysis import TransientRead
-from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spice.simulate import Vectors
 
@@ -113,9 +112,9 @@ def _gate_energy(experiment: Experiment, deck: Deck, vectors: Vectors) -> Floats
     Their drivers take charge from the supply when a line rises, and let it go to ground when it
     falls. On the simulator's own points.
     """
-    analysis, cell = experiment.analysis, experiment.crossbar.cell
+    analysis, gate = experiment.analysis, experiment.crossbar.cell.gate
     assert isinstance(analysis, TransientRead)
-    assert not isinstance(cell, PassiveCell)
+    assert gate is not None
     time = vectors.values["time"]
     each = [np.maximum(-vectors.values[name], 0.0) for name in deck.gate_currents]
     supplied = np.sum(each, axis=0)
@@ -124,7 +123,7 @@ def _gate_energy(experiment: Experiment, deck: Deck, vectors: Vectors) -> Floats
     ends = np.searchsorted(time, edges[1:], side="right")
     return np.array(
         [
-            cell.gate_volts * np.trapezoid(supplied[start:end], time[start:end])
+            gate.volts * np.trapezoid(supplied[start:end], time[start:end])
             for start, end in zip(starts, ends, strict=True)
         ]
     )

@@ -13,7 +13,6 @@ from mtjspice.device.temperature import tmr_at
 from mtjspice.device.variation import diameters
 from mtjspice.layout.findings import Condition, Floats, States
 from mtjspice.netlist.cards import LATCH_TRANSISTORS, read_card
-from mtjspice.netlist.cells import kind_of
 from mtjspice.solver import nodal
 from mtjspice.solver.access import AccessModel
 from mtjspice.solver.array import Array, array_of
@@ -21,7 +20,6 @@ from mtjspice.solver.cells import Cells
 from mtjspice.solver.leakage import Leakage
 from mtjspice.solver.rows import needed_rows
 from mtjspice.spec.base import Spec
-from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.die import Die
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.layout import Corners, Layout
@@ -42,8 +40,7 @@ def nominal_condition(layout: Layout) -> Condition:
 
 def has_transistors(layout: Layout) -> bool:
     """Whether a process corner changes anything."""
-    gated = not isinstance(layout.crossbar.cell, PassiveCell)
-    return gated or layout.periphery.latch is not None
+    return bool(layout.crossbar.cell.transistors) or layout.periphery.latch is not None
 
 
 def conditions_of(layout: Layout) -> tuple[Condition, ...]:
@@ -72,7 +69,7 @@ def same_processes(layout: Layout, processes: Iterable[str]) -> dict[str, str]:
         InputError: if a card lacks one of them.
     """
     cell, periphery = layout.crossbar.cell, layout.periphery
-    used = {layout.technology.card: kind_of(cell).transistors(cell)}
+    used = {layout.technology.card: cell.transistors}
     if (latch := periphery.latch) is not None:
         used[latch.card] = (*used.get(latch.card, ()), *LATCH_TRANSISTORS)
     seen: dict[tuple[str, ...], str] = {}
@@ -96,15 +93,13 @@ def under(layout: Layout, condition: Condition) -> Layout:
         "technology": layout.technology.replace(
             corner=condition.process, temperature=condition.temperature
         ),
+        "crossbar": layout.crossbar.replace(cell=cell.at_supply(factor)),
         "periphery": periphery.at_supply(factor),
         "supply": layout.supply.replace(volts=factor * layout.supply.volts),
         "corners": Corners(
             process=(condition.process,), supply=(1.0,), temperature=(condition.temperature,)
         ),
     }
-    if not isinstance(cell, PassiveCell):
-        lifted = cell.replace(gate_volts=factor * cell.gate_volts)
-        changes["crossbar"] = layout.crossbar.replace(cell=lifted)
     return layout.replace(**changes)
 
 

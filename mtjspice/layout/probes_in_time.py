@@ -14,7 +14,6 @@ from mtjspice.netlist.deck import Added, as_saved, as_subcircuit, drawn
 from mtjspice.netlist.elements import BehaviouralCurrent, BehaviouralVoltage, Element, Resistor
 from mtjspice.netlist.nodes import GROUND
 from mtjspice.spec.analysis import TransientRead
-from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.experiment import Experiment
 
 LATCHED = "latched_line"
@@ -131,11 +130,9 @@ def energy(case: Case) -> Probe:
         "rows: what the row drivers take from supply_volts, for array, loads and themselves",
         "amplifiers: their own current while the vector is held, J",
     ]  # fmt: skip
-    if case.deck.gate_currents:
-        cell = layout.crossbar.cell
-        assert not isinstance(cell, PassiveCell)
+    if (gate := layout.crossbar.cell.gate) is not None and case.deck.gate_currents:
         elements += _summed("gate_power", [
-            f"max(-{as_saved(name)},0)*{cell.gate_volts!r}" for name in case.deck.gate_currents
+            f"max(-{as_saved(name)},0)*{gate.volts!r}" for name in case.deck.gate_currents
         ])  # fmt: skip
         measures.append(f".meas tran gates_energy integ v(gate_power) from=0 to={period!r}")
         prints["gates_energy"] = "J"

@@ -51,7 +51,6 @@ from mtjspice.layout.stages import (
 )
 from mtjspice.layout.time_stage import time_stage
 from mtjspice.netlist.cards import read_card
-from mtjspice.netlist.cells import kind_of
 from mtjspice.netlist.deck import build_deck
 from mtjspice.spec.layout import Layout, samples_for
 from mtjspice.spec.unusual import unusual
@@ -266,7 +265,7 @@ def check(layout: Layout, conditions: Sequence[Condition]) -> None:
                         allowed=error.allowed,
                     ) from None
     cell = layout.crossbar.cell
-    if transistors := kind_of(cell).transistors(cell):
+    if transistors := cell.transistors:
         for process in dict.fromkeys(c.process for c in conditions):
             library = read_card(layout.technology.replace(corner=process))
             library.check_mismatch(layout.die.mismatch, transistors)

@@ -40,7 +40,6 @@ from mtjspice.layout.sense import (
 )
 from mtjspice.layout.spread import Spread
 from mtjspice.layout.tail import estimate_tail
-from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.layout import Layout
 from mtjspice.verdicts.figures import Figure, at_most
 
@@ -107,7 +106,7 @@ def read_stage(bench: Bench) -> ReadPart:
     again = [(*_under(bench, c), [f for f in findings if f.condition == c]) for c in others]
     findings += [one for of_one in bench.spread(searched_anew, again) for one in of_one]
     sneak: dict[str, float] = {}
-    if isinstance(layout.crossbar.cell, PassiveCell):
+    if layout.crossbar.cell.sneaks:
         for condition in bench.conditions:
             one, shares = sneak_findings(under(layout, condition), condition)
             findings.append(one)

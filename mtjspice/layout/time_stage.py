@@ -16,7 +16,6 @@ from mtjspice.layout.montecarlo import draw_samples, nodal_currents
 from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.stages import Bench, SensePart
 from mtjspice.spec.analysis import TransientRead
-from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.experiment import Experiment
 from mtjspice.units import si
 from mtjspice.verdicts.figures import Figure, at_least
@@ -212,7 +211,7 @@ def _rc_figures(bench: Bench, slowest: Mapping[Condition, Timed], farads: float)
         slow[condition] = response.dominant
     worst = max(off, key=lambda c: abs(off[c]))
     how = f"largest of {len(off)} conditions ({worst}), pattern “{slowest[worst].pattern}”"
-    if not isinstance(bench.layout.crossbar.cell, PassiveCell):
+    if bench.layout.crossbar.cell.transistors:
         how += f"; {1e15 * farads:.2f} fF an access device, fitted under nominal conditions"
     name = "settling: linear RC network against ngspice, largest relative difference"
     return [

@@ -186,7 +186,7 @@ def drawn(
         InputError: as `build_deck`.
     """
     cell = experiment.crossbar.cell
-    card = read_card(experiment.technology) if kind_of(cell).transistors(cell) else None
+    card = read_card(experiment.technology) if cell.transistors else None
     whole = tuple(array_elements(experiment, card, devices))
     deck = _what_to_read(experiment, whole)
     elements, dropped = well_defined(whole, deck.volts)

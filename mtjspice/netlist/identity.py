@@ -15,7 +15,6 @@ import numpy as np
 
 from mtjspice.data.assets import folder
 from mtjspice.netlist.cards import Card, check_latch, check_together, read_card
-from mtjspice.netlist.cells import kind_of
 from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.experiment import Experiment
 
@@ -106,8 +105,8 @@ def _cards(experiment: Experiment) -> list[Card]:
     sent to a worker.
     """
     technology, periphery = experiment.technology, experiment.periphery
-    cell, cards = experiment.crossbar.cell, []
-    if transistors := kind_of(cell).transistors(cell):
+    cards = []
+    if transistors := experiment.crossbar.cell.transistors:
         cards.append(read_card(technology))
         for transistor in transistors:
             cards[0].check(transistor)

@@ -20,7 +20,6 @@ from mtjspice.solver.leakage import TOGETHER, Leakage, Leaked, Leaks, places
 from mtjspice.solver.lines import Lines
 from mtjspice.solver.paths import unreached
 from mtjspice.solver.rows import has_broken_lines, remaining
-from mtjspice.spec.cell import PassiveCell, TransmissionGateCell
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.line import Line
 
@@ -138,7 +137,7 @@ def array_of(
     _check_alike(experiments)
     first = experiments[0]
     crossbar = first.crossbar
-    gated = not isinstance(crossbar.cell, PassiveCell)
+    gated = crossbar.cell.series == "measured"
     if gated and access is None:
         raise InputError(
             source="access",
@@ -255,10 +254,10 @@ def _check_alike(experiments: Sequence[Experiment]) -> None:
 def _switched_off(e: Experiment) -> np.ndarray:
     """Which cells [row, column] have their gate off; they leak picoamperes, left out here."""
     off = np.zeros(e.crossbar.shape, dtype=bool)
-    cell = e.crossbar.cell
-    if isinstance(cell, PassiveCell):
+    gate = e.crossbar.cell.gate
+    if gate is None:
         return off
-    if cell.gates == "column":
+    if gate.along == "column":
         off[:, sorted(set(range(e.crossbar.columns)) - set(e.sensed_columns))] = True
     else:
         off[sorted(set(range(e.crossbar.rows)) - set(e.driven_rows))] = True
@@ -289,7 +288,7 @@ def _at_rest(e: Experiment) -> tuple[torch.Tensor, torch.Tensor]:
 
 def _check_transistors(e: Experiment, access: AccessModel) -> None:
     cell = e.crossbar.cell
-    count = 2 if isinstance(cell, TransmissionGateCell) else 1
+    count = len(cell.transistors)
     if len(access.threshold_sigma) != count:
         raise InputError(
             source="access",

@@ -20,7 +20,6 @@ from mtjspice.spec.base import (
     Share,
     Spec,
 )
-from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
 from mtjspice.spec.periphery import Periphery, VirtualGround
@@ -397,12 +396,12 @@ class Layout(Spec):
     def _check_conditions(self) -> Self:
         """See that gates and supplies stay in their range under every condition."""
         # A cell with a transistor is swept with a short in the place of its junction.
-        gated = not isinstance(self.crossbar.cell, PassiveCell)
+        gated = bool(self.crossbar.cell.transistors)
         self.die.check_short(self.crossbar.cell.mtj, drawn=self.defects.rates.short > 0 or gated)
         cell, periphery = self.crossbar.cell, self.periphery
         volts = {"supply.volts": self.supply.volts}
-        if not isinstance(cell, PassiveCell):
-            volts["crossbar.cell.gate_volts"] = cell.gate_volts
+        if (gate := cell.gate) is not None:
+            volts["crossbar.cell.gate_volts"] = gate.volts
         if (latch := periphery.latch) is not None:
             volts["periphery.supply"] = latch.supply
         for name, value in volts.items():
@@ -435,7 +434,7 @@ class Layout(Spec):
                 ),
             ),
             "only passive arrays have it": (
-                self.crossbar.cell.kind != "passive", ("sneak", "half_select", "half_select_mean")
+                not self.crossbar.cell.sneaks, ("sneak", "half_select", "half_select_mean")
             ),
         }  # fmt: skip
         if self.timing.settle_within is not None and self.periphery.volts_per_ampere is None:

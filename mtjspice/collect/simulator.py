@@ -308,14 +308,12 @@ def _cancelled_if_left(waiting: Mapping[Future[xr.Dataset], int]) -> Iterator[No
 
 def _with_absolute_cards(experiment: Experiment) -> Experiment:
     """The same experiment, for workers: they have folders of their own to start paths from."""
-    technology, periphery = experiment.technology, experiment.periphery
+    technology, latch = experiment.technology, experiment.periphery.latch
     changes: dict[str, Technology | SenseAmplifier] = {}
     if (card := _absolute(technology.card)) != technology.card:
         changes["technology"] = technology.replace(card=card)
-    if isinstance(periphery, SenseAmplifier) and (
-        (card := _absolute(periphery.card)) != periphery.card
-    ):
-        changes["periphery"] = periphery.replace(card=card)
+    if latch is not None and (card := _absolute(latch.card)) != latch.card:
+        changes["periphery"] = latch.replace(card=card)
     return experiment.replace(**changes) if changes else experiment
 
 

@@ -40,10 +40,9 @@ from mtjspice.layout.switching import (
     switched,
     writing_of,
 )
-from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.layout import Layout
-from mtjspice.spec.periphery import TransimpedanceAmplifier, VirtualGround
+from mtjspice.spec.periphery import VirtualGround
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.tile import ProgrammedTile
 
@@ -98,9 +97,9 @@ def _read_cell(layout: Layout, place: tuple[int, int], amperes: float) -> Cell:
     grid = np.linspace(0, layout.read.voltage, GRID)
     volts = float(np.interp(amperes, _law(layout, place, 1, grid), grid))
     series = _series(layout, place, layout.read.voltage, volts, amperes)
-    periphery = layout.periphery
-    if isinstance(periphery, TransimpedanceAmplifier) and _passive(layout):
-        series += periphery.input_resistance
+    amplifier = layout.periphery.amplifier
+    if amplifier is not None and layout.crossbar.cell.half_selected:
+        series += amplifier.input_resistance
     return Cell(place, 1, volts, amperes, series)
 
 
@@ -108,13 +107,9 @@ def _series(
     layout: Layout, place: tuple[int, int], pulse: float, volts: float, amperes: float
 ) -> float:
     """What is in series with a junction, Ω, as the head of this module says."""
-    if _passive(layout):
+    if layout.crossbar.cell.half_selected:
         return float(path_resistance(layout.crossbar)[place])
     return max(pulse - volts, 0.0) / amperes if amperes > 0 else 0.0
-
-
-def _passive(layout: Layout) -> bool:
-    return isinstance(layout.crossbar.cell, PassiveCell)
 
 
 @dataclass(frozen=True)
@@ -158,17 +153,17 @@ def far_cells(layout: Layout) -> list[tuple[int, int]]:
 
 
 def _write(layout: Layout, states: States, place: tuple[int, int], to: int) -> Write:
-    writing, passive = writing_of(layout), isinstance(layout.crossbar.cell, PassiveCell)
+    writing, cell = writing_of(layout), layout.crossbar.cell
     pulse = writing.to_p if to == 0 else writing.to_ap
     # A passive array is the same in both directions: the pulse to AP is applied from row to column
     # as well, and half of it holds the other lines. Elsewhere the column is lifted instead.
-    lifted = to == 1 and not passive
+    lifted = to == 1 and not cell.half_selected
     volts = -pulse if lifted else pulse
     # A word line along a row opens all of its cells: the other columns follow the row, or the pulse
     # would write them, too.
     held = None
-    if not isinstance(layout.crossbar.cell, PassiveCell):
-        held = volts if layout.crossbar.cell.gates == "row" else 0.0
+    if cell.gate is not None:
+        held = volts if cell.gate.along == "row" else 0.0
     experiment = Experiment(
         crossbar=layout.crossbar,
         tile=ProgrammedTile(states=states),
@@ -184,7 +179,7 @@ def _write(layout: Layout, states: States, place: tuple[int, int], to: int) -> W
         technology=layout.technology,
         observe="cells",
     )
-    return Write(to, place, experiment, mirrored=to == 1 and passive)
+    return Write(to, place, experiment, mirrored=to == 1 and cell.half_selected)
 
 
 def write_findings(
@@ -214,7 +209,7 @@ def write_findings(
         shown = Shown(*plan[k].place)
         finding = Finding(name, 0.0, condition, level, words, plan[k].experiment, shown=shown)
         findings.append(of_spread(finding, fails[k], float(pulse.fails)))
-    if _passive(layout):
+    if layout.crossbar.cell.half_selected:
         findings += _half_selected(layout, condition, plan, results)
     return findings
 
@@ -232,7 +227,8 @@ def written_cell(layout: Layout, write: Write, result: xr.Dataset) -> Cell:
     """The junction that is written, in its old state; voltage and current are positive."""
     place, (row, column), state = write.place, write.place, 1 - write.to
     pulse = float(np.abs(write.experiment.stimulus.volts).max())
-    if isinstance(layout.crossbar.cell, PassiveCell):
+    gate = layout.crossbar.cell.gate
+    if gate is None:
         volts = abs(float(result["cell_voltage"].to_numpy()[0, row, column]))
         via = layout.crossbar.row.via + layout.crossbar.column.via
         grid = np.linspace(0, volts, GRID)
@@ -240,7 +236,7 @@ def written_cell(layout: Layout, write: Write, result: xr.Dataset) -> Cell:
         amperes = float(_law(layout, place, state, np.asarray(volts)))
         return Cell(place, state, volts, amperes, _series(layout, place, pulse, volts, amperes))
     # With one gate line on, the current of the line that crosses it is the cell's own.
-    along_column = layout.crossbar.cell.gates == "column"
+    along_column = gate.along == "column"
     name, line = ("input_current", row) if along_column else ("current", 0)
     amperes = abs(float(result[name].to_numpy()[0, line]))
     grid = np.linspace(0, pulse, GRID)

@@ -20,7 +20,6 @@ from mtjspice.netlist.elements import BehaviouralCurrent, BehaviouralVoltage, El
 from mtjspice.netlist.nodes import GROUND
 from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.layout import Layout
-from mtjspice.spec.periphery import SenseAmplifier, TransimpedanceAmplifier
 
 
 @dataclass(frozen=True)
@@ -196,11 +195,10 @@ def sneak(case: Case) -> Probe:
 
 def sensed(case: Case) -> str:
     """What the read-out makes of the line, V above its output at zero current."""
-    periphery = case.layout.periphery
-    if isinstance(periphery, SenseAmplifier):
+    amplifier = case.layout.periphery.amplifier
+    if amplifier is None:
         return f"v({case.deck.sense_volts[case.column]})"
-    assert isinstance(periphery, TransimpedanceAmplifier)
-    return f"{periphery.zero!r}-v({case.deck.output_volts[case.column]})"
+    return f"{amplifier.zero!r}-v({case.deck.output_volts[case.column]})"
 
 
 def margin_law(case: Case) -> str:

@@ -43,10 +43,8 @@ from mtjspice.layout.stages import (
 )
 from mtjspice.layout.time_stage import TimePart, time_stage
 from mtjspice.netlist.cards import read_card
-from mtjspice.netlist.cells import kind_of
 from mtjspice.netlist.deck import build_deck
 from mtjspice.spec.layout import Layout
-from mtjspice.spec.periphery import SenseAmplifier
 from mtjspice.spec.unusual import unusual
 from mtjspice.train.threads import one_thread
 from mtjspice.units import si
@@ -268,8 +266,8 @@ def check(layout: Layout, conditions: Sequence[Condition]) -> None:
     """
     if has_transistors(layout):
         cards = [layout.technology.card]
-        if isinstance(layout.periphery, SenseAmplifier):
-            cards.append(layout.periphery.card)
+        if (latch := layout.periphery.latch) is not None:
+            cards.append(latch.card)
         for card in cards:
             for process in dict.fromkeys(c.process for c in conditions):
                 try:
@@ -284,7 +282,7 @@ def check(layout: Layout, conditions: Sequence[Condition]) -> None:
                         allowed=error.allowed,
                     ) from None
     cell = layout.crossbar.cell
-    if transistors := kind_of(cell).transistors(cell):
+    if transistors := cell.transistors:
         for process in dict.fromkeys(c.process for c in conditions):
             library = read_card(layout.technology.replace(corner=process))
             library.check_mismatch(layout.die.mismatch, transistors)

@@ -20,7 +20,6 @@ from mtjspice.layout.sense import worst_reads
 from mtjspice.layout.spread import Spread, in_turn
 from mtjspice.netlist.deck import build_deck
 from mtjspice.spec.base import Spec
-from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.layout import Layout
 from mtjspice.units import si
 
@@ -312,7 +311,7 @@ def _fitted(
     simulator: Simulator,
 ) -> dict[tuple[str, float], Fitted]:
     """The access devices of changed layouts; those that are as before are not swept again."""
-    if isinstance(layout.crossbar.cell, PassiveCell):
+    if layout.crossbar.cell.series != "measured":
         return dict.fromkeys(changed, known.fitted)
     others = {k: one for k, one in changed.items() if _device(one) != _device(layout)}
     fits = dict.fromkeys(changed, known.fitted)

@@ -27,7 +27,6 @@ from mtjspice.layout.quantities import Condition
 from mtjspice.layout.spread import Spread, in_turn
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.layout import Layout
-from mtjspice.spec.periphery import SenseAmplifier
 
 SIDES = ("low", "high")
 DRAWN, DRAWN_SMALL = 2, 32
@@ -213,8 +212,8 @@ def fixed_threshold(layout: Layout, nominal: Margins) -> float | None:
     """
     if layout.sense.threshold == "tracking":
         return None
-    if isinstance(layout.periphery, SenseAmplifier):
-        return layout.periphery.threshold
+    if (latch := layout.periphery.latch) is not None:
+        return latch.threshold
     return nominal.threshold
 
 

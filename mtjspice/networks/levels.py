@@ -15,7 +15,7 @@ from mtjspice.data.network import Layer, Network
 from mtjspice.device.writing import write_tile
 from mtjspice.spec.die import Die
 from mtjspice.spec.experiment import Experiment
-from mtjspice.spec.periphery import Periphery, TransimpedanceAmplifier
+from mtjspice.spec.periphery import Periphery
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.study import Study
 from mtjspice.spec.tile import ProgrammedTile
@@ -202,9 +202,9 @@ def full_scale_current(study: Study, layer: Layer) -> float:
 
 def reported_current(periphery: Periphery, result: xr.Dataset) -> Floats:
     """Column currents [sample, column] as the read-out reports them: clipped by an amplifier."""
-    if isinstance(periphery, TransimpedanceAmplifier):
+    if (amplifier := periphery.amplifier) is not None:
         volts = result["amplifier_voltage"].to_numpy()
-        return np.asarray((periphery.zero - volts) / periphery.gain)
+        return np.asarray((amplifier.zero - volts) / amplifier.gain)
     return np.asarray(result["current"].to_numpy())
 
 

@@ -17,7 +17,6 @@ from mtjspice.data.files import make_folder
 from mtjspice.data.outputs import Outputs
 from mtjspice.errors import InputError
 from mtjspice.netlist.cards import read_card
-from mtjspice.netlist.cells import kind_of
 from mtjspice.signoff.audit import allowed_flips
 from mtjspice.signoff.dies import Specimen, check_specimen
 from mtjspice.signoff.expected import FOUND, RAN, SUMMED, VECTORS, Expected
@@ -232,7 +231,7 @@ def _conditions(spec: SignOff, circuit: Calibration) -> list[Calibration]:
     for corner in spec.corners or (own.corner,):
         for celsius in spec.temperatures or (own.temperature,):
             technology: Technology = own.replace(corner=corner, temperature=celsius)
-            for transistor in kind_of(cell).transistors(cell):
+            for transistor in cell.transistors:
                 read_card(technology).check(transistor)
             if technology == own:
                 found.append(circuit)

@@ -16,7 +16,7 @@ from mtjspice.errors import InputError
 from mtjspice.spec.base import is_path
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.die import Die
-from mtjspice.spec.periphery import Converter, TransimpedanceAmplifier
+from mtjspice.spec.periphery import Converter
 from mtjspice.surrogate.card import Card, load_card
 from mtjspice.surrogate.model import Surrogate
 from mtjspice.surrogate.programmed import Programmed
@@ -288,8 +288,8 @@ def given_by(circuit: Calibration, x: Tensor) -> Tensor:
 
 def converted(circuit: Calibration, currents: Tensor) -> Tensor:
     """Currents that amplifiers report, as the ADC gives them, A; no change without amplifiers."""
-    amplifier = circuit.periphery
-    if not isinstance(amplifier, TransimpedanceAmplifier):
+    amplifier = circuit.periphery.amplifier
+    if amplifier is None:
         return currents
     volts = amplifier.zero - amplifier.gain * currents + circuit.adc.offset
     volts = quantised(volts, circuit.adc)

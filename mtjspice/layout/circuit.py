@@ -14,6 +14,7 @@ from mtjspice.device.variation import diameters
 from mtjspice.layout.findings import Condition, Floats, States
 from mtjspice.netlist.cards import LATCH_TRANSISTORS, read_card
 from mtjspice.netlist.cells import kind_of
+from mtjspice.netlist.library import TransistorModel
 from mtjspice.solver import nodal
 from mtjspice.solver.access import AccessModel
 from mtjspice.solver.array import Array, array_of
@@ -76,14 +77,14 @@ def same_processes(layout: Layout, processes: Iterable[str]) -> dict[str, str]:
     used = {layout.technology.card: kind_of(cell).transistors(cell)}
     if isinstance(periphery, SenseAmplifier):
         used[periphery.card] = (*used.get(periphery.card, ()), *LATCH_TRANSISTORS)
-    seen: dict[tuple[str, ...], str] = {}
+    seen: dict[tuple[TransistorModel, ...], str] = {}
     same = {}
     for process in dict.fromkeys(processes):
         models = []
         for name, transistors in used.items():
             if transistors:
                 card = read_card(layout.technology.replace(card=name, corner=process))
-                models += [card.lines[card.named(one)] for one in transistors]
+                models += [card.models[card.named(one)] for one in transistors]
         first = seen.setdefault(tuple(models), process)
         if first != process:
             same[process] = first

@@ -46,7 +46,16 @@ def run_deck(deck: Deck) -> Vectors:
     Raises:
         SimulationError: as `run_samples`.
     """
-    return run_samples(deck, np.zeros((1, 0)))[0]
+    return run_netlist(deck.text, deck)
+
+
+def run_netlist(netlist: str, deck: Deck) -> Vectors:
+    """The same with a netlist that saves what a deck says.
+
+    Raises:
+        SimulationError: as `run_samples`.
+    """
+    return _run(netlist, deck, np.zeros((1, 0)))[0]
 
 
 def run_samples(deck: Deck, shifts: npt.NDArray[np.float64]) -> list[Vectors]:
@@ -62,6 +71,10 @@ def run_samples(deck: Deck, shifts: npt.NDArray[np.float64]) -> list[Vectors]:
         SimulationError: unless ngspice finished, gave every vector with every point, all of them
             finite, and Kirchhoff's current law closes over the whole array.
     """
+    return _run(deck.text, deck, shifts)
+
+
+def _run(netlist: str, deck: Deck, shifts: npt.NDArray[np.float64]) -> list[Vectors]:
     # Imported here: the import loads the simulator, and the parent process never needs it.
     from mtjspice.spice.library import open_library  # noqa: PLC0415
 
@@ -69,7 +82,7 @@ def run_samples(deck: Deck, shifts: npt.NDArray[np.float64]) -> list[Vectors]:
     start = time.perf_counter()
     results = []
     try:
-        library.load(with_solver(deck.text, klu=library.info.klu))
+        library.load(with_solver(netlist, klu=library.info.klu))
         for sample in shifts:
             library.alter(deck.transistors, "delvto", sample)
             values = _run_once(library, deck)

@@ -24,7 +24,7 @@ from mtjspice.netlist.deck import Added, build_deck
 from mtjspice.netlist.dialect import MAX_LINE
 from mtjspice.report.numbers import shown
 from mtjspice.spec.layout import Layout
-from mtjspice.spice.simulate import run_measures
+from mtjspice.spice.ngspice.simulate import run_measures
 
 PROBES: Mapping[str, Callable[[Case], Probe]] = {
     "ir_drop": probes.ir_drop,

@@ -20,7 +20,7 @@ from mtjspice.netlist.readout import LATCH
 from mtjspice.spec.cell import Transistor
 from mtjspice.spec.layout import Layout
 from mtjspice.spec.periphery import SenseAmplifier
-from mtjspice.spice.simulate import run_measures
+from mtjspice.spice.ngspice.simulate import run_measures
 from mtjspice.units import format_quantity, parse_quantity
 
 SHIFT = 0.01

@@ -14,10 +14,10 @@ from mtjspice.collect import Simulator, WorkerPool, simulate
 from mtjspice.errors import LimitError, SimulationError
 from mtjspice.netlist import build_deck
 from mtjspice.spec import Resources, SenseAmplifier, format_spec
-from mtjspice.spice import probe as probing
-from mtjspice.spice.bench import run_bench
+from mtjspice.spice.ngspice import probe as probing
+from mtjspice.spice.ngspice.bench import run_bench
+from mtjspice.spice.ngspice.simulate import run_deck, run_netlist
 from mtjspice.spice.sandbox import private_folder
-from mtjspice.spice.simulate import run_deck, run_netlist
 
 pytestmark = pytest.mark.ngspice
 HOSTILE = "shell touch {ran}\noption gmin=1e-3\nset num_threads=7\n"

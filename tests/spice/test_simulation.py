@@ -54,7 +54,7 @@ from mtjspice.spec import (
     parse_spec,
 )
 from mtjspice.spec.base import LEAST_OHMS
-from mtjspice.spice.simulate import check_vectors, run_deck, run_netlist
+from mtjspice.spice.ngspice.simulate import check_vectors, run_deck, run_netlist
 
 pytestmark = pytest.mark.ngspice
 GOLDEN = golden_experiments()
@@ -572,7 +572,7 @@ PARENT = """\
 import os
 from mtjspice.collect import WorkerPool
 from mtjspice.netlist import build_deck
-from mtjspice.spice.simulate import run_deck
+from mtjspice.spice.ngspice.simulate import run_deck
 from spice.test_simulation import large
 
 pool = WorkerPool(1)

@@ -12,7 +12,7 @@ from mtjspice.errors import InputError, SimulationError
 from mtjspice.netlist.deck import Deck
 
 if TYPE_CHECKING:
-    from mtjspice.spice.library import Library
+    from mtjspice.spice.ngspice.library import Library
 
 IMPOSSIBLE_SIZE = re.compile(r"Effective channel (length|width).*", re.IGNORECASE)
 """What ngspice says of a transistor that is too short or narrow for its model."""
@@ -76,7 +76,7 @@ def run_samples(deck: Deck, shifts: npt.NDArray[np.float64]) -> list[Vectors]:
 
 def _run(netlist: str, deck: Deck, shifts: npt.NDArray[np.float64]) -> list[Vectors]:
     # Imported here: the import loads the simulator, and the parent process never needs it.
-    from mtjspice.spice.library import open_library  # noqa: PLC0415
+    from mtjspice.spice.ngspice.library import open_library  # noqa: PLC0415
 
     library = open_library()
     start = time.perf_counter()
@@ -102,7 +102,7 @@ def run_measures(netlist: str) -> dict[str, float]:
     Raises:
         SimulationError: unless ngspice finished and found everything that is measured.
     """
-    from mtjspice.spice.library import open_library  # noqa: PLC0415, as above
+    from mtjspice.spice.ngspice.library import open_library  # noqa: PLC0415, as above
 
     library = open_library()
     try:

@@ -136,13 +136,18 @@ def run(
 def netlist(
     spec: SpecFile,
     tile: Annotated[int | None, typer.Option(min=0, help="Of a die: which tile.")] = None,
+    dialect: Annotated[
+        str, typer.Option(help="Language of the simulator: ngspice or xyce.")
+    ] = "ngspice",
     out: OutFolder = None,
     large: Large = False,
 ) -> None:
     """Write the netlist of one array, or of one tile of a die; plain ``ngspice -b`` runs it."""
     from mtjspice.data.files import make_folder, write_text  # noqa: PLC0415
     from mtjspice.netlist import build_deck  # noqa: PLC0415
+    from mtjspice.netlist.dialects import dialect_named  # noqa: PLC0415
 
+    language = dialect_named(dialect, "--dialect")
     with _about(spec):
         if tile is None:
             experiment = read_spec(spec, Experiment)
@@ -151,7 +156,7 @@ def netlist(
             design = read_spec(spec, DieDesign)
             _check(netlist_size(design), spec, large=large)
             experiment = tile_experiment(design, tile)
-        text = build_deck(experiment).text
+        text = language.write(build_deck(experiment).circuit)
     _warn_of_unusual(experiment)
     if out is None:
         sys.stdout.write(text)

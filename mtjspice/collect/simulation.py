@@ -9,7 +9,7 @@ from mtjspice.errors import InputError, SimulatorError, SimulatorMissingError
 from mtjspice.netlist.deck import build_deck
 from mtjspice.netlist.identity import inputs_digest
 from mtjspice.spec.experiment import Experiment
-from mtjspice.spice.simulate import run_deck
+from mtjspice.spice.ngspice.simulate import run_deck
 
 
 def simulate_as(experiment: Experiment, ngspice: str, inputs: str, key: str) -> xr.Dataset:
@@ -41,7 +41,7 @@ def simulate_as(experiment: Experiment, ngspice: str, inputs: str, key: str) -> 
 def _check_ngspice(expected: str) -> None:
     try:
         # Imported here: the import loads the simulator.
-        from mtjspice.spice.library import open_library  # noqa: PLC0415
+        from mtjspice.spice.ngspice.library import open_library  # noqa: PLC0415
 
         found = str(open_library().info)
     except SimulatorMissingError as error:

@@ -34,8 +34,8 @@ from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.periphery import SenseAmplifier
 from mtjspice.spec.resources import USUAL, Resources
 from mtjspice.spec.technology import Technology
-from mtjspice.spice.probe import NgspiceInfo, probe
-from mtjspice.spice.simulate import run_samples, with_solver
+from mtjspice.spice.ngspice.probe import NgspiceInfo, probe
+from mtjspice.spice.ngspice.simulate import run_samples, with_solver
 
 LOG = logging.getLogger(__name__)
 """What it says reaches stderr where nobody has arranged for something else."""

@@ -14,6 +14,7 @@ from mtjspice.device.variation import diameters
 from mtjspice.layout.findings import Floats, States
 from mtjspice.layout.quantities import Condition
 from mtjspice.netlist.cards import LATCH_TRANSISTORS, read_card
+from mtjspice.netlist.library import TransistorModel
 from mtjspice.solver import nodal
 from mtjspice.solver.access import AccessModel
 from mtjspice.solver.array import Array, array_of
@@ -73,14 +74,14 @@ def same_processes(layout: Layout, processes: Iterable[str]) -> dict[str, str]:
     used = {layout.technology.card: cell.transistors}
     if (latch := periphery.latch) is not None:
         used[latch.card] = (*used.get(latch.card, ()), *LATCH_TRANSISTORS)
-    seen: dict[tuple[str, ...], str] = {}
+    seen: dict[tuple[TransistorModel, ...], str] = {}
     same = {}
     for process in dict.fromkeys(processes):
         models = []
         for name, transistors in used.items():
             if transistors:
                 card = read_card(layout.technology.replace(card=name, corner=process))
-                models += [card.lines[card.named(one)] for one in transistors]
+                models += [card.models[card.named(one)] for one in transistors]
         first = seen.setdefault(tuple(models), process)
         if first != process:
             same[process] = first

@@ -21,10 +21,10 @@ from mtjspice.layout.findings import Finding, Judged
 from mtjspice.layout.page_words import value_and_limit
 from mtjspice.layout.probes import Case, Probe
 from mtjspice.netlist.deck import Added, build_deck
-from mtjspice.netlist.elements import MAX_LINE
+from mtjspice.netlist.dialect import MAX_LINE
 from mtjspice.report.numbers import shown
 from mtjspice.spec.layout import Layout
-from mtjspice.spice.simulate import run_measures
+from mtjspice.spice.ngspice.simulate import run_measures
 
 PROBES: Mapping[str, Callable[[Case], Probe]] = {
     "ir_drop": probes.ir_drop,

@@ -15,8 +15,9 @@ from mtjspice.device.temperature import tmr_at
 from mtjspice.layout.circuit import full_scale, ideal_currents, r_p_of, under
 from mtjspice.layout.findings import Finding
 from mtjspice.layout.read import SCALES
-from mtjspice.netlist.deck import Added, Deck, as_saved, drawn
-from mtjspice.netlist.elements import BehaviouralCurrent, BehaviouralVoltage, Element, Resistor
+from mtjspice.netlist.circuit import as_expression
+from mtjspice.netlist.deck import Added, Deck, build_deck
+from mtjspice.netlist.elements import BehaviouralCurrent, BehaviouralVoltage, Resistor
 from mtjspice.netlist.nodes import GROUND
 from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.layout import Layout
@@ -46,20 +47,18 @@ class Case:
     Attributes:
         layout: under its condition.
         finding: the case.
-        deck: names of what its circuit has.
-        elements: of the circuit.
+        deck: its circuit, and the names of what that has.
     """
 
     layout: Layout
     finding: Finding
-    deck: Deck
-    elements: tuple[Element, ...] = field(repr=False)
+    deck: Deck = field(repr=False)
 
     @classmethod
     def of(cls, layout: Layout, finding: Finding) -> "Case":
         """That of a finding; the layout is under nominal conditions."""
-        deck, elements, _ = drawn(finding.experiment, finding.shown.devices)
-        return cls(under(layout, finding.condition), finding, deck, elements)
+        deck = build_deck(finding.experiment, finding.shown.devices)
+        return cls(under(layout, finding.condition), finding, deck)
 
     @property
     def column(self) -> int:
@@ -86,7 +85,7 @@ class Case:
 
     def output(self, column: int) -> str:
         """Current out of a column, A."""
-        return as_saved(self.deck.column_currents[column])
+        return as_expression(self.deck.column_currents[column])
 
     @property
     def cell_volts(self) -> str:
@@ -102,7 +101,7 @@ class Case:
         name = f"{self.row}_{self.column}"
         parts = [
             e
-            for e in self.elements
+            for e in self.deck.circuit.elements
             if isinstance(e, Resistor | BehaviouralCurrent) and e.name in {f"c{name}", f"t{name}"}
         ]
         volts = f"(v({parts[0].a})-v({parts[0].b}))"

@@ -43,9 +43,9 @@ SOURCES = (
     "reading.py",
     "units.py",
     # How it is run and read.
-    "spice/library.py",
-    "spice/scripts/*",
-    "spice/simulate.py",
+    "spice/ngspice/library.py",
+    "spice/ngspice/scripts/*",
+    "spice/ngspice/simulate.py",
     "collect/label.py",
     "collect/settling.py",
 )

@@ -30,7 +30,7 @@ from mtjspice.layout.sense import margins, worst_reads
 from mtjspice.solver import nodal
 from mtjspice.solver.array import array_of
 from mtjspice.spec import Layout, parse_spec
-from mtjspice.spice.simulate import measured
+from mtjspice.spice.ngspice.simulate import measured
 from mtjspice.verdicts.figures import Verdict, at_most
 
 pytestmark = pytest.mark.ngspice

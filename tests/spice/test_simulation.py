@@ -54,7 +54,7 @@ from mtjspice.spec import (
     parse_spec,
 )
 from mtjspice.spec.base import LEAST_OHMS
-from mtjspice.spice.simulate import check_vectors, run_deck
+from mtjspice.spice.ngspice.simulate import check_vectors, run_deck, run_netlist
 
 pytestmark = pytest.mark.ngspice
 GOLDEN = golden_experiments()
@@ -70,7 +70,7 @@ def broken(pool: WorkerPool, old: str, new: str) -> SimulationError:
     """The error of a netlist in which a piece of text was replaced."""
     deck = build_deck(GOLDEN["passive_wires"])
     assert old in deck.text
-    future: Future = pool.submit(run_deck, replace(deck, text=deck.text.replace(old, new)))
+    future: Future = pool.submit(run_netlist, deck.text.replace(old, new), deck)
     with pytest.raises(SimulationError) as caught:
         future.result()
     return caught.value
@@ -572,7 +572,7 @@ PARENT = """\
 import os
 from mtjspice.collect import WorkerPool
 from mtjspice.netlist import build_deck
-from mtjspice.spice.simulate import run_deck
+from mtjspice.spice.ngspice.simulate import run_deck
 from spice.test_simulation import large
 
 pool = WorkerPool(1)

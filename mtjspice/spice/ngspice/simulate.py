@@ -12,7 +12,7 @@ from mtjspice.errors import InputError, SimulationError
 from mtjspice.netlist.deck import Deck
 
 if TYPE_CHECKING:
-    from mtjspice.spice.library import Library
+    from mtjspice.spice.ngspice.library import Library
 
 IMPOSSIBLE_SIZE = re.compile(r"Effective channel (length|width).*", re.IGNORECASE)
 """What ngspice says of a transistor that is too short or narrow for its model."""
@@ -46,7 +46,16 @@ def run_deck(deck: Deck) -> Vectors:
     Raises:
         SimulationError: as `run_samples`.
     """
-    return run_samples(deck, np.zeros((1, 0)))[0]
+    return run_netlist(deck.text, deck)
+
+
+def run_netlist(netlist: str, deck: Deck) -> Vectors:
+    """The same with a netlist that saves what a deck says.
+
+    Raises:
+        SimulationError: as `run_samples`.
+    """
+    return _run(netlist, deck, np.zeros((1, 0)))[0]
 
 
 def run_samples(deck: Deck, shifts: npt.NDArray[np.float64]) -> list[Vectors]:
@@ -62,14 +71,18 @@ def run_samples(deck: Deck, shifts: npt.NDArray[np.float64]) -> list[Vectors]:
         SimulationError: unless ngspice finished, gave every vector with every point, all of them
             finite, and Kirchhoff's current law closes over the whole array.
     """
+    return _run(deck.text, deck, shifts)
+
+
+def _run(netlist: str, deck: Deck, shifts: npt.NDArray[np.float64]) -> list[Vectors]:
     # Imported here: the import loads the simulator, and the parent process never needs it.
-    from mtjspice.spice.library import open_library  # noqa: PLC0415
+    from mtjspice.spice.ngspice.library import open_library  # noqa: PLC0415
 
     library = open_library()
     start = time.perf_counter()
     results = []
     try:
-        library.load(with_solver(deck.text, klu=library.info.klu))
+        library.load(with_solver(netlist, klu=library.info.klu))
         for sample in shifts:
             library.alter(deck.transistors, "delvto", sample)
             values = _run_once(library, deck)
@@ -89,7 +102,7 @@ def run_measures(netlist: str) -> dict[str, float]:
     Raises:
         SimulationError: unless ngspice finished and found everything that is measured.
     """
-    from mtjspice.spice.library import open_library  # noqa: PLC0415, as above
+    from mtjspice.spice.ngspice.library import open_library  # noqa: PLC0415, as above
 
     library = open_library()
     try:

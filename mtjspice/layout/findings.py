@@ -6,7 +6,7 @@ Frozen data between `mtjspice.layout`, which computes it, and `mtjspice.report`,
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,9 @@ from mtjspice.device.variation import Devices
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.layout import Layout
 from mtjspice.verdicts.figures import Figure, Interval, Verdict, kept, of_holding
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Floats = npt.NDArray[np.float64]
 States = npt.NDArray[np.uint8]
@@ -499,3 +502,27 @@ class LayoutStory:
     simulations: Mapping[str, int] = field(default_factory=dict)
     keys: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """The table of limits: one row a quantity, at its worst over all conditions.
+
+        Its columns are ``quantity``, ``value``, ``unit``, ``limit`` and ``verdict`` (None where
+        nothing was asked), ``headroom``, ``condition``, ``level`` and ``netlist``.
+        """
+        import pandas as pd  # noqa: PLC0415, takes a third of a second
+
+        rows = [
+            {
+                "quantity": line.quantity.name,
+                "value": line.worst.value,
+                "unit": line.quantity.unit,
+                "limit": line.limit,
+                "verdict": None if line.verdict is None else line.verdict.value,
+                "headroom": line.headroom,
+                "condition": str(line.worst.condition),
+                "level": line.worst.level,
+                "netlist": line.netlist,
+            }
+            for line in self.judged
+        ]
+        return pd.DataFrame(rows)

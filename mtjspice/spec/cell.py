@@ -23,7 +23,11 @@ class Transistor(Spec):
 
 
 class PassiveCell(Spec):
-    """One junction between the word line (row) and the bit line (column)."""
+    """One junction between the word line (row) and the bit line (column).
+
+    Attributes:
+        mtj: the junction.
+    """
 
     kind: Literal["passive"] = "passive"
     mtj: Mtj = Mtj()

@@ -5,26 +5,24 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import IO, TYPE_CHECKING, Any, Literal, cast
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mtjspice.data.plain import as_json
 from mtjspice.errors import printable
-from mtjspice.layout import page_words as layout_words
-from mtjspice.layout.findings import LayoutStory
-from mtjspice.report.plain import as_json
-from mtjspice.report.words import interval_words, value_and_limit
-from mtjspice.signoff.findings import SignOffStory
-from mtjspice.signoff.judged import way_from_chance
-from mtjspice.signoff.page_numbers import condition_lines, noticed
-from mtjspice.signoff.page_words import conclusion
 from mtjspice.spec.base import is_path
 from mtjspice.spec.unusual import unusual
 from mtjspice.units import si
 from mtjspice.verdicts.figures import WORDS, Figure
 
+if TYPE_CHECKING:
+    from mtjspice.layout.findings import LayoutStory
+    from mtjspice.signoff.findings import SignOffStory
+
+# The words of a feature are imported where they are printed: they take torch, scipy and matplotlib.
 FLIPS_SHOWN = 10
 """Most flips of classes that are listed."""
 FIGURES = ("figure", "value", "limit", "")
@@ -110,6 +108,8 @@ def print_outcome(story: Any, page: Path) -> None:
 
 def _print_limits(console: Console, figures: Sequence[Figure]) -> None:
     """What is held against limits: value, unit, interval and word."""
+    from mtjspice.report.words import interval_words, value_and_limit  # noqa: PLC0415
+
     for figure in figures:
         if not figure.limit:
             continue
@@ -160,6 +160,8 @@ def print_calibration(story: Any, card: Path, page: Path) -> None:
 
 def print_figures(title: str, story: Any, report: Path, notes: Sequence[str] = ()) -> None:
     """Every figure of a training or an experiment, limits if there are any, and the verdict."""
+    from mtjspice.report.words import value_and_limit  # noqa: PLC0415
+
     console = made_console()
     limited = any(figure.limit for figure in story.figures)
     headings = FIGURES if limited else FIGURES[:2]
@@ -194,8 +196,13 @@ def print_training(
     made_console().print(f"next: {command}", soft_wrap=True, highlight=False)
 
 
-def print_signoff(story: SignOffStory, page: Path) -> None:
+def print_signoff(story: "SignOffStory", page: Path) -> None:
     """Every figure of a sign-off, what was simulated, the first flips of classes, the verdict."""
+    from mtjspice.report.words import interval_words, value_and_limit  # noqa: PLC0415
+    from mtjspice.signoff.judged import way_from_chance  # noqa: PLC0415
+    from mtjspice.signoff.page_numbers import condition_lines  # noqa: PLC0415
+    from mtjspice.signoff.page_words import conclusion  # noqa: PLC0415
+
     console, lines = made_console(), condition_lines(story)
     interval = f"{100 * story.spec.confidence:g} % interval"
     headings = ("figure", "value", interval, "limit", "")
@@ -236,8 +243,10 @@ def _print_needed(console: Console, figures: Sequence[Figure]) -> None:
                           highlight=False)  # fmt: skip
 
 
-def _print_flips(console: Console, story: SignOffStory) -> None:
+def _print_flips(console: Console, story: "SignOffStory") -> None:
     """The first flips of classes, what needs looking at first."""
+    from mtjspice.signoff.page_numbers import noticed  # noqa: PLC0415
+
     flips = noticed(story)
     for flip in flips[:FLIPS_SHOWN]:
         label = story.classes[int(story.labels[story.place(flip.image)])]
@@ -252,8 +261,11 @@ def _print_flips(console: Console, story: SignOffStory) -> None:
         console.print(f"and {len(flips) - FLIPS_SHOWN:,} more flips, in flips.csv")
 
 
-def print_layouts(stories: Sequence[LayoutStory], page: Path) -> None:
+def print_layouts(stories: "Sequence[LayoutStory]", page: Path) -> None:
     """The limits of each layout, its largest size, and the verdict."""
+    from mtjspice.layout import page_words as layout_words  # noqa: PLC0415
+    from mtjspice.report.words import value_and_limit  # noqa: PLC0415
+
     console = made_console()
     for story in stories:
         console.print(_quantities(story))
@@ -276,8 +288,10 @@ def print_layouts(stories: Sequence[LayoutStory], page: Path) -> None:
     console.print(f"report: {page}", soft_wrap=True)
 
 
-def _quantities(story: LayoutStory) -> Table:
+def _quantities(story: "LayoutStory") -> Table:
     """Every quantity at its worst; with intervals and limits, if any has one."""
+    from mtjspice.layout import page_words as layout_words  # noqa: PLC0415
+
     sampled = [line.worst.sampled for line in story.judged if line.worst.sampled]
     sure = [f"{100 * one.interval.confidence:.4g} % interval" for one in sampled[:1]]
     limited = any(line.limit is not None for line in story.judged)

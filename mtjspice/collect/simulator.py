@@ -46,7 +46,9 @@ Progress = Callable[[int, int], None]
 class Simulator:
     """ngspice in worker processes, with a store of what it has computed.
 
-    Its methods may be called from several threads at once.
+    For many experiments; `mtjspice.simulate` is for one array or one die. `run` gives a result for
+    each experiment, in the form of `mtjspice.data.results`. Its methods may be called from several
+    threads at once.
 
     Args:
         jobs: worker processes; as many as processors and memory allow if left out.
@@ -72,18 +74,25 @@ class Simulator:
     Raises:
         SimulatorMissingError: if there is no usable ngspice.
         InputError: if the store cannot be written, or there are too many jobs.
+
+    Example:
+        >>> from mtjspice import Experiment, Simulator, read_spec
+        >>> with Simulator(jobs=1) as simulator:  # with ngspice
+        ...     results = simulator.run([read_spec("examples/array/array.toml", Experiment)])
+        >>> results[0]["current"].attrs["units"]
+        'A'
     """
 
     def __init__(
         self,
         *,
         jobs: int | None = None,
-        store: Path | None = None,
+        store: str | Path | None = None,
         limits: Resources = USUAL,
         pool: Executor | None = None,
     ):
         self.info: NgspiceInfo = probe()
-        self.store = make_folder(store) if store is not None else None
+        self.store = make_folder(Path(store)) if store is not None else None
         if self.store is not None:
             remove_stale_parts(self.store)
         self.ran = self.found = self.damaged = 0
@@ -320,9 +329,3 @@ def _with_absolute_cards(experiment: Experiment) -> Experiment:
 def _absolute(card: str) -> str:
     """The absolute path of a card's file; the name of one that ships as it is."""
     return str(Path(card).absolute()) if is_path(card) else card
-
-
-def simulate(experiment: Experiment) -> xr.Dataset:
-    """Simulate one experiment in ngspice; the form is that of `mtjspice.data.results`."""
-    with Simulator(jobs=1, limits=experiment.ngspice) as simulator:
-        return simulator.run([experiment])[0]

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,9 @@ from mtjspice.layout.quantities import QUANTITIES, Condition, Quantity
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.layout import Layout
 from mtjspice.verdicts.figures import Figure, Interval, Verdict, kept, of_holding
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Floats = npt.NDArray[np.float64]
 States = npt.NDArray[np.uint8]
@@ -389,3 +392,27 @@ class LayoutStory:
     keys: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     netlists: Mapping[str, str] = field(default_factory=dict)
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """The table of limits: one row a quantity, at its worst over all conditions.
+
+        Its columns are ``quantity``, ``value``, ``unit``, ``limit`` and ``verdict`` (None where
+        nothing was asked), ``headroom``, ``condition``, ``level`` and ``netlist``.
+        """
+        import pandas as pd  # noqa: PLC0415, takes a third of a second
+
+        rows = [
+            {
+                "quantity": line.quantity.name,
+                "value": line.worst.value,
+                "unit": line.quantity.unit,
+                "limit": line.limit,
+                "verdict": None if line.verdict is None else line.verdict.value,
+                "headroom": line.headroom,
+                "condition": str(line.worst.condition),
+                "level": line.worst.level,
+                "netlist": line.netlist,
+            }
+            for line in self.judged
+        ]
+        return pd.DataFrame(rows)

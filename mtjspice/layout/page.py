@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from mtjspice.data.files import write_text
 from mtjspice.data.outputs import Outputs
+from mtjspice.data.plain import as_json
 from mtjspice.layout import page_comparison as comparison
 from mtjspice.layout import page_front as fronts
 from mtjspice.layout import page_plots as plots
@@ -21,7 +22,6 @@ from mtjspice.layout.findings import LayoutStory, Yield
 from mtjspice.layout.page_json import report
 from mtjspice.report import numbers
 from mtjspice.report.page import inline, render
-from mtjspice.report.plain import as_json
 from mtjspice.report.words import figure_value
 from mtjspice.report.written import determined, write_report
 from mtjspice.spec.toml import format_spec

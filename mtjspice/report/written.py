@@ -4,12 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mtjspice.data.files import write_text
-from mtjspice.data.outputs import MANIFEST, Outputs
-from mtjspice.report.plain import as_json
+from mtjspice.data.outputs import MANIFEST, PAGE, REPORT, Outputs
+from mtjspice.data.plain import as_json
 from mtjspice.spec.base import Spec
 from mtjspice.spec.toml import format_spec
-
-REPORT, PAGE = "report.json", "report.html"
 
 
 def determined(

@@ -89,7 +89,11 @@ class CellKind(Spec):
 
 
 class PassiveCell(CellKind):
-    """One junction between the word line (row) and the bit line (column)."""
+    """One junction between the word line (row) and the bit line (column).
+
+    Attributes:
+        mtj: the junction.
+    """
 
     kind: Literal["passive"] = "passive"
     mtj: Mtj = Mtj()

@@ -89,7 +89,7 @@ def defects_named() -> list[Figure]:
 
 
 def loops_over_layers() -> list[Figure]:
-    """Loops over `.layers` that hand a value from one layer to the next."""
+    """Loops over layers or their tiles that hand a value from one to the next."""
     places = [
         f"{name}:{node.lineno}"
         for name, tree in trees().items()
@@ -103,7 +103,7 @@ def loops_over_layers() -> list[Figure]:
 def _over_layers(iterated: ast.expr) -> bool:
     names = {n.attr for n in ast.walk(iterated) if isinstance(n, ast.Attribute)}
     names |= {n.id for n in ast.walk(iterated) if isinstance(n, ast.Name)}
-    return "layers" in names
+    return bool(names & {"layers", "tiles", "depth"})
 
 
 def _hands_on(loop: ast.For) -> bool:

@@ -227,7 +227,7 @@ def _what_to_read(experiment: Experiment, elements: tuple[Element, ...]) -> Deck
     sources = {
         element.name: element.line().split(" ", 1)[0].lower() + "#branch"
         for element in elements
-        if isinstance(element, VoltageSource | BehaviouralVoltage)
+        if isinstance(element, VoltageSource | BehaviouralVoltage) and element.b == GROUND
     }
     rows, columns = experiment.crossbar.shape
     place = Nodes(experiment)

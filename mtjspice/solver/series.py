@@ -2,10 +2,11 @@
 
 Two kinds of laws: `mtjspice.solver.cells.ShiftedAccess`, which sweeps in the simulator were fitted
 with, and those that a kind of cell has of its own, which are here. A further kind adds its law, a
-class that is a `Series`, to `LAWS`.
+class as `Selector`, to `LAWS`.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from mtjspice.device import conductance
-from mtjspice.spec.cell import Cell
+from mtjspice.spec.cell import Cell, SelectorCell
 from mtjspice.spec.mtj import Mtj
 
 Floats = npt.NDArray[np.float64]
@@ -43,7 +44,42 @@ class Series(Protocol):
         ...
 
 
-LAWS: Mapping[str, Callable[[Any], Series]] = {}
+@dataclass(frozen=True)
+class Selector:
+    """``V = v_0 asinh(i/i_0)``, which is ``i = i_0 sinh(V/v_0)``; known for any current.
+
+    Attributes:
+        i_0: 0-d, A.
+        v_0: 0-d, V.
+    """
+
+    i_0: Tensor
+    v_0: Tensor
+
+    @classmethod
+    def of(cls, cell: SelectorCell) -> "Selector":
+        """That of a kind of cell, in float64."""
+        return cls(*(torch.tensor(x, dtype=torch.float64) for x in (cell.i_0, cell.v_0)))
+
+    @property
+    def current_scale(self) -> float:
+        """Without end."""
+        return float("inf")
+
+    def volts(self, current: Tensor, potential: Tensor) -> Tensor:
+        """Voltage over the selectors, V; the potential changes nothing."""
+        return self.v_0 * torch.asinh(current / self.i_0)
+
+    def slopes(self, current: Tensor, potential: Tensor) -> tuple[Tensor, Tensor]:
+        """Derivatives of `volts`."""
+        return self.v_0 / torch.hypot(current, self.i_0), torch.zeros_like(current)
+
+    def at_rest(self) -> Tensor:
+        """v_0/i_0, Ω."""
+        return (self.v_0 / self.i_0).reshape(1, 1, 1, 1)
+
+
+LAWS: Mapping[str, Callable[[Any], Series]] = {"selector": Selector.of}
 """The law of each kind of cell whose `series` is ``own``."""
 
 

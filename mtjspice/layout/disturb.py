@@ -40,6 +40,7 @@ from mtjspice.layout.switching import (
     switched,
     writing_of,
 )
+from mtjspice.solver.series import Series, junction_volts, own_law, series_slope
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.layout import Layout
 from mtjspice.spec.periphery import VirtualGround
@@ -106,9 +107,11 @@ def _read_cell(layout: Layout, place: tuple[int, int], amperes: float) -> Cell:
 def _series(
     layout: Layout, place: tuple[int, int], pulse: float, volts: float, amperes: float
 ) -> float:
-    """What is in series with a junction, Ω, as the head of this module says."""
-    if layout.crossbar.cell.half_selected:
-        return float(path_resistance(layout.crossbar)[place])
+    """What is in series with a junction, Ω, as the head of `mtjspice.layout.switching` says."""
+    cell = layout.crossbar.cell
+    if cell.half_selected:
+        path, law = float(path_resistance(layout.crossbar)[place]), own_law(cell)
+        return path if law is None else path + series_slope(law, amperes)
     return max(pulse - volts, 0.0) / amperes if amperes > 0 else 0.0
 
 
@@ -232,7 +235,11 @@ def written_cell(layout: Layout, write: Write, result: xr.Dataset) -> Cell:
         volts = abs(float(result["cell_voltage"].to_numpy()[0, row, column]))
         via = layout.crossbar.row.via + layout.crossbar.column.via
         grid = np.linspace(0, volts, GRID)
-        volts = float(np.interp(volts, grid + via * _law(layout, place, state, grid), grid))
+        law = own_law(layout.crossbar.cell)
+        if law is None:
+            volts = float(np.interp(volts, grid + via * _law(layout, place, state, grid), grid))
+        else:
+            volts = float(_over_junctions(layout, law, np.asarray(volts), state, via)[place])
         amperes = float(_law(layout, place, state, np.asarray(volts)))
         return Cell(place, state, volts, amperes, _series(layout, place, pulse, volts, amperes))
     # With one gate line on, the current of the line that crosses it is the cell's own.
@@ -251,13 +258,22 @@ def _law(layout: Layout, place: tuple[int, int], state: int, volts: Floats) -> F
     return conductance.current(volts, state, float(r_p_of(layout)[place]), tmr0, mtj)
 
 
+def _over_junctions(
+    layout: Layout, law: Series, volts: Floats, state: int, ohms: float = 0.0
+) -> Floats:
+    """What nominal junctions get of voltages over their cells, V, [row, column]."""
+    mtj, celsius = layout.crossbar.cell.mtj, layout.technology.temperature
+    tmr0 = tmr_at(mtj.tmr0, celsius, mtj.decay)
+    return junction_volts(law, volts, ohms, state, r_p_of(layout), tmr0, mtj)
+
+
 def _half_selected(
     layout: Layout, condition: Condition, plan: Sequence[Write], results: Sequence[xr.Dataset]
 ) -> list[Finding]:
     """The cell of a passive array that a write of another one is most likely to switch."""
     mtj, celsius = layout.crossbar.cell.mtj, layout.technology.temperature
     tmr0, r_p, sizes = tmr_at(mtj.tmr0, celsius, mtj.decay), r_p_of(layout), sizes_of(layout)
-    length, many = writing_of(layout).length, layout.life.writes
+    length, many, law = writing_of(layout).length, layout.life.writes, own_law(layout.crossbar.cell)
     found: list[tuple[Finding, Spread, float]] = []
     for write, result in zip(plan, results, strict=True):
         # The circuit has them P; an AP cell there gets nearly the same voltage and, writing P, is
@@ -265,12 +281,15 @@ def _half_selected(
         volts = result["cell_voltage"].to_numpy()[0].copy()
         volts[write.place] = 0.0
         state = 1 - write.to
-        amperes = np.abs(conductance.current(np.abs(volts), state, r_p, tmr0, mtj))
+        over_junctions = np.abs(volts)
+        if law is not None:
+            over_junctions = _over_junctions(layout, law, over_junctions, state)
+        amperes = np.abs(conductance.current(over_junctions, state, r_p, tmr0, mtj))
         same = volts > 0  # the other direction writes the other state, into which they are already
         chance = np.where(same, switched(layout, amperes, length, sizes), 0.0)
         at = np.unravel_index(int(chance.argmax()), chance.shape)
         row, column = place = int(at[0]), int(at[1])
-        over, own = float(np.abs(volts[place])), float(amperes[place])
+        over, own = float(over_junctions[place]), float(amperes[place])
         cell = Cell(place, state, over, own, _series(layout, place, over, over, own))
         share = volts[place] / float(np.abs(write.experiment.stimulus.volts).max())
         where = (

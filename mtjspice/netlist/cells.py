@@ -8,8 +8,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from mtjspice.netlist.elements import Element, Mosfet
-from mtjspice.spec.cell import Cell, GatedCell, PassiveCell, Transistor, TransmissionGateCell
+from mtjspice.netlist.elements import BehaviouralVoltage, Element, Mosfet
+from mtjspice.spec.cell import (
+    Cell,
+    GatedCell,
+    PassiveCell,
+    SelectorCell,
+    Transistor,
+    TransmissionGateCell,
+)
+from mtjspice.units import format_quantity
 
 Spec_contra = TypeVar("Spec_contra", contravariant=True)
 BULK, WELL = "bulk", "well"
@@ -105,10 +113,33 @@ class TransmissionGate:
         yield _mosfet(f"p{site.name}", cell.pmos, site, 1, "wlb", WELL)
 
 
+class Selector:
+    """Junction and selector in series.
+
+    The selector's law is written as the voltage for its own current: a solver that guesses a
+    voltage that is too large by half a volt would have to take its exponential, one that guesses a
+    current only its logarithm (docs/ngspice.md).
+    """
+
+    input_line, output_line = "wl", "bl"
+    bulks: Mapping[str, bool] = {}
+
+    def junction(self, site: Site) -> tuple[str, str]:
+        """From the word line to the inner node."""
+        return site.a, site.inner
+
+    def others(self, cell: SelectorCell, site: Site) -> Iterator[Element]:
+        """The selector, from the inner node to the bit line."""
+        name = f"s{site.name}"
+        i_0, v_0 = format_quantity(cell.i_0), format_quantity(cell.v_0)
+        yield BehaviouralVoltage(name, site.inner, site.b, f"{v_0}*asinh(i(B{name})/{i_0})")
+
+
 KINDS: Mapping[str, Kind[Any]] = {
     "passive": Passive(),
     "gated": Gated(),
     "transmission_gate": TransmissionGate(),
+    "selector": Selector(),
 }
 
 

@@ -228,7 +228,7 @@ def _what_to_read(experiment: Experiment, elements: tuple[Element, ...]) -> Deck
     sources = {
         element.name: designator(element) + BRANCH
         for element in elements
-        if isinstance(element, VoltageSource | BehaviouralVoltage)
+        if isinstance(element, VoltageSource | BehaviouralVoltage) and element.b == GROUND
     }
     rows, columns = experiment.crossbar.shape
     place = Nodes(experiment)

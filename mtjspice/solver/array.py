@@ -20,6 +20,7 @@ from mtjspice.solver.leakage import TOGETHER, Leakage, Leaked, Leaks, places
 from mtjspice.solver.lines import Lines
 from mtjspice.solver.paths import unreached
 from mtjspice.solver.rows import has_broken_lines, remaining
+from mtjspice.solver.series import own_law
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.line import Line
 
@@ -162,7 +163,7 @@ def array_of(
     array = Array(
         cells=Cells.stacked(
             [_law(e, one, dark) for e, (one, _), dark in zip(experiments, drawn, off, strict=True)],
-            None
+            own_law(crossbar.cell)
             if access is None
             else access.device_law().with_shifts(torch.stack([shifts for _, shifts in drawn])),
         ),

@@ -9,6 +9,7 @@ from pydantic import Tag
 from mtjspice.spec.base import GateVoltage, Length, Spec, one_of
 from mtjspice.spec.defects import Axis
 from mtjspice.spec.mtj import Mtj
+from mtjspice.spec.ranges import Within
 
 
 class Transistor(Spec):
@@ -163,10 +164,53 @@ class TransmissionGateCell(CellKind):
         return self.replace(gate_volts=factor * self.gate_volts)
 
 
+SelectorCurrent = Annotated[
+    float,
+    Within("A", 1e-18, 1e-3, "less is never seen, and more is no selector", usual=(1e-13, 1e-7)),
+]
+"""A, the scale of a selector's law: 1 aA to 1 mA."""
+SelectorVoltage = Annotated[
+    float,
+    Within(
+        "V", 5e-3, 1, "steeper ones, below 12 mV a decade, are threshold switches, which snap and "
+        "have no such law; a volt is no selector", usual=(0.01, 0.2),
+    ),
+]  # fmt: skip
+"""V, the scale of a selector's law: 5 mV to 1 V."""
+
+
+class SelectorCell(CellKind):
+    """1S-1MTJ: the junction from the word line (row) to a selector, which leads to the bit line.
+
+    The selector is a two-terminal device with ``I = i_0 sinh(V/v_0)``: exponential where it
+    conducts, nearly open where only half the voltage is over the cell, the same in both directions.
+    It has no memory, takes no time and depends on nothing but its voltage. Devices with
+    exponential laws and what they reach: G. W. Burr et al., J. Vac. Sci. Technol. B 32, 040802
+    (2014). Threshold switches (under a junction: H. Yang et al., IEDM 2017, 38.1, 0.3 V, 2.8 mV a
+    decade, seven decades) snap instead, and are no such cells. The values here are assumptions.
+
+    Attributes:
+        mtj: the junction.
+        i_0: current scale, A; the selector carries about half a decade more at 2 v_0.
+        v_0: voltage scale, V: a decade of current takes 2.3 v_0.
+    """
+
+    kind: Literal["selector"] = "selector"
+    mtj: Mtj = Mtj()
+    i_0: SelectorCurrent = 1e-10
+    v_0: SelectorVoltage = 0.04
+
+    @property
+    def series(self) -> Literal["own"]:
+        """The selector."""
+        return "own"
+
+
 Cell = Annotated[
     Annotated[PassiveCell, Tag("passive")]
     | Annotated[GatedCell, Tag("gated")]
-    | Annotated[TransmissionGateCell, Tag("transmission_gate")],
+    | Annotated[TransmissionGateCell, Tag("transmission_gate")]
+    | Annotated[SelectorCell, Tag("selector")],
     one_of("passive"),
 ]
 """The cell kinds, told apart by ``kind``; `mtjspice.netlist.cells` draws each of them."""

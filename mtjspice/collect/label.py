@@ -14,7 +14,7 @@ from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.periphery import SenseAmplifier, TransimpedanceAmplifier
-from mtjspice.spice.ngspice.simulate import Vectors
+from mtjspice.spice.backend import Vectors
 
 Floats = npt.NDArray[np.float64]
 

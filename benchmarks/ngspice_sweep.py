@@ -35,8 +35,9 @@ from mtjspice.spec import (
     Stimulus,
     VirtualGround,
 )
+from mtjspice.spice.backends import run_deck
 from mtjspice.spice.ngspice.probe import probe
-from mtjspice.spice.ngspice.simulate import run_deck, with_solver
+from mtjspice.spice.ngspice.simulate import with_solver
 from mtjspice.verdicts.figures import Figure, at_least, at_most
 
 SIZES = (8, 16, 25, 32, 64, 128)

@@ -12,7 +12,7 @@ from mtjspice.device.converter import at_limit
 from mtjspice.netlist.deck import Deck
 from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.experiment import Experiment
-from mtjspice.spice.ngspice.simulate import Vectors
+from mtjspice.spice.backend import Vectors
 
 Floats = npt.NDArray[np.float64]
 

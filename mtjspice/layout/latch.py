@@ -20,7 +20,6 @@ from mtjspice.netlist.readout import LATCH
 from mtjspice.spec.cell import Transistor
 from mtjspice.spec.layout import Layout
 from mtjspice.spec.periphery import SenseAmplifier
-from mtjspice.spice.ngspice.simulate import run_measures
 from mtjspice.units import format_quantity, parse_quantity
 
 SHIFT = 0.01
@@ -53,7 +52,7 @@ def latch_offset(layout: Layout, threshold: float, simulator: Simulator) -> floa
     if not all(sigmas.values()):
         return None
     text = offset_netlist(card, layout.technology.temperature, periphery, threshold)
-    found = simulator.pool.submit(run_measures, text).result()
+    found = simulator.measure(text).result()
     return math.hypot(
         *(
             sigma * (found[f"offset_{name}"] - found["offset"]) / SHIFT

@@ -43,6 +43,10 @@ SOURCES = (
     "reading.py",
     "units.py",
     # How it is run and read.
+    "spice/backend.py",
+    "spice/backends.py",
+    "spice/check.py",
+    "spice/ngspice/backend.py",
     "spice/ngspice/library.py",
     "spice/ngspice/scripts/*",
     "spice/ngspice/simulate.py",
@@ -82,19 +86,19 @@ def inputs_digest(experiment: Experiment) -> str:
     return digest.hexdigest()
 
 
-def simulation_key(experiment: Experiment, ngspice: str) -> str:
+def simulation_key(experiment: Experiment, simulator: str) -> str:
     """SHA-256 of all that determines a simulation's result.
 
     Args:
         experiment: what is simulated. Its description holds everything that can be said of it: the
             die with its seed and defects, states, voltages, lines, read-out, tolerance. What a
             transistor library is called is no part of it: what it says is, in `inputs_digest`.
-        ngspice: which ngspice runs it.
+        simulator: what runs it, as it describes itself.
 
     Raises:
         InputError: as `inputs_digest`.
     """
-    text = f"{ngspice}\n{inputs_digest(experiment)}\n{experiment.canonical(lambda _: '')}"
+    text = f"{simulator}\n{inputs_digest(experiment)}\n{experiment.canonical(lambda _: '')}"
     return hashlib.sha256(text.encode()).hexdigest()
 
 

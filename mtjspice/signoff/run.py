@@ -32,7 +32,7 @@ from mtjspice.spec.signoff import SignOff
 from mtjspice.spec.technology import Technology
 from mtjspice.spec.toml import changed
 from mtjspice.spec.unusual import unusual
-from mtjspice.spice.ngspice.probe import probe
+from mtjspice.spice.backends import probe
 from mtjspice.surrogate.card import Card
 from mtjspice.surrogate.model import Surrogate
 

@@ -14,9 +14,9 @@ from mtjspice.collect import Simulator, WorkerPool, simulate
 from mtjspice.errors import LimitError, SimulationError
 from mtjspice.netlist import build_deck
 from mtjspice.spec import Resources, SenseAmplifier, format_spec
+from mtjspice.spice.backends import run_deck, run_netlist
 from mtjspice.spice.ngspice import probe as probing
 from mtjspice.spice.ngspice.bench import run_bench
-from mtjspice.spice.ngspice.simulate import run_deck, run_netlist
 from mtjspice.spice.sandbox import private_folder
 
 pytestmark = pytest.mark.ngspice

@@ -17,7 +17,7 @@ from mtjspice.reproduce.borders2024.page import write_borders
 from mtjspice.reproduce.borders2024.runs import explore
 from mtjspice.reproduce.borders2024.spec import Borders
 from mtjspice.spec.toml import build_spec, changed
-from mtjspice.spice.ngspice.probe import probe
+from mtjspice.spice.backends import probe
 from mtjspice.surrogate.card import load_card
 from mtjspice.train.orders import read_digits
 from mtjspice.verdicts.figures import at_most

@@ -15,7 +15,7 @@ import pytest
 from unit.builders import DESIGN, EXPERIMENT, STUDY
 from unit.commands import caller
 
-from mtjspice import cli, ending, spec, tables
+from mtjspice import ending, spec, tables
 from mtjspice.data.checksums import stamped
 from mtjspice.data.weights import FORMAT
 from mtjspice.errors import ExitCode, InputError

@@ -162,6 +162,11 @@ class Calibration(Spec):
         limits: of the verdict.
         seed: of states, dies and inputs.
         ngspice: limits on its processes; no part of the spec's key.
+
+    Example:
+        >>> from mtjspice import Calibration, read_spec
+        >>> read_spec("examples/passive15/calibration.toml", Calibration).plan.vectors
+        60
     """
 
     name: Name

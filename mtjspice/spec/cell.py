@@ -94,6 +94,11 @@ class PassiveCell(CellKind):
 
     Attributes:
         mtj: the junction.
+
+    Example:
+        >>> from mtjspice import Mtj, PassiveCell
+        >>> PassiveCell(mtj=Mtj(tmr0=1.5)).mtj.tmr0
+        1.5
     """
 
     kind: Literal["passive"] = "passive"
@@ -108,6 +113,11 @@ class GatedCell(CellKind):
         access: the NMOS; its gate is on the word line, its bulk at ground.
         gate_volts: of a word line that is on, V; others are at ground.
         gates: whether a word line runs along a column or along a row.
+
+    Example:
+        >>> from mtjspice import GatedCell
+        >>> GatedCell(gates="row").access.model
+        'nmos_33'
     """
 
     kind: Literal["gated"] = "gated"
@@ -140,6 +150,11 @@ class TransmissionGateCell(CellKind):
         pmos: its gate is on the complementary word line, its bulk at `gate_volts`.
         gate_volts: of a word line that is on, V, and of a complementary one that is off.
         gates: whether the word lines run along a column or along a row.
+
+    Example:
+        >>> from mtjspice import TransmissionGateCell
+        >>> TransmissionGateCell().pmos.width
+        4e-06
     """
 
     kind: Literal["transmission_gate"] = "transmission_gate"

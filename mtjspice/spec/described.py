@@ -260,8 +260,7 @@ def schema_of(kind: type[Spec]) -> dict[str, Any]:
         schema_generator=_Generator, ref_template="#/definitions/{model}", mode="validation"
     )
     made["definitions"] = made.pop("$defs", {})
-    plain: dict[str, Any] = _plain(made)
-    return {"$schema": "http://json-schema.org/draft-07/schema#"} | plain
+    return {"$schema": "http://json-schema.org/draft-07/schema#", **_plain(made)}
 
 
 def _plain(part: Any) -> Any:

@@ -322,6 +322,11 @@ class Layout(Spec):
         largest: most rows and columns that the search over sizes tries.
         limits: of the verdict.
         ngspice: limits on its processes; no part of the spec's key.
+
+    Example:
+        >>> from mtjspice import Crossbar, Layout
+        >>> Layout(name="mine", crossbar=Crossbar(rows=8, columns=8)).rows_read
+        8
     """
 
     name: Name

@@ -62,6 +62,11 @@ class VirtualGround(ReadOut):
 
     Attributes:
         reference: potential of the column end, V; stimulus voltages count from it.
+
+    Example:
+        >>> from mtjspice import VirtualGround
+        >>> VirtualGround(reference=0.5).kind
+        'virtual_ground'
     """
 
     kind: Literal["virtual_ground"] = "virtual_ground"
@@ -82,6 +87,11 @@ class TransimpedanceAmplifier(ReadOut):
         clip_low: lowest output, V.
         clip_high: highest output, V.
         clipped: share of reads that may be clipped before a warning says so.
+
+    Example:
+        >>> from mtjspice import TransimpedanceAmplifier
+        >>> TransimpedanceAmplifier(gain=5e3).clip_high
+        1.65
     """
 
     kind: Literal["transimpedance"] = "transimpedance"
@@ -135,6 +145,11 @@ class SenseAmplifier(ReadOut):
             column: with the column's own capacitance both move alike. That of the column's wires if
             left out; access devices add to it.
         card: of the latch's transistors, as `Technology.card`; the corner is the technology's.
+
+    Example:
+        >>> from mtjspice import SenseAmplifier
+        >>> SenseAmplifier(load=3e3, threshold=0.05).supply
+        1.2
     """
 
     kind: Literal["sense_amplifier"] = "sense_amplifier"

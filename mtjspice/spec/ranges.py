@@ -134,11 +134,13 @@ class Whole:
         low: least value.
         high: largest value.
         why: where the upper bound comes from.
+        text: whether it may be written as text, which another validator reads before.
     """
 
     low: int
     high: int
     why: str
+    text: bool = False
 
     def says(self) -> str:
         """The range, with the reason."""
@@ -154,7 +156,8 @@ class Whole:
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
         """A whole number in the range."""
-        return {"type": "integer", "minimum": self.low, "maximum": self.high}
+        number = {"type": "integer", "minimum": self.low, "maximum": self.high}
+        return {"anyOf": [number, {"type": "string"}]} if self.text else number
 
     def _checked(self, value: Any) -> int:
         if type(value) is not int or not self.low <= value <= self.high:

@@ -39,14 +39,14 @@ Duration = Annotated[float, Within("s", 0.01, 31 * _DAY_S, "no simulation is wai
 """s, from 10 ms to 31 days."""
 Memory = Annotated[
     int,
-    Whole(256 * _MIB, _PIB, "bytes; with less a process cannot load ngspice"),
-    BeforeValidator(_read_bytes, json_schema_input_type=int | str),
+    Whole(256 * _MIB, _PIB, "bytes; with less a process cannot load ngspice", text=True),
+    BeforeValidator(_read_bytes),
 ]
 """Bytes, from 256 MiB, which a process needs before it has loaded anything."""
 FileSize = Annotated[
     int,
-    Whole(_MIB, _PIB, "bytes; with less no result can be written"),
-    BeforeValidator(_read_bytes, json_schema_input_type=int | str),
+    Whole(_MIB, _PIB, "bytes; with less no result can be written", text=True),
+    BeforeValidator(_read_bytes),
 ]
 """Bytes, from 1 MiB."""
 Processes = Annotated[int, Whole(0, 2**22, "operating systems have no more")]

@@ -170,6 +170,11 @@ class Study(Spec):
         readout: how currents become numbers.
         limits: of the verdict.
         ngspice: limits on its processes; no part of the spec's key.
+
+    Example:
+        >>> from mtjspice import Crossbar, Study
+        >>> Study(name="mine", crossbar=Crossbar(rows=15, columns=15)).network.restarts
+        16
     """
 
     name: Name

@@ -304,6 +304,11 @@ def load_card(name: str | Path) -> Card:
     Raises:
         InputError: if there is none, if it was changed after it was written, or if it is of another
             version.
+
+    Example:
+        >>> from mtjspice import load_card
+        >>> load_card("die20k").circuit.crossbar.shape
+        (25, 25)
     """
     path = Path(name)
     if not is_path(str(name)):

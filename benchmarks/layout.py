@@ -46,7 +46,7 @@ from mtjspice.spec import (
     TransimpedanceAmplifier,
     read_spec,
 )
-from mtjspice.spec.layout import LayoutLimits
+from mtjspice.spec.layout_limits import LayoutLimits
 from mtjspice.verdicts.figures import Figure, at_least, at_most
 
 GATED = REPOSITORY / "examples" / "gated25" / "layout.toml"

@@ -19,7 +19,8 @@ from mtjspice.layout.scale import Known, scaling
 from mtjspice.layout.sense import margins, worst_reads
 from mtjspice.spec import Crossbar, Die, Layout, Mtj, PassiveCell
 from mtjspice.spec import TransimpedanceAmplifier as Amplifier
-from mtjspice.spec.layout import LayoutLimits, MonteCarlo, Reading
+from mtjspice.spec.layout import MonteCarlo, Reading
+from mtjspice.spec.layout_limits import LayoutLimits
 from mtjspice.verdicts.figures import Figure, Interval
 
 SIGMA, GAIN, VOLTS = 0.12, 1e3, 0.1

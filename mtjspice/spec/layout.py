@@ -1,9 +1,9 @@
 """What `mtjspice layout` takes: an array with its periphery, how it is used, and its limits."""
 
 import math
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, PlainSerializer, model_validator
+from pydantic import Field, model_validator
 
 from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.base import (
@@ -22,18 +22,13 @@ from mtjspice.spec.base import (
 )
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
+from mtjspice.spec.layout_limits import LayoutLimits
 from mtjspice.spec.periphery import Periphery, VirtualGround
 from mtjspice.spec.ranges import Whole, Within
 from mtjspice.spec.rates import DefectRates
 from mtjspice.spec.resources import Ngspice, Resources
 from mtjspice.spec.technology import Technology
 from mtjspice.spec.writing import Writing
-
-
-def _written(unit: str) -> PlainSerializer:
-    """Write a quantity so that it is read again."""
-    return PlainSerializer(lambda value: f"{value!r} {unit}", return_type=str)
-
 
 NonNegativeVoltage = Annotated[
     float, Within("V", 0, 1, "offsets of amplifiers are microvolts to tenths of a volt")
@@ -52,32 +47,6 @@ Accesses = Annotated[
     float, Within("1", 1, 1e20, "ten years of reads at 1 GHz are 3e17", usual=(1, 1e18))
 ]
 """Of a cell in its life, 1 to 1e20."""
-Sigmas = Annotated[float, Within("1", 1e-3, 1000, "a number of standard deviations")]
-"""0.001 to 1000."""
-VoltageLimit = Annotated[
-    float,
-    Within("V", 1e-9, 20, "integrated circuits work within 20 V", named=True),
-    _written("V"),
-]
-"""V, written with the unit."""
-TimeLimit = Annotated[
-    float,
-    Within("s", 1e-15, 1, "reads take picoseconds to milliseconds", named=True),
-    _written("s"),
-]
-"""s, written with the unit."""
-EnergyLimit = Annotated[
-    float,
-    Within("J", 1e-21, 1, "a read takes femtojoules to microjoules", named=True),
-    _written("J"),
-]
-"""J, written with the unit."""
-EfficiencyLimit = Annotated[
-    float,
-    Within("op/J", 1e-3, 1e24, "arrays make 1e9 to 1e18 operations of a joule", named=True),
-    _written("op/J"),
-]
-"""Operations per joule, written with the unit."""
 LineCount = Annotated[int, Whole(0, MOST_LINES, "arrays have at most 4096 lines each way")]
 """A number of lines, or of cells on one, from 0."""
 Tail = Annotated[int, Whole(2, 10_000_000, "one sample has no standard error, more hold no memory")]
@@ -231,73 +200,6 @@ class Life(Spec):
 
     reads: Accesses = 1e12
     writes: Accesses = 1e6
-
-
-class LayoutLimits(Spec):
-    """What makes the verdict a pass, each under every condition. What is left out is not judged.
-
-    Attributes:
-        ir_drop: largest share of the read voltage that is missing over a cell, ≤.
-        current_error: largest error of an output current, of full scale, ≤.
-        tuned_error: the same after the best common gain, ≤.
-        nonlinearity: largest deviation of an output from proportionality, of full scale, ≤.
-        sneak: largest share of the current into a line that its selected cell did not carry, ≤.
-        margin: smallest distance between a line's voltage and the threshold, V, ≥.
-        margin_sigmas: the same in standard deviations of the offset, ≥.
-        array_yield: share of good arrays, lower end of the interval, ≥.
-        line_failure: probability that the worst line reads its worst pattern wrongly, ≤.
-        settling: time until all outputs have settled, s, ≤.
-        decision_time: of the latch, s, ≤.
-        read_period: settling, decision and return to rest, s, ≤.
-        energy: of one read of all lines, J, ≤.
-        operations_per_joule: two for each cell that is read, op/J, ≥.
-        read_disturb: probability that a read switches the worst cell, ≤: the median of the largest
-            of as many cells as the array has; so for all that follow.
-        read_disturb_mean: the same, mean over cells that differ: an expected error rate, ≤; so for
-            all that end like this.
-        life_disturb: that all reads of its life switch it, ≤.
-        life_disturb_mean: of all cells, ≤.
-        write_voltage: smallest voltage over a junction that is written, V, ≥.
-        write_error: largest probability that it stays as it was, ≤.
-        write_error_mean: of all cells at the place that wires hit hardest, ≤.
-        half_select: probability that a write switches another cell of a passive array, over all
-            writes of its life, ≤.
-        half_select_mean: of all cells, ≤.
-    """
-
-    ir_drop: Share | None = None
-    current_error: Share | None = None
-    tuned_error: Share | None = None
-    nonlinearity: Share | None = None
-    sneak: Share | None = None
-    margin: VoltageLimit | None = None
-    margin_sigmas: Sigmas | None = None
-    array_yield: Share | None = None
-    line_failure: Share | None = None
-    settling: TimeLimit | None = None
-    decision_time: TimeLimit | None = None
-    read_period: TimeLimit | None = None
-    energy: EnergyLimit | None = None
-    operations_per_joule: EfficiencyLimit | None = None
-    read_disturb: Share | None = None
-    read_disturb_mean: Share | None = None
-    life_disturb: Share | None = None
-    life_disturb_mean: Share | None = None
-    write_voltage: VoltageLimit | None = None
-    write_error: Share | None = None
-    write_error_mean: Share | None = None
-    half_select: Share | None = None
-    half_select_mean: Share | None = None
-
-    def replace(self, **changes: Any) -> Self:
-        """A validated copy with some limits changed; they are written with their units."""
-        return type(self)(**(self.model_dump() | changes))
-
-    @property
-    def given(self) -> dict[str, float]:
-        """The limits that are set, by name."""
-        pairs = ((name, getattr(self, name)) for name in type(self).model_fields)
-        return {name: value for name, value in pairs if value is not None}
 
 
 class Layout(Spec):

@@ -9,7 +9,8 @@ from mtjspice.layout.findings import Finding, Sampled
 from mtjspice.layout.judged import judge, verdict_of_layout
 from mtjspice.layout.quantities import Condition
 from mtjspice.spec import Crossbar, TransimpedanceAmplifier
-from mtjspice.spec.layout import Layout, LayoutLimits, MonteCarlo
+from mtjspice.spec.layout import Layout, MonteCarlo
+from mtjspice.spec.layout_limits import LayoutLimits
 from mtjspice.verdicts.figures import Interval, Verdict
 from mtjspice.verdicts.intervals import of_share
 

@@ -30,7 +30,8 @@ from mtjspice.layout.page import write_comparison, write_layout
 from mtjspice.layout.page_tables import advice
 from mtjspice.layout.quantities import QUANTITIES, Condition
 from mtjspice.spec import Crossbar, Experiment, Line, ProgrammedTile, Stimulus, parse_spec
-from mtjspice.spec.layout import Layout, LayoutLimits, Sensing
+from mtjspice.spec.layout import Layout, Sensing
+from mtjspice.spec.layout_limits import LayoutLimits
 from mtjspice.spec.periphery import SenseAmplifier
 from mtjspice.spec.writing import Writing
 from mtjspice.verdicts.figures import Figure, Verdict, together

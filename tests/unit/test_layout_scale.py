@@ -43,14 +43,8 @@ from mtjspice.spec import (
     WireGeometry,
     Writing,
 )
-from mtjspice.spec.layout import (
-    DefectLimits,
-    Layout,
-    LayoutLimits,
-    Reading,
-    Sensing,
-    Timing,
-)
+from mtjspice.spec.layout import DefectLimits, Layout, Reading, Sensing, Timing
+from mtjspice.spec.layout_limits import LayoutLimits
 
 FITTED = Fitted(None, 1e-5)
 WIRE = Line(resistance=25, capacitance=2e-13, end=20)

@@ -30,14 +30,7 @@ from mtjspice.spec import (
     Technology,
     TransimpedanceAmplifier,
 )
-from mtjspice.spec.layout import (
-    DefectLimits,
-    Layout,
-    MonteCarlo,
-    Reading,
-    Sensing,
-    Timing,
-)
+from mtjspice.spec.layout import DefectLimits, Layout, MonteCarlo, Reading, Sensing, Timing
 
 FITTED = Fitted(None, 1e-5)
 OHMIC = Mtj(v_half=math.inf)

@@ -26,7 +26,6 @@ from mtjspice.spec.layout import (
     Corners,
     DefectLimits,
     Layout,
-    LayoutLimits,
     Life,
     MonteCarlo,
     Reading,
@@ -35,6 +34,7 @@ from mtjspice.spec.layout import (
     Timing,
     samples_for,
 )
+from mtjspice.spec.layout_limits import LayoutLimits
 
 LIMITS = {
     "ir_drop": 0.05,

@@ -13,7 +13,8 @@ from mtjspice.layout.page_words import scaling_words
 from mtjspice.layout.quick import quickened
 from mtjspice.layout.run import notes
 from mtjspice.report.numbers import NO_BREAK
-from mtjspice.spec.layout import Layout, LayoutLimits
+from mtjspice.spec.layout import Layout
+from mtjspice.spec.layout_limits import LayoutLimits
 from mtjspice.verdicts.figures import Figure, Interval, Verdict
 
 

@@ -5,11 +5,29 @@ import subprocess
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import brentq
 from unit.builders import experiment
 
+from mtjspice.layout.circuit import nominal_condition, under
+from mtjspice.layout.decks import netlist
+from mtjspice.layout.disturb import write_findings, write_plan
+from mtjspice.layout.findings import Condition
+from mtjspice.layout.probes import Case, half_selected
+from mtjspice.layout.switching import several, sizes_of, switched
 from mtjspice.solver import nodal
 from mtjspice.solver.array import array_of
-from mtjspice.spec import Defect, Die, Experiment, Line, Mtj, SelectorCell
+from mtjspice.spec import (
+    Defect,
+    Die,
+    Experiment,
+    Layout,
+    Line,
+    Mtj,
+    SelectorCell,
+    parse_spec,
+    read_spec,
+)
+from mtjspice.spice.simulate import run_measures
 
 pytestmark = pytest.mark.ngspice
 
@@ -122,7 +140,67 @@ def test_the_nodal_solver_reads_selectors_as_ngspice_does(simulator, volts, v_0,
 @pytest.mark.slow
 @pytest.mark.parametrize("volts", [0.65, 1.4])
 def test_large_arrays_of_selectors_converge(simulator, volts):
-    e = selected(64, volts, SelectorCell())
+    e = selected(32, volts, SelectorCell())
     (result,) = simulator.run([e])
     theirs = float(result["current"].to_numpy()[0, 0])
     assert ours(e) == pytest.approx(theirs, rel=1e-5)
+
+
+HALF = """\
+name = "half"
+seed = 1
+[crossbar]
+rows = 3
+columns = 4
+unselected = "half"
+row = {resistance = "20 Ohm", end = "100 Ohm"}
+column = {resistance = "20 Ohm", end = "100 Ohm"}
+[crossbar.cell]
+kind = "selector"
+mtj = {v_half = inf, tmr0 = 0.8}
+[writing]
+to_p = "1.5V"
+to_ap = "1.5V"
+"""
+
+
+def test_a_netlist_prints_the_current_of_a_half_selected_junction(simulator):
+    """Against the root of R i + v_0 asinh(i/i_0) = V, V being the voltage of the cell."""
+    layout = parse_spec(HALF, Layout)
+    condition = nominal_condition(layout)
+    plan = write_plan(layout)
+    results = simulator.run([write.experiment for write in plan])
+    findings = write_findings(layout, condition, plan, results)
+    (found,) = (f for f in findings if f.quantity == "half_select")
+    case = Case.of(layout, found)
+    printed = run_measures(netlist(case, half_selected(case)))
+    cell, volts = layout.crossbar.cell, printed["cell_voltage"]
+    assert 0.45 < volts / 1.5 < 0.5
+    ohms = cell.mtj.r_p * (1.8 if found.shown.side == "AP" else 1.0)
+
+    def beyond(amperes: float) -> float:
+        return amperes * ohms + cell.v_0 * np.arcsinh(amperes / cell.i_0) - volts
+
+    amperes = brentq(beyond, 0.0, volts / ohms, xtol=1e-16, rtol=1e-12)
+    assert printed["junction_current"] == pytest.approx(amperes, rel=1e-5)  # six digits are printed
+    # The closed form has the same current: the chance of a nominal junction is that of it.
+    (row, column), many = (found.shown.row, found.shown.column), layout.life.writes
+    size = np.asarray(sizes_of(layout)[row, column])
+    once = switched(layout, np.asarray(amperes), layout.writing.length, size)
+    assert f"nominal {float(several(once, many)):.1e}" in found.where
+
+
+@pytest.mark.parametrize(
+    ("name", "half_select", "write_error", "volts"),
+    [("passive15", 1.0, 1.8e-4, 0.57), ("selector15", 3.9e-5, 8.4e-5, 0.58)],
+)
+def test_what_selectors_do_to_writes(simulator, repository, name, half_select, write_error, volts):
+    """The table of docs/layout.md."""
+    condition = Condition("tt", 1.0, 85.0)
+    layout = under(read_spec(repository / "examples" / name / "layout.toml", Layout), condition)
+    plan = write_plan(layout)
+    results = simulator.run([write.experiment for write in plan])
+    found = {f.quantity: f.value for f in write_findings(layout, condition, plan, results)}
+    assert found["half_select"] == pytest.approx(half_select, rel=0.05)
+    assert found["write_error"] == pytest.approx(write_error, rel=0.05)
+    assert found["write_voltage"] == pytest.approx(volts, rel=0.01)

@@ -1,1 +1,1 @@
-"""Fit the surrogate to ngspice, hold it against runs that it never saw, and write its card."""
+"""Fit the surrogate to SPICE, hold it against runs that it never saw, and write its card."""

@@ -1,4 +1,4 @@
-"""A whole die in ngspice: every tile's vectors, spread over the workers."""
+"""A whole die in SPICE: every tile's vectors, spread over the workers."""
 
 import numpy as np
 import xarray as xr

@@ -109,7 +109,7 @@ class SimulatorError(MtjspiceError):
 
 
 class SimulatorMissingError(SimulatorError):
-    """No usable ngspice was found; the message says what to install."""
+    """No usable simulator was found; the message says what to install."""
 
 
 class SimulationError(SimulatorError):
@@ -118,7 +118,7 @@ class SimulationError(SimulatorError):
     Attributes:
         reason: which check failed.
         run_dir: the folder that keeps the netlist and the log, if there is one.
-        log: the last lines that ngspice printed.
+        log: the last lines that the simulator printed.
 
     Example:
         >>> from mtjspice import SimulationError
@@ -131,7 +131,7 @@ class SimulationError(SimulatorError):
         self.run_dir = run_dir
         self.log = log
         kept = f"; netlist and log are kept in {run_dir}" if run_dir is not None else ""
-        tail = f"\nngspice said:\n{log}" if log else ""
+        tail = f"\nthe simulator said:\n{log}" if log else ""
         super().__init__(f"the simulation failed: {reason}{kept}{tail}")
 
     def __reduce__(self) -> tuple[object, ...]:

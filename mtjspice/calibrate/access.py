@@ -1,4 +1,4 @@
-"""The access device of gated cells, measured in ngspice: what to run, and what to fit to it.
+"""The access device of gated cells, measured in SPICE: what to run, and what to fit to it.
 
 An array of one cell whose junction is a short of known resistance leaves the access device alone
 between two ideal sources. Sweeps at several potentials of the output line, with and without shifted

@@ -1,4 +1,4 @@
-"""The amplifier of a column, measured in ngspice: what to run, and what to fit to it."""
+"""The amplifier of a column, measured in SPICE: what to run, and what to fit to it."""
 
 import numpy as np
 import xarray as xr

@@ -31,7 +31,7 @@ from mtjspice.surrogate.programmed import shorted
 Results = Mapping[str, xr.Dataset]
 """Of the runs that succeeded, by name."""
 RESOLVED = 1e-8
-"""Share of the largest terms that ngspice still sees: Kirchhoff's law closes to that."""
+"""Share of the largest terms that SPICE still sees: Kirchhoff's law closes to that."""
 
 
 def fit_card(
@@ -94,7 +94,7 @@ def judged_card(
 ) -> tuple[Card, dict[str, list[Reads]]]:
     """The card with its held-out errors and bounds; and the reads of the surrogate, by group.
 
-    The nodal solver is held against ngspice first: what it is off is part of every tile's bound.
+    The nodal solver is held against SPICE first: what it is off is part of every tile's bound.
 
     Args:
         fitted: what `fit_card` has made.
@@ -155,7 +155,7 @@ def _amplifier(spec: Calibration, results: Results) -> AmplifierModel | None:
 def _validity(
     spec: Calibration, plan: Sequence[Run], results: Results, access: AccessModel | None
 ) -> Validity:
-    """What was held against ngspice, and nothing more."""
+    """What was held against SPICE, and nothing more."""
     judged = [run.experiment for run in plan if run.group not in ("access", "amplifier")
               and run.name in results]  # fmt: skip
     kinds = {defect.kind for e in judged for defect in e.die.of_tile(e.tile.index)}
@@ -192,7 +192,7 @@ def _correction(card: Card, tiles: Sequence[Run], results: Results) -> Correctio
         wanted.append(results[run.name]["current"].to_numpy()[:n].ravel())
     matrix, target = np.concatenate(parts), np.concatenate(wanted)
     scale = np.abs(matrix).max(axis=0)
-    # Terms that are too small for ngspice to see them say nothing of their factor.
+    # Terms that are too small for SPICE to see them say nothing of their factor.
     used = scale > RESOLVED * scale.max()
     factors = np.ones(3)
     found = np.linalg.lstsq(matrix[:, used] / scale[used], target, rcond=None)[0] / scale[used]

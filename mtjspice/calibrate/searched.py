@@ -1,4 +1,4 @@
-"""Inputs at which the expansion is furthest off: found with the nodal solver, judged in ngspice.
+"""Inputs at which the expansion is furthest off: found with the nodal solver, judged in SPICE.
 
 The search is longer than the one that a tile's bound is made from (`mtjspice.surrogate.programmed`)
 and starts elsewhere, so that it says whether the card's margin is wide enough.
@@ -21,7 +21,7 @@ JUMPS = 3
 
 
 def searched_runs(card: Card, spec: Calibration) -> list[Run]:
-    """The tiles of the searches with the worst inputs that were found, for ngspice.
+    """The tiles of the searches with the worst inputs that were found, for SPICE.
 
     Kinds of tiles that are outside of the card's range, because no run with them succeeded, are
     left out: nothing will be read there.

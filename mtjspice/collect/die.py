@@ -1,4 +1,4 @@
-"""One array in ngspice, or a whole die: every tile's vectors, spread over the workers."""
+"""One array in SPICE, or a whole die: every tile's vectors, spread over the workers."""
 
 from pathlib import Path
 

@@ -165,7 +165,7 @@ def _run(worker: Worker, call: Call, keep_trying: Callable[[], bool]) -> None:
             call.future.set_result(answer)
             return
         if isinstance(answer, SimulatorError):
-            worker.stop()  # ngspice keeps global state; nothing is known of it any more
+            worker.stop()  # a simulator keeps global state; nothing is known of it any more
         call.future.set_exception(answer)
         return
     if worker.ended:  # by the pool, and nothing is wrong with the call

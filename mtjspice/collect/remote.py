@@ -1,6 +1,6 @@
 """A call on a machine of a cluster: from the Dask worker into a process that is ours.
 
-ngspice never runs in the Dask worker itself. Its state is global while the worker's threads are
+A simulator never runs in the Dask worker itself. Its state is global while the worker's threads are
 many, and one crash would take the worker with all its work.
 """
 

@@ -51,7 +51,7 @@ def watch(parent: int, folder: Path, memory: int) -> None:
     """
 
     def look() -> None:
-        # Without cleaning up at the end: the main thread may be deep inside ngspice.
+        # Without cleaning up at the end: the main thread may be deep inside a simulator.
         while os.getppid() == parent:
             if sandbox.resident() > memory:
                 os._exit(sandbox.OVER_MEMORY)

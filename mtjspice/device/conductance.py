@@ -12,7 +12,7 @@ barrier.
 This module is the one source of the law: the netlist generator writes `expression`, the card
 ``models/mtj.lib`` is generated from it, and everything in Python starts from `coefficients`. The
 AP branch is evaluated as V (1/R_P − V_h² TMR0/R_P / (V_h² (1+TMR0) + V²)), which is the same, has
-no division by zero, and has the fewest operations: ngspice spends a third of its time in it.
+no division by zero, and has the fewest operations: a simulator spends a third of its time in it.
 """
 
 import math
@@ -59,7 +59,7 @@ class Coefficients(NamedTuple):
 def coefficients(
     state: npt.ArrayLike, r_p: npt.ArrayLike, tmr0: npt.ArrayLike, mtj: Mtj
 ) -> Coefficients:
-    """The law of junctions as numbers, for whoever evaluates it: numpy, torch or ngspice.
+    """The law of junctions as numbers, for whoever evaluates it: numpy, torch or a simulator.
 
     Args:
         state: 0 for P, 1 for AP; all array arguments broadcast.
@@ -123,10 +123,10 @@ def resistance(state: int, r_p: float, tmr0: float, mtj: Mtj) -> float | None:
 
 
 def expression(v: str, state: int, r_p: float, tmr0: float, mtj: Mtj, beside: float = 0.0) -> str:
-    """The same law as an ngspice expression with every number written out.
+    """The same law as an expression of a netlist with every number written out.
 
     Args:
-        v: the voltage over the junction as ngspice writes it, such as ``v(a,b)``.
+        v: the voltage over the junction as netlists write it, such as ``v(a,b)``.
         state: 0 for P, 1 for AP.
         r_p: parallel resistance, Ω.
         tmr0: magnetoresistance ratio at zero bias.

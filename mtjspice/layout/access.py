@@ -1,4 +1,4 @@
-"""The transistors of cells under each condition, on and off, fitted to sweeps in ngspice."""
+"""The transistors of cells under each condition, on and off, fitted to sweeps in SPICE."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from mtjspice.spec.periphery import Converter, VirtualGround
 K = TypeVar("K", bound=Hashable)
 
 NUMERICAL = 1e-5
-"""Error of the nodal solver beside ngspice where nothing is fitted, of full scale."""
+"""Error of the nodal solver beside SPICE where nothing is fitted, of full scale."""
 BEYOND = 1.5
 """Voltage over the access device up to which it is measured, in units of the read voltage."""
 CLOSED = 0.05

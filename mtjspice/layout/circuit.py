@@ -1,4 +1,4 @@
-"""A layout under a condition as circuits: experiments for ngspice, arrays for the nodal solver."""
+"""A layout under a condition as circuits: experiments for SPICE, arrays for the nodal solver."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -29,7 +29,7 @@ from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.tile import ProgrammedTile
 
 TOLERANCE = 1e-7
-"""Of output currents, relative to the largest: far below what ngspice and the access model differ
+"""Of output currents, relative to the largest: far below what SPICE and the access model differ
 by."""
 CHUNK = 2**19
 """Cells that are solved at a time: more would leave the caches."""

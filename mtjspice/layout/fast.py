@@ -1,7 +1,7 @@
 """All quantities that need no transient, at once and quickly: for other sizes and other parameters.
 
 Settling comes from the linear network; its only unknown, what an access device adds to its lines'
-capacitance, is taken from ngspice's transient of the layout itself. Writes are in ngspice.
+capacitance, is taken from SPICE's transient of the layout itself. Writes are in SPICE.
 """
 
 import math
@@ -74,7 +74,7 @@ def fast_values(
         fitted: under nominal conditions.
         hardest: patterns of its size.
         capacitance: that each cell adds to its output line, F.
-        writes: of `write_plan`, with ngspice's results; None without writing.
+        writes: of `write_plan`, with SPICE's results; None without writing.
         closely: whether the yield, where it is asked for and where it matters, follows from reads
             all over the array; else all of them are taken to be as bad as the worst.
     """
@@ -195,7 +195,7 @@ def cell_capacitance(layout: Layout, fitted: Fitted, pattern: States, settled: f
         layout: under nominal conditions.
         fitted: under the same.
         pattern: that was read.
-        settled: settling time in ngspice, s.
+        settled: settling time in SPICE, s.
     """
     if not layout.crossbar.cell.transistors:
         return 0.0

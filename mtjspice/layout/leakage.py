@@ -1,4 +1,4 @@
-"""What cells leak whose gates are off, measured in ngspice: what to run, and what to fit to it.
+"""What cells leak whose gates are off, measured in SPICE: what to run, and what to fit to it.
 
 Two cells on one column: the gate of the first is on, and both its lines are at one potential, so
 that it carries nothing; the gate of the second is off, and its row lies where the layout holds rows

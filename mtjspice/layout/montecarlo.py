@@ -4,7 +4,7 @@ Each sample is an array as it leaves the factory. All its rows are read, group b
 layout drives them, twice: with random data in which every line is as close to the threshold as it
 can be, once all low, once all high. Every read has data of its own, as the cells that are not read
 may hold anything. A line is bad if one of its reads is wrong. The nodal solver reads all samples;
-ngspice reads the worst group of some of the same ones, draw by draw.
+SPICE reads the worst group of some of the same ones, draw by draw.
 """
 
 from collections.abc import Sequence
@@ -158,7 +158,7 @@ def estimate_yield(
     """The yield under a condition, which the layout is under; and the array that is worst.
 
     Raises:
-        SimulationError: if ngspice fails at a sample of the audit.
+        SimulationError: if the simulator fails at a sample of the audit.
     """
     plan = layout.monte_carlo
     calls = [
@@ -219,10 +219,10 @@ def sample_currents(fitted: Fitted, samples: Sequence[Sample]) -> Floats:
 
 @dataclass(frozen=True)
 class _Audit:
-    """What ngspice says of some samples: of each the group of rows with its smallest margin.
+    """What SPICE says of some samples: of each the group of rows with its smallest margin.
 
     Attributes:
-        good: of these, good in the nodal solver and in ngspice.
+        good: of these, good in the nodal solver and in SPICE.
         apart: good in one of both only.
         margin: largest difference of a line's margin, V.
         current: largest difference of an output current, A.

@@ -258,7 +258,7 @@ def read_findings(
 
 
 def pattern_experiments(layout: Layout, patterns: Mapping[str, States]) -> list[Experiment]:
-    """Every pattern read in every block, for the audit in ngspice; blocks lead."""
+    """Every pattern read in every block, for the audit in SPICE; blocks lead."""
     return [
         read_experiment(layout, states, driven, scales=SCALES)
         for driven in blocks(layout)
@@ -269,7 +269,7 @@ def pattern_experiments(layout: Layout, patterns: Mapping[str, States]) -> list[
 def pattern_table(
     layout: Layout, fitted: Fitted, patterns: Mapping[str, States], audited: Sequence[Floats]
 ) -> tuple[tuple[PatternLine, ...], tuple[VoltageMap, ...]]:
-    """The patterns under nominal conditions, beside ngspice's currents [vector, column]."""
+    """The patterns under nominal conditions, beside SPICE's currents [vector, column]."""
     measured = measure(layout, fitted, np.stack(list(patterns.values())))
     theirs = np.stack(list(audited)).reshape(len(blocks(layout)), len(patterns), len(SCALES), -1)
     off = np.abs(measured.currents - theirs).max((0, 2, 3)) / full_scale(layout)

@@ -179,7 +179,7 @@ def _values(
 def written(
     simulator: Simulator, layouts: Sequence[Layout]
 ) -> list[tuple[list[Write], list[xr.Dataset]] | None]:
-    """The writes of each layout in ngspice, each different one once; None without writing."""
+    """The writes of each layout in SPICE, each different one once; None without writing."""
     plans = [write_plan(one) if one.writing is not None else [] for one in layouts]
     different = {write.experiment.key(): write.experiment for plan in plans for write in plan}
     results = dict(zip(different, simulator.run(list(different.values())), strict=True))

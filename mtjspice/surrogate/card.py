@@ -110,7 +110,7 @@ class Validity(Spec):
 
     Attributes:
         volts: largest input, V; inputs are bipolar.
-        sizes: numbers of rows and columns that were held against ngspice.
+        sizes: numbers of rows and columns that were held against SPICE.
         defects: kinds of defects that were.
         sigma_ln_rp: largest spread of ln R_P, device and die together.
         sigma_ln_tmr: the same for ln TMR0.
@@ -149,11 +149,11 @@ class NodalErrors(Spec):
 
 
 class Bound(Spec):
-    """What bounds the error of a tile's reads against ngspice, as shares of full scale.
+    """What bounds the error of a tile's reads against SPICE, as shares of full scale.
 
     Each tile has a bound of its own: `margin` times the largest difference between expansion and
     nodal solver that a short search over inputs finds on it, plus what bounds the solver. That it
-    covers what a longer search finds, in ngspice, is judged (`HeldOut.over_bound`).
+    covers what a longer search finds, in SPICE, is judged (`HeldOut.over_bound`).
 
     Attributes:
         margin: factor on the largest difference that was found.
@@ -169,7 +169,7 @@ class Bound(Spec):
 
 
 class HeldOut(Spec):
-    """Errors against ngspice on one group of runs, as shares of full scale.
+    """Errors against SPICE on one group of runs, as shares of full scale.
 
     Full scale is the current of a column of nominal P junctions with every row at the read voltage
     and no resistance besides theirs.
@@ -183,13 +183,13 @@ class HeldOut(Spec):
         p999: 99.9th percentile of the magnitude.
         maximum: of the magnitude.
         equal_signs: share of equal signs among differences of neighbouring outputs that are not
-            zero in ngspice; None without any.
+            zero in SPICE; None without any.
         equal_codes: share of equal ADC codes among outputs that are not clipped; None without any.
         rms_low: of cards that were made before such ends were found to be too near where few tiles
             carry the error (Student's t over the tiles); nothing reads it.
         rms_high: the same.
         differences: number of the differences of `equal_signs`.
-        signal: root mean square of the currents in ngspice.
+        signal: root mean square of the currents in SPICE.
         by_nodal: tiles that level ``full`` leaves to the nodal solver.
         over_bound: largest error over the bound of its tile; of level ``full`` only.
     """
@@ -231,7 +231,7 @@ class Card(Spec):
         correction: fitted factors.
         validity: where it holds.
         bound: of the error of a tile's reads.
-        errors: against ngspice on runs that were not fitted.
+        errors: against SPICE on runs that were not fitted.
         planned: number of simulations that the plan asked for.
         failed: the simulations that failed, by name; the fit did without them.
         broken: the limits of the calibration that do not hold.

@@ -6,7 +6,7 @@ bridge, make it wrong by some thousandths of full scale, where the nodal solver 
 stays within 8e-5 of ngspice. How wrong it is follows from the tile itself: its matrices are
 held against the nodal solver at inputs that a short search finds (`search`), and
 
-    bound = margin · largest difference found + bound of the nodal solver against ngspice,
+    bound = margin · largest difference found + bound of the nodal solver against SPICE,
 
 with the margin and the solver's bound from the card. A tile whose bound is above what the card
 allows is read by the nodal solver, which takes two hundred to a thousand times as long.
@@ -35,7 +35,7 @@ AT_ONCE = 2**21
 
 @dataclass(frozen=True)
 class ReadErrors:
-    """Errors of the reads of tiles against ngspice, shares of full scale.
+    """Errors of the reads of tiles against SPICE, shares of full scale.
 
     Attributes:
         rms: float64 [tile], root mean square for random inputs.

@@ -5,6 +5,7 @@ import subprocess
 import numpy as np
 import pytest
 import torch
+from mtjspice.spice.simulate import run_measures
 from scipy.optimize import brentq
 from unit.builders import experiment
 
@@ -27,7 +28,6 @@ from mtjspice.spec import (
     parse_spec,
     read_spec,
 )
-from mtjspice.spice.simulate import run_measures
 
 pytestmark = pytest.mark.ngspice
 

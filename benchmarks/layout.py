@@ -28,7 +28,6 @@ from mtjspice.layout.findings import LayoutStory, Yield
 from mtjspice.layout.montecarlo import (
     draw_samples,
     estimate_yield,
-    interval,
     line_margins,
     sample_currents,
 )
@@ -48,6 +47,7 @@ from mtjspice.spec import (
 )
 from mtjspice.spec.layout_limits import LayoutLimits
 from mtjspice.verdicts.figures import Figure, at_least, at_most
+from mtjspice.verdicts.intervals import of_share
 
 GATED = REPOSITORY / "examples" / "gated25" / "layout.toml"
 PASSIVE = REPOSITORY / "examples" / "passive15" / "layout.toml"
@@ -221,13 +221,14 @@ def yield_of_both_levels(simulator: Simulator, pool: WorkerPool) -> list[Figure]
 def yield_figures(found: Yield) -> list[Figure]:
     """Both levels of one estimate."""
     ours, theirs = found.audited_good
-    low, high = interval(theirs, found.audited, found.confidence)
+    within = of_share(theirs, found.audited, found.confidence)
     share = found.good / found.samples
     how = (
         f"gated25 with offsets of 4.3 mV: nodal {found.good} of {found.samples}, ngspice {theirs} "
-        f"of {found.audited} ({100 * low:.1f} to {100 * high:.1f} %), nodal on the same {ours}"
+        f"of {found.audited} ({100 * within.low:.1f} to "
+        f"{100 * within.high:.1f} %), nodal on the same {ours}"
     )
-    inside = float(low <= share <= high)
+    inside = float(within.low <= share <= within.high)
     return [
         Figure("yield, nodal", share, "share", "", None, how),
         at_least("yield, nodal: inside of ngspice's interval", inside, 1.0, "", how),

@@ -18,7 +18,6 @@ from unit.limit_states import HARD, STATES, LimitState
 from mtjspice.collect import Simulator
 from mtjspice.layout.access import fit_conditions
 from mtjspice.layout.circuit import nominal_condition
-from mtjspice.layout.montecarlo import interval
 from mtjspice.layout.rare import estimate
 from mtjspice.layout.sense import margins, worst_reads
 from mtjspice.layout.subset import Margin
@@ -27,6 +26,7 @@ from mtjspice.spec import Crossbar, Die, GatedCell, Layout, Line, SenseAmplifier
 from mtjspice.spec import TransimpedanceAmplifier as Amplifier
 from mtjspice.spec.layout import Reading, Sensing
 from mtjspice.verdicts.figures import Figure, Interval, at_least, at_most
+from mtjspice.verdicts.intervals import of_share
 
 SEEDS, QUICK_SEEDS = 400, 25
 SAMPLES = 2000
@@ -57,7 +57,7 @@ def _of_state(state: LimitState, seeds: int) -> list[Figure]:
     stated = math.sqrt(np.mean([one.error**2 for one in runs])) / state.exact
     held = sum(one.low <= state.exact <= one.high for one in runs)
     # Of few seeds the share is no more than its interval.
-    few = None if seeds >= SEEDS else Interval(*interval(held, seeds, CONFIDENCE), CONFIDENCE)
+    few = None if seeds >= SEEDS else of_share(held, seeds, CONFIDENCE)
     apart = float(np.abs(values / state.exact - 1).mean())
     how = f"true {state.exact:.3g}; {seeds} seeds, {SAMPLES} samples each"
     bias = abs(float(values.mean()) / state.exact - 1)
@@ -73,7 +73,7 @@ def _upper_end_of(state: LimitState, seeds: int) -> Figure:
     """Where samples are worth next to nothing the upper end is what can be asked for."""
     runs = [estimate(state.margin, state.size, SAMPLES, seed, CONFIDENCE) for seed in range(seeds)]
     held = sum(state.exact <= one.high for one in runs)
-    few = None if seeds >= SEEDS else Interval(*interval(held, seeds, CONFIDENCE), CONFIDENCE)
+    few = None if seeds >= SEEDS else of_share(held, seeds, CONFIDENCE)
     worth = float(np.median([one.effective for one in runs]))
     how = (
         f"true {state.exact:.3g}; {seeds} seeds, {SAMPLES} samples each, worth {worth:.0f}; median "

@@ -19,7 +19,7 @@ from mtjspice.data import nist
 from mtjspice.netlist import build_deck
 from mtjspice.networks.levels import ideal_outputs
 from mtjspice.spec import Experiment, Study, read_spec
-from mtjspice.spice.simulate import run_deck
+from mtjspice.spice.backends import run_deck
 from mtjspice.study.metrics import accuracy
 from mtjspice.study.run import run_study
 from mtjspice.verdicts.figures import Figure, Verdict, at_least, at_most

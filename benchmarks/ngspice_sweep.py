@@ -35,8 +35,9 @@ from mtjspice.spec import (
     Stimulus,
     VirtualGround,
 )
-from mtjspice.spice.probe import probe
-from mtjspice.spice.simulate import run_deck, with_solver
+from mtjspice.spice.backends import run_deck
+from mtjspice.spice.ngspice.probe import probe
+from mtjspice.spice.ngspice.simulate import with_solver
 from mtjspice.verdicts.figures import Figure, at_least, at_most
 
 SIZES = (8, 16, 25, 32, 64, 128)
@@ -70,7 +71,7 @@ def counts(size: int) -> tuple[int, int, int]:
 
 def measure_one() -> dict:
     """Everything of the ngspice that the environment names."""
-    from mtjspice.spice.library import open_library  # noqa: PLC0415, loads the simulator
+    from mtjspice.spice.ngspice.library import open_library  # noqa: PLC0415, loads the simulator
 
     info = open_library().info
     rows = []
@@ -127,7 +128,7 @@ def by_sweep(sweep: Experiment, _: int) -> tuple[np.ndarray, float]:
 
 def by_alter(sweep: Experiment, vectors: int) -> tuple[np.ndarray, float]:
     """Load once, then `alter` every row source and `op`, vector by vector."""
-    from mtjspice.spice.library import open_library  # noqa: PLC0415, loads the simulator
+    from mtjspice.spice.ngspice.library import open_library  # noqa: PLC0415, loads the simulator
 
     library = open_library()
     volts = sweep.stimulus.volts + sweep.periphery.reference

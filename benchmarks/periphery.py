@@ -31,7 +31,7 @@ from mtjspice.spec import (
     TransientRead,
 )
 from mtjspice.spec.defects import DefectKind
-from mtjspice.spice.bench import run_bench
+from mtjspice.spice.ngspice.bench import run_bench
 from mtjspice.verdicts.figures import Figure, at_least, at_most
 
 SIZE = 25

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from mtjspice.data.assets import folder
 from mtjspice.report.canvas import IDEAL, SPICE, as_svg, picture
-from mtjspice.spice.bench import BenchResult, run_bench
+from mtjspice.spice.ngspice.bench import BenchResult, run_bench
 
 HERE = Path(__file__).parent
 

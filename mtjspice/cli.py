@@ -1,7 +1,6 @@
 """The command line. It parses, calls one function, prints; exit codes are those of `errors`."""
 
 import functools
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from mtjspice.data.outputs import PAGE
 from mtjspice.ending import DEBUG
 from mtjspice.ending import run as run_to_its_end
 from mtjspice.errors import ExitCode, InputError, printable
@@ -97,6 +97,7 @@ def run(
     from mtjspice.study.run import run_study, seed_matters  # noqa: PLC0415
 
     study = read_spec(spec, Study)
+    from mtjspice.study.page import report  # noqa: PLC0415
 
     if seed is not None and not seed_matters(study):
         raise InputError(
@@ -116,18 +117,21 @@ def run(
     _check(size_of(study), spec, large=large, jobs=jobs)
     folder = out or Path("out") / spec.resolve().parent.name
     with _about(spec), progress() as tell:
-        outcome = run_study(study, folder, solutions=solutions, jobs=jobs, progress=tell)
+        story = run_study(study, folder, solutions=solutions, jobs=jobs, progress=tell)
     if as_json:
-        tables.print_json(json.loads((folder / "report.json").read_text()))
+        tables.print_json(report(story))
     else:
-        tables.print_outcome(study, outcome)
-    raise typer.Exit(_ended(outcome.verdict))
+        tables.print_outcome(story, folder / PAGE)
+    raise typer.Exit(_ended(story.verdict))
 
 
 @app.command()
 def netlist(
     spec: SpecFile,
     tile: Annotated[int | None, typer.Option(min=0, help="Of a die: which tile.")] = None,
+    dialect: Annotated[
+        str, typer.Option(help="Language of the simulator: ngspice or xyce.")
+    ] = "ngspice",
     out: OutFolder = None,
     large: Large = False,
 ) -> None:
@@ -135,9 +139,11 @@ def netlist(
     from mtjspice.data.files import make_folder, write_text  # noqa: PLC0415
     from mtjspice.device.trial import tile_experiment  # noqa: PLC0415
     from mtjspice.netlist import build_deck  # noqa: PLC0415
+    from mtjspice.netlist.dialects import dialect_named  # noqa: PLC0415
     from mtjspice.spec import DieDesign, Experiment, read_spec  # noqa: PLC0415
     from mtjspice.spec.size import netlist_size  # noqa: PLC0415
 
+    language = dialect_named(dialect, "--dialect")
     with _about(spec):
         if tile is None:
             experiment = read_spec(spec, Experiment)
@@ -146,7 +152,7 @@ def netlist(
             design = read_spec(spec, DieDesign)
             _check(netlist_size(design), spec, large=large)
             experiment = tile_experiment(design, tile)
-        text = build_deck(experiment).text
+        text = language.write(build_deck(experiment).circuit)
     _warn_of_unusual(experiment)
     if out is None:
         sys.stdout.write(text)
@@ -226,6 +232,8 @@ def layout(
         described = {path: changed(one, "--seed", seed=seed) for path, one in described.items()}
     for path, one in described.items():
         _check(size_of(one), path, large=large, jobs=jobs)
+    from mtjspice.layout.page import COMPARISON_PAGE, compared  # noqa: PLC0415, imports torch
+    from mtjspice.layout.page_json import report  # noqa: PLC0415, imports torch
     from mtjspice.layout.run import check_apart, run_comparison, run_layout  # noqa: PLC0415, imports torch
 
     check_apart(specs)
@@ -234,13 +242,13 @@ def layout(
     if len(described) == 1:
         with _about(specs[0]), progress() as tell:
             stories = [run_layout(first, folder, quick=quick, jobs=jobs, progress=tell)]
-        page, content = folder / "report.html", folder / "report.json"
+        page = folder / PAGE
     else:
         with progress() as tell:
             stories = run_comparison(described, folder, quick=quick, jobs=jobs, progress=tell)
-        page, content = folder / "comparison.html", folder / "comparison.json"
+        page = folder / COMPARISON_PAGE
     if as_json:
-        tables.print_json(json.loads(content.read_text()))
+        tables.print_json(report(stories[0]) if len(stories) == 1 else compared(stories))
     else:
         tables.print_layouts(stories, page)
     raise typer.Exit(_ended(together(story.verdict for story in stories)))
@@ -265,16 +273,17 @@ def calibrate(
     if seed is not None:
         calibration = changed(calibration, "--seed", seed=seed)
     _check(size_of(calibration), spec, large=large, jobs=jobs)
-    from mtjspice.calibrate.run import run_calibration  # noqa: PLC0415, imports torch
+    from mtjspice.calibrate.page import report  # noqa: PLC0415, imports torch
+    from mtjspice.calibrate.run import card_path, run_calibration  # noqa: PLC0415, imports torch
 
     folder = out or Path("out") / calibration.name
     with _about(spec), progress() as tell:
-        outcome = run_calibration(calibration, folder, jobs=jobs, progress=tell)
+        story = run_calibration(calibration, folder, jobs=jobs, progress=tell)
     if as_json:
-        tables.print_json(json.loads((folder / "report.json").read_text()))
+        tables.print_json(report(story))
     else:
-        tables.print_calibration(outcome)
-    raise typer.Exit(_ended(outcome.verdict))
+        tables.print_calibration(story, card_path(calibration, folder), folder / PAGE)
+    raise typer.Exit(_ended(story.verdict))
 
 
 @app.command()
@@ -315,7 +324,7 @@ def train(
             progress=functools.partial(tell, "training"),
         )  # fmt: skip
     if as_json:
-        tables.print_json(json.loads((folder / "report.json").read_text()))
+        tables.print_json(outcome.report())
     else:
         tables.print_training(outcome, folder, study.hardware.card, dies, mnist)
 
@@ -366,8 +375,8 @@ def signoff(
     load_weights(weights)  # before torch, which takes seconds
     if not dies.is_dir():
         read_text(dies)
+    from mtjspice.signoff.from_files import size_of_signoff, subject_of  # noqa: PLC0415, imports torch
     from mtjspice.signoff.run import run_signoff  # noqa: PLC0415, imports torch
-    from mtjspice.signoff.subjects import size_of_signoff, subject_of  # noqa: PLC0415, imports torch
 
     subject = subject_of(
         weights, dies, named=card, mnist=mnist, digits=digits, images=images, seed=asked.seed,
@@ -407,6 +416,7 @@ def goodwill2022(
     if not sign:
         _needs_signoff(scheduler)
     from mtjspice.reproduce.goodwill2022 import run as goodwill  # noqa: PLC0415, imports torch
+    from mtjspice.reproduce.goodwill2022.page import report  # noqa: PLC0415, imports torch
 
     folder = out or Path("out") / "goodwill2022"
     if sign:
@@ -424,9 +434,9 @@ def goodwill2022(
             jobs=jobs, progress=tell,
         )  # fmt: skip
     if as_json:
-        tables.print_json(json.loads((folder / "report.json").read_text()))
+        tables.print_json(report(story))
     else:
-        tables.print_figures(story.title, story, folder / "report.html")
+        tables.print_figures(story.title, story, folder / PAGE)
     raise typer.Exit(_ended(story.verdict))
 
 
@@ -449,6 +459,7 @@ def borders2024(
     if not sign:
         _needs_signoff(scheduler)
     from mtjspice.reproduce.borders2024 import run as borders  # noqa: PLC0415, imports torch
+    from mtjspice.reproduce.borders2024.page import report  # noqa: PLC0415, imports torch
 
     folder = out or Path("out") / "borders2024"
     if sign:
@@ -465,9 +476,9 @@ def borders2024(
             folder, quick=quick, mnist=mnist, digits=digits, seed=seed, jobs=jobs, progress=tell
         )
     if as_json:
-        tables.print_json(json.loads((folder / "report.json").read_text()))
+        tables.print_json(report(story))
     else:
-        tables.print_figures(story.title, story, folder / "report.html", story.warnings)
+        tables.print_figures(story.title, story, folder / PAGE, story.warnings)
     raise typer.Exit(_ended(story.verdict))
 
 
@@ -544,11 +555,12 @@ def _ended(verdict: Verdict) -> ExitCode:
 def _signed_off(story: Any, folder: Path, *, as_json: bool) -> NoReturn:
     """Print a sign-off; its verdict is the exit code."""
     from mtjspice import tables  # noqa: PLC0415
+    from mtjspice.signoff.page_json import report  # noqa: PLC0415
 
     if as_json:
-        tables.print_json(json.loads((folder / "report.json").read_text()))
+        tables.print_json(report(story))
     else:
-        tables.print_signoff(story, folder / "report.html")
+        tables.print_signoff(story, folder / PAGE)
     raise typer.Exit(_ended(story.verdict))
 
 

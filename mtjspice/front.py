@@ -21,10 +21,10 @@ from mtjspice.spec.toml import read_spec
 from mtjspice.spec.training import TrainingStudy
 
 if TYPE_CHECKING:
-    from mtjspice.calibrate.run import Calibrated
+    from mtjspice.calibrate.findings import CalibrationStory
     from mtjspice.layout.findings import LayoutStory
     from mtjspice.signoff.findings import SignOffStory
-    from mtjspice.study.run import Outcome
+    from mtjspice.study.findings import Story
     from mtjspice.train.command import Outcome as Trained
 
 S = TypeVar("S", bound=Spec)
@@ -109,14 +109,14 @@ def read_nodal(described: Experiment | File, *, card: File | None = None) -> xr.
 
 
 def run_layout(
-    layout: Layout | File, out: File, *, quick: bool = False, jobs: int | None = None
+    layout: Layout | File, out: File | None = None, *, quick: bool = False, jobs: int | None = None
 ) -> "LayoutStory":
     """Does an array layout read, settle, write and yield within its limits? `mtjspice layout`.
 
     Args:
         layout: what is judged, or its TOML file.
         out: folder of the report, the netlists of the worst cases, and the simulations, which are
-            found again there.
+            found again there; nothing is written if it is left out.
         quick: fewer conditions, samples and searches.
         jobs: worker processes; as many as processors and memory allow if left out.
 
@@ -135,17 +135,22 @@ def run_layout(
     """
     from mtjspice.layout import run  # noqa: PLC0415
 
-    return run.run_layout(_described(layout, Layout), Path(out), quick=quick, jobs=jobs)
+    return run.run_layout(_described(layout, Layout), _path(out), quick=quick, jobs=jobs)
 
 
 def run_study(
-    study: Study | File, out: File, *, solutions: File | None = None, jobs: int | None = None
-) -> "Outcome":
+    study: Study | File,
+    out: File | None = None,
+    *,
+    solutions: File | None = None,
+    jobs: int | None = None,
+) -> "Story":
     """Train or read networks, simulate every sample in ngspice, judge. `mtjspice run`.
 
     Args:
         study: data, network, array and limits, or their TOML file.
-        out: folder of the report, the networks and the simulations, which are found again there.
+        out: folder of the report, the networks and the simulations, which are found again there;
+            nothing is written if it is left out.
         solutions: folder of networks in NIST's format, where the study asks for them.
         jobs: worker processes; as many as processors and memory allow if left out.
 
@@ -164,17 +169,18 @@ def run_study(
     from mtjspice.study import run  # noqa: PLC0415
 
     folder = None if solutions is None else Path(solutions)
-    return run.run_study(_described(study, Study), Path(out), solutions=folder, jobs=jobs)
+    return run.run_study(_described(study, Study), _path(out), solutions=folder, jobs=jobs)
 
 
 def run_calibration(
-    spec: Calibration | File, out: File, *, jobs: int | None = None
-) -> "Calibrated":
+    spec: Calibration | File, out: File | None = None, *, jobs: int | None = None
+) -> "CalibrationStory":
     """Fit the surrogate to ngspice, judge it on runs that it never saw. `mtjspice calibrate`.
 
     Args:
         spec: circuit, plan and limits, or their TOML file.
-        out: folder of the card, the report and the simulations, which are found again there.
+        out: folder of the card, the report and the simulations, which are found again there;
+            nothing is written if it is left out.
         jobs: worker processes; as many as processors and memory allow if left out.
 
     Returns:
@@ -192,7 +198,7 @@ def run_calibration(
     """
     from mtjspice.calibrate import run  # noqa: PLC0415
 
-    return run.run_calibration(_described(spec, Calibration), Path(out), jobs=jobs)
+    return run.run_calibration(_described(spec, Calibration), _path(out), jobs=jobs)
 
 
 def run_training(
@@ -236,7 +242,7 @@ def run_training(
 def run_signoff(
     weights: File,
     dies: File,
-    out: File,
+    out: File | None = None,
     *,
     spec: SignOff | File | None = None,
     card: File | None = None,
@@ -254,7 +260,8 @@ def run_signoff(
     Args:
         weights: folder of weights, as `run_training` and `save_weights` write it.
         dies: folder of dies, as `save_dies` writes it, or one die's defect map (CSV).
-        out: folder of the report and of all simulations, which are found again there.
+        out: folder of the report and of all simulations, which are found again there; nothing is
+            written if it is left out.
         spec: confidence, conditions and limits, or their TOML file; the defaults if left out.
         card: calibration card of the weights, which need not be named if it ships.
         mnist: folder of MNIST; what it lacks is downloaded.
@@ -281,7 +288,7 @@ def run_signoff(
         mtjspice.errors.InputError: out/digits: does not hold weights: ...
     """
     from mtjspice.signoff import run  # noqa: PLC0415
-    from mtjspice.signoff.subjects import subject_of  # noqa: PLC0415
+    from mtjspice.signoff.from_files import subject_of  # noqa: PLC0415
 
     asked = SignOff() if spec is None else _described(spec, SignOff)
     subject = subject_of(
@@ -289,7 +296,7 @@ def run_signoff(
         images=images, seed=asked.seed, reference=reference,
     )  # fmt: skip
     return run.run_signoff(
-        subject, asked, Path(out), full=full, strict=strict, jobs=jobs, scheduler=scheduler
+        subject, asked, _path(out), full=full, strict=strict, jobs=jobs, scheduler=scheduler
     )
 
 

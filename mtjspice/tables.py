@@ -1,7 +1,6 @@
 """What the commands print on the terminal."""
 
 import contextlib
-import json
 import shlex
 import sys
 from collections.abc import Sequence
@@ -12,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mtjspice.data.plain import as_json
 from mtjspice.errors import printable
 from mtjspice.spec.base import is_path
-from mtjspice.spec.study import Study
 from mtjspice.spec.unusual import unusual
 from mtjspice.units import si
 from mtjspice.verdicts.figures import WORDS, Figure
@@ -80,31 +79,31 @@ def _table(title: str, *headings: str, left: Sequence[str] = ()) -> Table:
     return table
 
 
-def print_outcome(study: Study, outcome: Any) -> None:
+def print_outcome(story: Any, page: Path) -> None:
     """The short table that a run ends with."""
     console = made_console()
     table = _table(
-        study.name,
+        story.study.name,
         *("level", "best G_norm / (G_P − G_AP)", "all samples", "training", "test"),
         left=("level",),
     )
-    value = {figure.name: figure.value for figure in outcome.figures}
+    value = {figure.name: figure.value for figure in story.figures}
     for level in ("ideal", "ngspice"):
         shares = (value[f"accuracy, {s} samples, {level}"] for s in ("all", "train", "test"))
         table.add_row(
             level, f"{value[f'best G_norm, {level}']:g}", *(f"{100 * s:.2f} %" for s in shares)
         )
     console.print(table)
-    c = outcome.comparison
+    c = story.comparison
     console.print(f"flips, ideal to ngspice: {len(c.flips)} of {c.ideal.predicted.size} classes")
-    _print_limits(console, outcome.figures)
-    _print_needed(console, outcome.figures)
-    for warning in outcome.warnings:
+    _print_limits(console, story.figures)
+    _print_needed(console, story.figures)
+    for warning in story.warnings:
         console.print(f"warning: {warning}", soft_wrap=True)
-    seconds = ", ".join(f"{name} {s:.1f} s" for name, s in outcome.times.items())
+    seconds = ", ".join(f"{name} {s:.1f} s" for name, s in story.times.items())
     console.print(f"times: {seconds}")
-    console.print(f"report: {outcome.report}", soft_wrap=True)
-    console.print(f"verdict: {outcome.verdict.upper()}")
+    console.print(f"report: {page}", soft_wrap=True)
+    console.print(f"verdict: {story.verdict.upper()}")
 
 
 def _print_limits(console: Console, figures: Sequence[Figure]) -> None:
@@ -123,11 +122,11 @@ def _print_limits(console: Console, figures: Sequence[Figure]) -> None:
                       soft_wrap=True)  # fmt: skip
 
 
-def print_calibration(outcome: Any) -> None:
+def print_calibration(story: Any, card: Path, page: Path) -> None:
     """The held-out errors of a card."""
     console = made_console()
     table = _table(
-        f"{outcome.card.name}: surrogate − ngspice, % of full scale",
+        f"{story.card.name}: surrogate − ngspice, % of full scale",
         *(
             "what is new",
             "level",
@@ -141,22 +140,22 @@ def print_calibration(outcome: Any) -> None:
         ),
         left=("what is new", "level"),
     )
-    for line in outcome.card.errors:
+    for line in story.card.errors:
         errors = (f"{100 * x:.4f}" for x in (line.rms, line.p999, line.maximum))
         signs = "" if line.equal_signs is None else f"{100 * line.equal_signs:.3f} %"
         over = "" if line.over_bound is None else f"{line.over_bound:.2f}"
         nodal = str(line.by_nodal) if line.level == "full" else ""
         table.add_row(line.group, line.level, str(line.tiles), *errors, over, nodal, signs)
     console.print(table)
-    _print_limits(console, outcome.figures)
-    for warning in unusual(outcome.card.circuit):
+    _print_limits(console, story.figures)
+    for warning in unusual(story.card.circuit):
         console.print(f"warning: {warning}", soft_wrap=True)
-    for failure in outcome.failures:
+    for failure in story.failures:
         console.print(f"warning: simulation failed: {failure}", soft_wrap=True)
-    console.print(f"card: {outcome.path}", soft_wrap=True)
-    console.print(f"report: {outcome.report}", soft_wrap=True)
-    console.print(f"reach: {outcome.reach}", soft_wrap=True)
-    console.print(f"verdict: {outcome.verdict.upper()}")
+    console.print(f"card: {card}", soft_wrap=True)
+    console.print(f"report: {page}", soft_wrap=True)
+    console.print(f"reach: {story.reach}", soft_wrap=True)
+    console.print(f"verdict: {story.verdict.upper()}")
 
 
 def print_figures(title: str, story: Any, report: Path, notes: Sequence[str] = ()) -> None:
@@ -325,7 +324,7 @@ def print_currents(result: Any) -> None:
 
 def print_json(content: Any) -> None:
     """Plain data, as JSON."""
-    sys.stdout.write(json.dumps(content, indent=1) + "\n")
+    sys.stdout.write(as_json(content))
 
 
 def print_findings(findings: Sequence[Any]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from mtjspice.collect import Simulator
 from mtjspice.errors import SimulatorMissingError
 from mtjspice.spec import Resources
-from mtjspice.spice.probe import probe
+from mtjspice.spice.ngspice.probe import probe
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED_DATA_VARIABLE = "MTJSPICE_SHARED_DATA"

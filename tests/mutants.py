@@ -268,14 +268,14 @@ MUTANTS = (
     ),
     Mutant(
         "a millionth of the current may be lost",
-        "spice/simulate.py",
+        "spice/check.py",
         "KCL_TOLERANCE = 1e-8",
         "KCL_TOLERANCE = 1e-6",
         "spice/test_simulation.py::test_a_ten_millionth_of_the_current_is_not_lost_in_rounding",
     ),
     Mutant(
         "current may come from nowhere",
-        "spice/simulate.py",
+        "spice/check.py",
         "residual = np.abs(leaving.sum(axis=0))",
         "residual = leaving.sum(axis=0)",
         "spice/test_simulation.py::test_a_ten_millionth_of_the_current_is_not_lost_in_rounding",

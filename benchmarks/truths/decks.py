@@ -22,7 +22,7 @@ from pathlib import Path
 
 from mtjspice.layout.run import run_layout
 from mtjspice.spec import Layout, parse_spec, read_spec
-from mtjspice.spice.simulate import measured
+from mtjspice.spice.ngspice.simulate import measured
 from mtjspice.verdicts.figures import Figure, at_least
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -10,7 +10,6 @@ from mtjspice.device.converter import at_limit, outside, to_codes
 from mtjspice.device.trial import tile_experiment
 from mtjspice.spec.design import DieDesign
 from mtjspice.spec.experiment import Experiment
-from mtjspice.spec.periphery import TransimpedanceAmplifier
 from mtjspice.spec.toml import read_spec
 
 
@@ -86,9 +85,9 @@ def simulate_die(
     ]
     if dropped:
         die.attrs["dropped_nodes"] = " ".join(dropped)
-    if isinstance(design.periphery, TransimpedanceAmplifier):
+    if (amplifier := design.periphery.amplifier) is not None:
         volts = die["amplifier_voltage"].to_numpy()
         die["code"] = (("tile", "vector", "output_line"), to_codes(volts, design.adc))
-        held = at_limit(volts, design.periphery) | outside(volts, design.adc)
+        held = at_limit(volts, amplifier) | outside(volts, design.adc)
         die.attrs["clipped_share"] = float(held.mean())
     return die

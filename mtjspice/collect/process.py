@@ -17,7 +17,13 @@ from typing import IO, Any
 
 from mtjspice.errors import LimitError, SimulationError, WorkerError
 from mtjspice.spec.resources import Resources, size_in_words
-from mtjspice.spice.sandbox import OVER_MEMORY, environment, make_private, python, remove_private
+from mtjspice.spice.sandbox import (
+    OVER_MEMORY,
+    environment,
+    make_private,
+    python,
+    remove_private,
+)
 
 WORKER = "mtjspice.collect.worker"
 START_S = 300.0

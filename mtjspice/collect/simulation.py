@@ -9,15 +9,19 @@ from mtjspice.errors import InputError, SimulatorError, SimulatorMissingError
 from mtjspice.netlist.deck import build_deck
 from mtjspice.netlist.identity import inputs_digest
 from mtjspice.spec.experiment import Experiment
-from mtjspice.spice.simulate import run_deck
+from mtjspice.spice.backend import Backend
+from mtjspice.spice.backends import run_deck
 
 
-def simulate_as(experiment: Experiment, ngspice: str, inputs: str, key: str) -> xr.Dataset:
+def simulate_as(
+    experiment: Experiment, backend: Backend, simulator: str, inputs: str, key: str
+) -> xr.Dataset:
     """Build the netlist of an experiment, run it, label what comes out.
 
     Args:
         experiment: what to simulate.
-        ngspice: the ngspice that the key was made for.
+        backend: what runs it.
+        simulator: the one that the key was made for, as it describes itself.
         inputs: the program and the cards that it was made for, see `inputs_digest`.
         key: what the result will be found by.
 
@@ -26,24 +30,21 @@ def simulate_as(experiment: Experiment, ngspice: str, inputs: str, key: str) -> 
 
     Raises:
         InputError: if the circuit has a node without a path to ground.
-        SimulationError: if ngspice gives no result that counts.
-        SimulatorError: if this machine has another ngspice, program or card.
+        SimulationError: if the simulator gives no result that counts.
+        SimulatorError: if this machine has another simulator, program or card.
     """
-    _check_ngspice(ngspice)
+    _check_simulator(backend, simulator)
     _check_inputs(experiment, inputs)
     deck = build_deck(experiment)
-    vectors = run_deck(deck)
+    vectors = run_deck(deck, backend)
     result = label(experiment, deck, vectors)
-    result.attrs |= {"simulator": ngspice, "key": key, "seconds": vectors.seconds}
+    result.attrs |= {"simulator": simulator, "key": key, "seconds": vectors.seconds}
     return result
 
 
-def _check_ngspice(expected: str) -> None:
+def _check_simulator(backend: Backend, expected: str) -> None:
     try:
-        # Imported here: the import loads the simulator.
-        from mtjspice.spice.library import open_library  # noqa: PLC0415
-
-        found = str(open_library().info)
+        found = str(backend.loaded())
     except SimulatorMissingError as error:
         raise SimulatorMissingError(f"on the machine {socket.gethostname()}: {error}") from None
     if found != expected:

@@ -34,8 +34,8 @@ from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.periphery import SenseAmplifier
 from mtjspice.spec.resources import USUAL, Resources
 from mtjspice.spec.technology import Technology
-from mtjspice.spice.probe import NgspiceInfo, probe
-from mtjspice.spice.simulate import run_samples, with_solver
+from mtjspice.spice.backend import Backend, Description
+from mtjspice.spice.backends import backend_named, run_samples
 
 LOG = logging.getLogger(__name__)
 """What it says reaches stderr where nobody has arranged for something else."""
@@ -44,7 +44,7 @@ Progress = Callable[[int, int], None]
 
 
 class Simulator:
-    """ngspice in worker processes, with a store of what it has computed.
+    """A simulator in worker processes, with a store of what it has computed.
 
     For many experiments; `mtjspice.simulate` is for one array or one die. `run` gives a result for
     each experiment, in the form of `mtjspice.data.results`. Its methods may be called from several
@@ -57,9 +57,11 @@ class Simulator:
         limits: what a simulation may take; those of experiments are not looked at.
         pool: where simulations run, in the place of worker processes of its own; how many there are
             and what they may take is then the pool's business, and whoever made it ends it.
+        backend: what simulates, or its name; the usual simulator if left out.
 
     Attributes:
-        info: the ngspice that is used.
+        backend: what simulates.
+        info: which one that is; its name and version are in every result, and in its key.
         pool: where simulations run.
         store: folder of results.
         ran: number of simulations run so far.
@@ -69,10 +71,10 @@ class Simulator:
         dropped: of simulations so far whose circuits had nodes that nothing holds and nobody reads,
             by key, the nodes that were left out.
         keys: of all simulations asked for so far, each once, in their order.
-        seconds: wall time that ngspice took, summed over the simulations that were run.
+        seconds: wall time that the simulator took, summed over the simulations that were run.
 
     Raises:
-        SimulatorMissingError: if there is no usable ngspice.
+        SimulatorMissingError: if there is no usable simulator.
         InputError: if the store cannot be written, or there are too many jobs.
 
     Example:
@@ -90,8 +92,10 @@ class Simulator:
         store: str | Path | None = None,
         limits: Resources = USUAL,
         pool: Executor | None = None,
+        backend: Backend | str | None = None,
     ):
-        self.info: NgspiceInfo = probe()
+        self.backend = backend_named(backend)
+        self.info: Description = self.backend.describe()
         self.store = make_folder(Path(store)) if store is not None else None
         if self.store is not None:
             remove_stale_parts(self.store)
@@ -172,7 +176,7 @@ class Simulator:
             InputError: if a transistor card cannot be read or lacks what is asked of it, or a
                 folder has the name of a result, before anything is run; if a circuit has a node
                 without a path to ground.
-            SimulatorError: if a worker has another ngspice or another program than this process.
+            SimulatorError: if a worker has another simulator or program than this process.
             ClusterError: if the workers are gone.
             StorageError: if the disk is full.
         """
@@ -218,7 +222,7 @@ class Simulator:
         """
         deck, key = build_deck(experiment), self.key(experiment)
         chunks = np.array_split(shifts, min(self.jobs, len(shifts)))
-        futures = [self.pool.submit(run_samples, deck, chunk) for chunk in chunks]
+        futures = [self.pool.submit(run_samples, deck, chunk, self.backend) for chunk in chunks]
         try:
             samples = [vectors for future in futures for vectors in future.result()]
         except ClusterError:
@@ -231,10 +235,17 @@ class Simulator:
         self._count(results)
         return results
 
+    def measure(self, netlist: str) -> Future[dict[str, float]]:
+        """Run a netlist that measures by itself; its future gives what it prints, by name.
+
+        The future gives `SimulationError` if the simulator fails, or has no such netlists.
+        """
+        return self.pool.submit(self.backend.measure, netlist)
+
     def _submit(self, experiment: Experiment, key: str) -> Future[xr.Dataset]:
         inputs = inputs_digest(experiment)
         sent = _with_absolute_cards(experiment)
-        return self.pool.submit(simulate_as, sent, str(self.info), inputs, key)
+        return self.pool.submit(simulate_as, sent, self.backend, str(self.info), inputs, key)
 
     def _load_all(
         self, experiments: Sequence[Experiment], keys: Sequence[str]
@@ -298,9 +309,9 @@ class Simulator:
         check_link(folder)
         reason = error.reason if isinstance(error, SimulationError) else str(error)
         log = error.log if isinstance(error, SimulationError) else ""
-        netlist = with_solver(build_deck(experiment).text, klu=self.info.klu)
+        netlist = self.backend.write(build_deck(experiment).circuit, self.info)
         write_text(folder / "deck.cir", netlist)
-        write_text(folder / "ngspice.log", f"{self.info}\n{reason}\n\n{log}\n")
+        write_text(folder / f"{self.backend.name}.log", f"{self.info}\n{reason}\n\n{log}\n")
         return SimulationError(reason, run_dir=folder, log=log)
 
 
@@ -317,14 +328,12 @@ def _cancelled_if_left(waiting: Mapping[Future[xr.Dataset], int]) -> Iterator[No
 
 def _with_absolute_cards(experiment: Experiment) -> Experiment:
     """The same experiment, for workers: they have folders of their own to start paths from."""
-    technology, periphery = experiment.technology, experiment.periphery
+    technology, latch = experiment.technology, experiment.periphery.latch
     changes: dict[str, Technology | SenseAmplifier] = {}
     if (card := _absolute(technology.card)) != technology.card:
         changes["technology"] = technology.replace(card=card)
-    if isinstance(periphery, SenseAmplifier) and (
-        (card := _absolute(periphery.card)) != periphery.card
-    ):
-        changes["periphery"] = periphery.replace(card=card)
+    if latch is not None and (card := _absolute(latch.card)) != latch.card:
+        changes["periphery"] = latch.replace(card=card)
     return experiment.replace(**changes) if changes else experiment
 
 

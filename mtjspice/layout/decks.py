@@ -21,10 +21,9 @@ from mtjspice.layout.findings import Finding, Judged
 from mtjspice.layout.page_words import value_and_limit
 from mtjspice.layout.probes import Case, Probe
 from mtjspice.netlist.deck import Added, build_deck
-from mtjspice.netlist.elements import MAX_LINE
+from mtjspice.netlist.dialect import MAX_LINE
 from mtjspice.report.numbers import shown
 from mtjspice.spec.layout import Layout
-from mtjspice.spice.simulate import run_measures
 
 PROBES: Mapping[str, Callable[[Case], Probe]] = {
     "ir_drop": probes.ir_drop,
@@ -95,7 +94,7 @@ def proofs(
     found = [probe_of(case) for case in cases]
     bodies = [netlist(case, probe) for case, probe in zip(cases, found, strict=True)]
     running = {
-        body: simulator.pool.submit(run_measures, body)
+        body: simulator.measure(body)
         for body, probe in dict(zip(bodies, found, strict=True)).items()
         if probe.prints
     }

@@ -15,11 +15,11 @@ import re
 
 from mtjspice.collect.simulator import Simulator
 from mtjspice.netlist.cards import Card, read_card, read_subcircuit
+from mtjspice.netlist.ngspice_dialect import definition_lines
 from mtjspice.netlist.readout import LATCH
 from mtjspice.spec.cell import Transistor
 from mtjspice.spec.layout import Layout
 from mtjspice.spec.periphery import SenseAmplifier
-from mtjspice.spice.simulate import run_measures
 from mtjspice.units import format_quantity, parse_quantity
 
 SHIFT = 0.01
@@ -44,15 +44,15 @@ def latch_offset(layout: Layout, threshold: float, simulator: Simulator) -> floa
     Raises:
         SimulationError: if ngspice fails.
     """
-    periphery = layout.periphery
-    if not isinstance(periphery, SenseAmplifier):
+    periphery = layout.periphery.latch
+    if periphery is None:
         return None
     card = read_card(layout.technology.replace(card=periphery.card))
     sigmas = {name: card.threshold_sigma(device) for name, device in transistors().items()}
     if not all(sigmas.values()):
         return None
     text = offset_netlist(card, layout.technology.temperature, periphery, threshold)
-    found = simulator.pool.submit(run_measures, text).result()
+    found = simulator.measure(text).result()
     return math.hypot(
         *(
             sigma * (found[f"offset_{name}"] - found["offset"]) / SHIFT
@@ -81,7 +81,7 @@ def offset_netlist(card: Card, celsius: float, periphery: SenseAmplifier, thresh
         "* offset of the latch, and of latches with one transistor shifted each",
         ".options reltol=1e-3 method=trap",
         f".temp {format_quantity(celsius)}",
-        card.text,
+        *definition_lines(card.models.values()),
         f"Vdd vdd 0 {supply}",
         f"Vck ck 0 pulse({supply} 0 0.1n 20p 20p 0.26n {CYCLE!r})",
         f"Vcm cm 0 {format_quantity(threshold)}",

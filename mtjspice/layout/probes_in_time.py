@@ -10,13 +10,12 @@ from dataclasses import replace
 from mtjspice.layout.circuit import full_scale
 from mtjspice.layout.probes import Case, Probe
 from mtjspice.netlist import nodes
-from mtjspice.netlist.deck import Added, as_saved, as_subcircuit, drawn
+from mtjspice.netlist.circuit import as_expression
+from mtjspice.netlist.deck import Added, as_part, build_deck
 from mtjspice.netlist.elements import BehaviouralCurrent, BehaviouralVoltage, Element, Resistor
 from mtjspice.netlist.nodes import GROUND
 from mtjspice.spec.analysis import TransientRead
-from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.experiment import Experiment
-from mtjspice.spec.periphery import SenseAmplifier
 
 LATCHED = "latched_line"
 """Subcircuit of the line that decides beside the whole array."""
@@ -57,17 +56,17 @@ def settling(case: Case) -> Probe:
 
 def _apart(experiment: Experiment) -> BehaviouralVoltage:
     """How far the outputs of the one latch of a line are apart, V."""
-    deck, _, _ = drawn(experiment)
+    deck = build_deck(experiment)
     ((p, n),) = deck.latch_volts.values()
     return BehaviouralVoltage("apart", "apart", GROUND, f"abs(v({p})-v({n}))")
 
 
 def _decided(experiment: Experiment) -> tuple[str, ...]:
     """Measures of when that is half the supply, after the edge of the clock."""
-    periphery, analysis = experiment.periphery, experiment.analysis
-    assert isinstance(periphery, SenseAmplifier)
+    latch, analysis = experiment.periphery.latch, experiment.analysis
+    assert latch is not None
     assert isinstance(analysis, TransientRead)
-    half, clocked = periphery.supply / 2, analysis.sense_at
+    half, clocked = latch.supply / 2, analysis.sense_at
     return (
         f".meas tran decided_at when v(apart)={half!r} rise=1 td={clocked!r}",
         f".meas tran decision_time param='decided_at-{clocked!r}'",
@@ -108,10 +107,12 @@ def period(case: Case) -> Probe:
         prints["recovery"], parts = "s", [*parts, "recovery"]
         says.append("rest_current and allowed_back are the same after the read")
     if latched is not None:
-        models, lines = as_subcircuit(latched, LATCHED, ["apart"], [_apart(latched)])
+        definitions, part = as_part(latched, LATCHED, ["apart"], [_apart(latched)])
         measures = (*added.measures, *_decided(latched))
         printed = (*added.printed, "apart")
-        added = replace(added, models=models, beside=lines, measures=measures, printed=printed)
+        added = replace(
+            added, definitions=definitions, parts=(part,), measures=measures, printed=printed
+        )
         prints["decision_time"], parts = "s", [*parts, "decision_time"]
         says.append(f"{LATCHED} is one line with its latch at the smallest margin of the array")
     last = f".meas tran read_period param='{'+'.join(parts)}'"
@@ -132,11 +133,9 @@ def energy(case: Case) -> Probe:
         "rows: what the row drivers take from supply_volts, for array, loads and themselves",
         "amplifiers: their own current while the vector is held, J",
     ]  # fmt: skip
-    if case.deck.gate_currents:
-        cell = layout.crossbar.cell
-        assert not isinstance(cell, PassiveCell)
+    if (gate := layout.crossbar.cell.gate) is not None and case.deck.gate_currents:
         elements += _summed("gate_power", [
-            f"max(-{as_saved(name)},0)*{cell.gate_volts!r}" for name in case.deck.gate_currents
+            f"max(-{as_expression(name)},0)*{gate.volts!r}" for name in case.deck.gate_currents
         ])  # fmt: skip
         measures.append(f".meas tran gates_energy integ v(gate_power) from=0 to={period!r}")
         prints["gates_energy"] = "J"
@@ -145,8 +144,8 @@ def energy(case: Case) -> Probe:
     added = Added()
     if latched is not None:
         assert isinstance(latched.analysis, TransientRead)
-        models, lines = as_subcircuit(latched, LATCHED, ["latch_power"], [_latch_power(latched)])
-        added = Added(models=models, beside=lines)
+        definitions, part = as_part(latched, LATCHED, ["latch_power"], [_latch_power(latched)])
+        added = Added(definitions=definitions, parts=(part,))
         clocked, end = latched.analysis.sense_at, latched.analysis.period
         measures += [
             f".meas tran one_latch integ v(latch_power) from={clocked!r} to={end!r}",
@@ -175,7 +174,7 @@ def _row_powers(case: Case) -> list[Element]:
     """
     laws = []
     for row, vector in case.deck.row_currents.items():
-        into, volts = f"(-{as_saved(vector)})", f"v({nodes.row_end(row)})"
+        into, volts = f"(-{as_expression(vector)})", f"v({nodes.row_end(row)})"
         laws.append(f"max({into},0)*{{supply_volts}}+min({into},0)*{volts}")
     return _summed("row_power", laws)
 
@@ -188,8 +187,9 @@ def _summed(node: str, laws: Sequence[str]) -> list[Element]:
 
 def _latch_power(experiment: Experiment) -> BehaviouralVoltage:
     """What the one latch of a line takes from its supply, W."""
-    deck, _, _ = drawn(experiment)
-    assert isinstance(experiment.periphery, SenseAmplifier)
+    deck = build_deck(experiment)
+    latch = experiment.periphery.latch
+    assert latch is not None
     (current,) = deck.latch_currents.values()
-    law = f"-{experiment.periphery.supply!r}*{as_saved(current)}"
+    law = f"-{latch.supply!r}*{as_expression(current)}"
     return BehaviouralVoltage("latch_power", "latch_power", GROUND, law)

@@ -1,4 +1,4 @@
-"""Experiment -> netlist: pure and deterministic; node names are made in one place."""
+"""Experiment -> circuit as data -> netlist: pure and deterministic; a dialect writes it."""
 
 from mtjspice.netlist.deck import Deck, build_deck
 

@@ -26,7 +26,6 @@ from pathlib import Path
 
 from mtjspice.data.assets import folder
 from mtjspice.errors import InputError
-from mtjspice.netlist.elements import fold
 from mtjspice.netlist.library import Library, TransistorModel
 from mtjspice.netlist.nodes import is_node
 from mtjspice.spec.base import is_path
@@ -50,7 +49,7 @@ class Card:
 
     Attributes:
         source: the file, for errors.
-        lines: its transistor models by name, as they stand in netlists.
+        models: its transistor models by name.
         channels: ``nmos`` or ``pmos`` by the name of each model.
         ranges: lmin, lmax, wmin, wmax of each model that says them, m.
         limits: what the ``range`` comment says, m; empty without one.
@@ -59,17 +58,12 @@ class Card:
     """
 
     source: Path
-    lines: dict[str, str]
+    models: dict[str, TransistorModel]
     channels: dict[str, str]
     ranges: dict[str, dict[str, float]]
     limits: dict[str, float]
     pelgrom: dict[str, float]
     shifts: bool
-
-    @property
-    def text(self) -> str:
-        """All of its models."""
-        return "\n".join(self.lines.values())
 
     def named(self, transistor: Transistor) -> str:
         """The model that a netlist names for a transistor: its own, or the bin of its size.
@@ -264,7 +258,7 @@ def check_together(cards: list[Card]) -> None:
     for k, card in enumerate(cards):
         for other in cards[:k]:
             twice = sorted(card.channels.keys() & other.channels.keys())
-            if twice and card.text != other.text:
+            if twice and card.models != other.models:
                 raise InputError(
                     source=card.source,
                     key="model",
@@ -296,7 +290,7 @@ def _card(library: Library, corner: str) -> Card:
             raise InputError(source=library.path, key="model", value=model.name, allowed=allowed)
     return Card(
         source=library.path,
-        lines={model.name: fold(model.line()) for model in models},
+        models={model.name: model for model in models},
         channels={model.name: model.channel for model in models},
         ranges={model.name: sizes for model in models if (sizes := _sizes(model))},
         limits=_comment(library, "range", "m", 1.0),

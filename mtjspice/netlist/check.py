@@ -17,6 +17,7 @@ from mtjspice.netlist.elements import (
     Subcircuit,
     Transconductance,
     VoltageSource,
+    designator,
 )
 from mtjspice.netlist.nodes import GROUND
 
@@ -73,7 +74,7 @@ def _check_each(elements: Iterable[Element]) -> None:
     """Refuse what is wrong with one element."""
     names: set[str] = set()
     for element in elements:
-        name = element.line().split(" ", 1)[0].lower()
+        name = designator(element)
         if name in names:
             raise InputError(source="netlist", key=name, allowed="is used twice")
         names.add(name)

@@ -1,39 +1,40 @@
-"""The few circuit elements that the generators use, and how ngspice writes them."""
+"""The few circuit elements that the generators use, as data; a `dialect` writes them.
+
+Names are without the letter that tells the kind of an element in a netlist. Nodes are strings, the
+ground is `mtjspice.netlist.nodes.GROUND`; numbers are in SI units.
+
+Expressions of behavioural sources are text, in what SPICE dialects have in common: numbers,
+``+ - * /``, parentheses, ``v(node)`` and ``i(element)`` with the element's letter, ``min max abs``,
+a parameter of the netlist in braces, and ``pwl(x, x0,y0, x1,y1, ...)``, which is piecewise linear
+in its first argument.
+"""
 
 from dataclasses import dataclass
-
-from mtjspice.units import format_quantity
-
-MAX_LINE = 100
-"""Netlist lines are folded here where they have a blank: people read them."""
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
 class Resistor:
     """Ohmic resistor, Ω."""
 
+    letter: ClassVar[str] = "R"
+
     name: str
     a: str
     b: str
     ohms: float
-
-    def line(self) -> str:
-        """The netlist line."""
-        return f"R{self.name} {self.a} {self.b} {format_quantity(self.ohms)}"
 
 
 @dataclass(frozen=True)
 class Capacitor:
     """Linear capacitor, F."""
 
+    letter: ClassVar[str] = "C"
+
     name: str
     a: str
     b: str
     farads: float
-
-    def line(self) -> str:
-        """The netlist line."""
-        return f"C{self.name} {self.a} {self.b} {format_quantity(self.farads)}"
 
 
 @dataclass(frozen=True)
@@ -44,55 +45,44 @@ class VoltageSource:
     at rest.
     """
 
+    letter: ClassVar[str] = "V"
+
     name: str
     a: str
     b: str
     volts: float
     points: tuple[tuple[float, float], ...] = ()
 
-    def line(self) -> str:
-        """The netlist line."""
-        return (
-            f"V{self.name} {self.a} {self.b} {format_quantity(self.volts)} {self.pulses()}".strip()
-        )
-
-    def pulses(self) -> str:
-        """What the line says of the course in time; empty without `points`."""
-        pairs = (f"{format_quantity(t)} {format_quantity(v)}" for t, v in self.points)
-        return f"pwl( {' '.join(pairs)} )" if self.points else ""
-
 
 @dataclass(frozen=True)
 class BehaviouralVoltage:
     """Voltage given by an expression; branch current as in `VoltageSource`."""
 
+    letter: ClassVar[str] = "B"
+
     name: str
     a: str
     b: str
     expression: str
-
-    def line(self) -> str:
-        """The netlist line."""
-        return f"B{self.name} {self.a} {self.b} V={self.expression}"
 
 
 @dataclass(frozen=True)
 class BehaviouralCurrent:
     """Current from `a` through the element to `b`, given by an expression."""
 
+    letter: ClassVar[str] = "B"
+
     name: str
     a: str
     b: str
     expression: str
 
-    def line(self) -> str:
-        """The netlist line."""
-        return f"B{self.name} {self.a} {self.b} I={self.expression}"
-
 
 @dataclass(frozen=True)
 class Transconductance:
     """Current from `a` through the element to `b`: `siemens` times the voltage from `c` to `d`."""
+
+    letter: ClassVar[str] = "G"
 
     name: str
     a: str
@@ -101,15 +91,12 @@ class Transconductance:
     d: str
     siemens: float
 
-    def line(self) -> str:
-        """The netlist line."""
-        nodes = f"{self.a} {self.b} {self.c} {self.d}"
-        return f"G{self.name} {nodes} {format_quantity(self.siemens)}"
-
 
 @dataclass(frozen=True)
 class Mosfet:
     """Transistor; `delvto` shifts its threshold, V."""
+
+    letter: ClassVar[str] = "M"
 
     name: str
     drain: str
@@ -131,28 +118,16 @@ class Mosfet:
         """The other end of the channel."""
         return self.source
 
-    def line(self) -> str:
-        """The netlist line."""
-        pins = f"{self.drain} {self.gate} {self.source} {self.bulk}"
-        return f"M{self.name} {pins} {self.model} {self.parameters()}"
-
-    def parameters(self) -> str:
-        """What the line says behind the model."""
-        size = f"w={format_quantity(self.width)} l={format_quantity(self.length)}"
-        return f"{size} delvto={format_quantity(self.delvto)}" if self.delvto else size
-
 
 @dataclass(frozen=True)
 class Subcircuit:
     """An instance of a subcircuit."""
 
+    letter: ClassVar[str] = "X"
+
     name: str
     pins: tuple[str, ...]
     of: str
-
-    def line(self) -> str:
-        """The netlist line."""
-        return f"X{self.name} {' '.join(self.pins)} {self.of}"
 
 
 Element = (
@@ -167,15 +142,13 @@ Element = (
 )
 
 
-def fold(line: str) -> str:
-    """Break a long netlist line at its blanks into continuation lines."""
-    if len(line) <= MAX_LINE:
-        return line
-    lines, current = [], ""
-    for piece in line.split(" "):
-        if current and len(current) + 1 + len(piece) > MAX_LINE:
-            lines.append(current)
-            current = f"+ {piece}"
-        else:
-            current = f"{current} {piece}" if current else piece
-    return "\n".join([*lines, current])
+def designator(element: Element) -> str:
+    """What an element is called in a netlist, in lower case: its kind's letter and its name.
+
+    No simulator tells capitals from small letters.
+
+    Example:
+        >>> designator(Resistor("row0_end", "in0", "wl0_0", 100.0))
+        'rrow0_end'
+    """
+    return f"{element.letter}{element.name}".lower()

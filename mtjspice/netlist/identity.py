@@ -15,10 +15,8 @@ import numpy as np
 
 from mtjspice.data.assets import folder
 from mtjspice.netlist.cards import Card, check_latch, check_together, read_card
-from mtjspice.netlist.cells import kind_of
 from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.experiment import Experiment
-from mtjspice.spec.periphery import SenseAmplifier
 
 PACKAGE = Path(__file__).parent.parent
 SOURCES = (
@@ -45,9 +43,13 @@ SOURCES = (
     "reading.py",
     "units.py",
     # How it is run and read.
-    "spice/library.py",
-    "spice/scripts/*",
-    "spice/simulate.py",
+    "spice/backend.py",
+    "spice/backends.py",
+    "spice/check.py",
+    "spice/ngspice/backend.py",
+    "spice/ngspice/library.py",
+    "spice/ngspice/scripts/*",
+    "spice/ngspice/simulate.py",
     "collect/label.py",
     "collect/settling.py",
 )
@@ -84,19 +86,19 @@ def inputs_digest(experiment: Experiment) -> str:
     return digest.hexdigest()
 
 
-def simulation_key(experiment: Experiment, ngspice: str) -> str:
+def simulation_key(experiment: Experiment, simulator: str) -> str:
     """SHA-256 of all that determines a simulation's result.
 
     Args:
         experiment: what is simulated. Its description holds everything that can be said of it: the
             die with its seed and defects, states, voltages, lines, read-out, tolerance. What a
             transistor library is called is no part of it: what it says is, in `inputs_digest`.
-        ngspice: which ngspice runs it.
+        simulator: what runs it, as it describes itself.
 
     Raises:
         InputError: as `inputs_digest`.
     """
-    text = f"{ngspice}\n{inputs_digest(experiment)}\n{experiment.canonical(lambda _: '')}"
+    text = f"{simulator}\n{inputs_digest(experiment)}\n{experiment.canonical(lambda _: '')}"
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -107,14 +109,14 @@ def _cards(experiment: Experiment) -> list[Card]:
     sent to a worker.
     """
     technology, periphery = experiment.technology, experiment.periphery
-    cell, cards = experiment.crossbar.cell, []
-    if transistors := kind_of(cell).transistors(cell):
+    cards = []
+    if transistors := experiment.crossbar.cell.transistors:
         cards.append(read_card(technology))
         for transistor in transistors:
             cards[0].check(transistor)
         cards[0].check_mismatch(experiment.die.mismatch, transistors)
-    if isinstance(periphery, SenseAmplifier) and isinstance(experiment.analysis, TransientRead):
-        cards.append(read_card(technology.replace(card=periphery.card)))
+    if (latch := periphery.latch) is not None and isinstance(experiment.analysis, TransientRead):
+        cards.append(read_card(technology.replace(card=latch.card)))
         check_latch(cards[-1])
     check_together(cards)
     return cards

@@ -58,10 +58,9 @@ class TransistorModel:
         level, version = self.numbers.get("level", 1), self.values.get("version", "")
         return level in SHIFTED and not (level in {8, 49} and re.match(r"[0-2]|3\.[01]", version))
 
-    def line(self) -> str:
-        """The netlist line."""
-        pairs = " ".join(f"{name}={value}" for name, value in self.values.items())
-        return f".model {self.name} {self.channel} {pairs}".rstrip()
+    def __hash__(self) -> int:
+        """Of what tells most models apart: a foundry's have hundreds of numbers."""
+        return hash((self.name, self.channel, self.values.get("vth0")))
 
 
 class Library:

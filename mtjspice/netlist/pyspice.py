@@ -10,7 +10,7 @@ before an option.
 import warnings
 from typing import Any, assert_never
 
-from mtjspice.netlist.deck import drawn
+from mtjspice.netlist.deck import build_deck
 from mtjspice.netlist.elements import (
     BehaviouralCurrent,
     BehaviouralVoltage,
@@ -22,6 +22,7 @@ from mtjspice.netlist.elements import (
     Transconductance,
     VoltageSource,
 )
+from mtjspice.netlist.ngspice_dialect import pulses, settings, transistor_parameters
 from mtjspice.spec.experiment import Experiment
 
 
@@ -41,10 +42,10 @@ def to_circuit(experiment: Experiment) -> Any:
         warnings.simplefilter("ignore")  # PySpice 1.5 predates today's Python
         from PySpice.Spice.Netlist import Circuit  # noqa: PLC0415, takes half a second
 
-    _, elements, settings = drawn(experiment)
+    described = build_deck(experiment).circuit
     circuit = Circuit(f"MTJ array of experiment {experiment.key()}")
-    circuit.raw_spice += "\n".join(settings) + "\n"
-    for element in elements:
+    circuit.raw_spice += "\n".join(settings(described)) + "\n"
+    for element in described.elements:
         _add(circuit, element)
     return circuit
 
@@ -58,12 +59,13 @@ def _add(circuit: Any, element: Element) -> None:
             circuit.C(name, a, b, farads)
         case VoltageSource(name, a, b, volts):
             # PySpice knows pulses with units only; they go through as they are written.
-            circuit.V(name, a, b, volts, raw_spice=element.pulses())
+            circuit.V(name, a, b, volts, raw_spice=pulses(element))
         case Transconductance(name, a, b, c, d, siemens):
             circuit.VCCS(name, a, b, c, d, transconductance=siemens)
         case Mosfet(name, drain, gate, source, bulk, model):
             # PySpice knows no delvto.
-            circuit.M(name, drain, gate, source, bulk, model=model, raw_spice=element.parameters())
+            shown = transistor_parameters(element)
+            circuit.M(name, drain, gate, source, bulk, model=model, raw_spice=shown)
         case BehaviouralVoltage(name, a, b, expression):
             circuit.BehavioralSource(name, a, b, voltage_expression=expression)
         case BehaviouralCurrent(name, a, b, expression):

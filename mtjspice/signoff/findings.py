@@ -4,7 +4,7 @@ Frozen data between `mtjspice.signoff.run`, which finds it, and `mtjspice.report
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -292,6 +292,7 @@ class SignOffStory:
         reference: what drops are counted from; None for the same weights in software.
         drawn: int64 [image], rising: numbers of the images among all test images, where only some
             of them are shown; None for all.
+        netlists: of flips, text by the file that each names.
     """
 
     title: str
@@ -316,6 +317,7 @@ class SignOffStory:
     chance: float
     reference: Reference | None = None
     drawn: Ints | None = None
+    netlists: Mapping[str, str] = field(default_factory=dict)
 
     def to_pandas(self) -> "pd.DataFrame":
         """The figures with their intervals and limits, as `mtjspice.to_pandas`."""

@@ -260,7 +260,8 @@ def schema_of(kind: type[Spec]) -> dict[str, Any]:
         schema_generator=_Generator, ref_template="#/definitions/{model}", mode="validation"
     )
     made["definitions"] = made.pop("$defs", {})
-    return {"$schema": "http://json-schema.org/draft-07/schema#", **_plain(made)}
+    plain: dict[str, Any] = _plain(made)
+    return {"$schema": "http://json-schema.org/draft-07/schema#"} | plain
 
 
 def _plain(part: Any) -> Any:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from mtjspice.errors import SimulatorError
-from mtjspice.spice.probe import probe
+from mtjspice.spice.ngspice.probe import probe
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from mtjspice.data.files import storing
 from mtjspice.spec.resources import Resources
 
 LIBRARY_VARIABLE = "NGSPICE_LIBRARY_PATH"
-"""Names the shared library; see `mtjspice.spice.probe`."""
-SCRIPTS = Path(__file__).absolute().parent / "scripts"
+"""Names the shared library; see `mtjspice.spice.ngspice.probe`."""
+SCRIPTS = Path(__file__).absolute().parent / "ngspice" / "scripts"
 """Folder of the start-up script that every ngspice here reads."""
 HEADROOM = 2**30
 """How far the operating system's limit on memory lies above the one that is asked for, bytes."""

@@ -263,8 +263,8 @@ class Card(Spec):
         if self.units != UNITS:
             raise ValueError(f"units must be those of this version of cards: {UNITS}")
         for name, needed in (
-            ("access", circuit.crossbar.cell.kind != "passive"),
-            ("amplifier", circuit.periphery.kind == "transimpedance"),
+            ("access", circuit.crossbar.cell.series == "measured"),
+            ("amplifier", circuit.periphery.amplifier is not None),
         ):
             if needed != (getattr(self, name) is not None):
                 there = "is missing" if needed else "must be left out"

@@ -8,7 +8,7 @@ import pytest
 from mtjspice.collect import WorkerPool
 from mtjspice.netlist import build_deck
 from mtjspice.spec import Crossbar, Experiment, Line, ProgrammedTile, Stimulus
-from mtjspice.spice.simulate import run_deck
+from mtjspice.spice.backends import run_deck
 
 pytestmark = [pytest.mark.ngspice, pytest.mark.slow]
 

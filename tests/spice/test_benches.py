@@ -4,7 +4,7 @@ import pytest
 
 from mtjspice.data.assets import folder
 from mtjspice.errors import SimulationError
-from mtjspice.spice.bench import run_bench
+from mtjspice.spice.ngspice.bench import run_bench
 
 pytestmark = pytest.mark.ngspice
 

@@ -12,7 +12,7 @@ from mtjspice.layout.latch import latch_offset
 from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.timing import timed
 from mtjspice.spec import Layout, parse_spec
-from mtjspice.spice.simulate import measured
+from mtjspice.spice.ngspice.simulate import measured
 
 pytestmark = pytest.mark.ngspice
 

@@ -4,7 +4,6 @@ import operator
 import os
 import resource
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,10 +14,10 @@ from mtjspice.collect import Simulator, WorkerPool, simulate
 from mtjspice.errors import LimitError, SimulationError
 from mtjspice.netlist import build_deck
 from mtjspice.spec import Resources, SenseAmplifier, format_spec
-from mtjspice.spice import probe as probing
-from mtjspice.spice.bench import run_bench
+from mtjspice.spice.backends import run_deck, run_netlist
+from mtjspice.spice.ngspice import probe as probing
+from mtjspice.spice.ngspice.bench import run_bench
 from mtjspice.spice.sandbox import private_folder
-from mtjspice.spice.simulate import run_deck
 
 pytestmark = pytest.mark.ngspice
 HOSTILE = "shell touch {ran}\noption gmin=1e-3\nset num_threads=7\n"
@@ -131,10 +130,10 @@ def test_ngspice_may_start_no_process(simulator):
 def test_an_ngspice_that_grows_too_large_names_the_limit():
     deck = build_deck(GOLDEN["passive_wires"])
     many = "\n".join(f"Rmuch{k} wl0_0 0 {1e9 + k!r}" for k in range(200_000))
-    grown = replace(deck, text=deck.text.replace("\n.dc", f"\n{many}\n.dc"))
+    grown = deck.text.replace("\n.dc", f"\n{many}\n.dc")
     with WorkerPool(1, limits=Resources(memory="256 MiB")) as pool:
         with pytest.raises(LimitError, match=r"ngspice\.memory = 256 MiB"):
-            pool.submit(run_deck, grown).result()
+            pool.submit(run_netlist, grown, deck).result()
         assert pool.submit(operator.add, 2, 3).result() == 5
 
 

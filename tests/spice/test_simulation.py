@@ -54,7 +54,9 @@ from mtjspice.spec import (
     parse_spec,
 )
 from mtjspice.spec.base import LEAST_OHMS
-from mtjspice.spice.simulate import check_vectors, run_deck
+from mtjspice.spice.backends import probe, run_deck, run_netlist
+from mtjspice.spice.check import check_vectors
+from mtjspice.spice.ngspice.simulate import with_solver
 
 pytestmark = pytest.mark.ngspice
 GOLDEN = golden_experiments()
@@ -66,11 +68,16 @@ def pool():
         yield one
 
 
+def loaded(netlist: str) -> str:
+    """A netlist of ours, or of PySpice, as ngspice gets it."""
+    return with_solver(netlist, klu="KLU" in probe().features)
+
+
 def broken(pool: WorkerPool, old: str, new: str) -> SimulationError:
     """The error of a netlist in which a piece of text was replaced."""
     deck = build_deck(GOLDEN["passive_wires"])
     assert old in deck.text
-    future: Future = pool.submit(run_deck, replace(deck, text=deck.text.replace(old, new)))
+    future: Future = pool.submit(run_netlist, loaded(deck.text.replace(old, new)), deck)
     with pytest.raises(SimulationError) as caught:
         future.result()
     return caught.value
@@ -140,12 +147,11 @@ SAME = {
 def test_the_pyspice_circuit_gives_the_same_currents(pool, name):
     deck = build_deck(SAME[name])
     analysis = deck.text[re.search(r"^\.(dc|tran) ", deck.text, re.MULTILINE).start() :]
-    theirs = pool.submit(run_deck, replace(deck, text=str(to_circuit(SAME[name])) + analysis))
+    theirs = pool.submit(run_netlist, loaded(str(to_circuit(SAME[name])) + analysis), deck)
     ours = pool.submit(run_deck, deck)
+    (found,) = theirs.result()
     for vector in deck.vectors:
-        assert theirs.result().values[vector] == pytest.approx(
-            ours.result().values[vector], rel=1e-12
-        )
+        assert found.values[vector] == pytest.approx(ours.result().values[vector], rel=1e-12)
 
 
 def all_open(cell: Cell, reference: float, resistance: float, *defects: Defect) -> Experiment:
@@ -538,7 +544,9 @@ def test_another_program_or_card_than_the_keys_is_refused_by_the_worker(
     inputs = inputs_digest(gated)
     card.unlink()
     for experiment, expected in ((several(1)[0], "0" * 64), (gated, inputs)):
-        answer = pool.submit(simulate_as, experiment, str(simulator.info), expected, "key")
+        answer = pool.submit(
+            simulate_as, experiment, simulator.backend, str(simulator.info), expected, "key"
+        )
         with pytest.raises(SimulatorError, match=r"another netlist|cannot be read") as caught:
             answer.result()
         assert socket.gethostname() in str(caught.value)
@@ -572,7 +580,7 @@ PARENT = """\
 import os
 from mtjspice.collect import WorkerPool
 from mtjspice.netlist import build_deck
-from mtjspice.spice.simulate import run_deck
+from mtjspice.spice.backends import run_deck
 from spice.test_simulation import large
 
 pool = WorkerPool(1)

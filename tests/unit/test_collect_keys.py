@@ -174,7 +174,8 @@ def test_an_equal_program_gives_equal_keys(program):
 
 
 @pytest.mark.parametrize(
-    "file", ["netlist/lines.py", "collect/label.py", "spice/simulate.py", "device/conductance.py"]
+    "file",
+    ["netlist/lines.py", "collect/label.py", "spice/ngspice/simulate.py", "device/conductance.py"],
 )
 def test_another_program_changes_the_key(program, file):
     before = key(PLAIN)
@@ -212,9 +213,9 @@ def test_the_sources_are_all_that_makes_a_result():
     known = {path for pattern in SOURCES for path in PACKAGE.glob(pattern)}
     # They give no number: errors, where things are, where ngspice runs and what it may take.
     numberless = ("errors.py", "data/assets.py", "data/files.py", "spec/resources.py")
-    numberless += ("spice/probe.py", "spice/sandbox.py")
+    numberless += ("spice/ngspice/probe.py", "spice/sandbox.py")
     known |= {PACKAGE / name for name in numberless}
-    begun = ["netlist/deck.py", "collect/label.py", "spice/simulate.py"]
+    begun = ["netlist/deck.py", "collect/label.py", "spice/ngspice/simulate.py"]
     waiting, seen = {PACKAGE / name for name in begun}, set()
     while waiting:
         seen.add(one := waiting.pop())

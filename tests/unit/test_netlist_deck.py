@@ -6,7 +6,7 @@ from unit.builders import OHMIC, experiment
 from mtjspice.device import conductance
 from mtjspice.errors import InputError
 from mtjspice.netlist import build_deck
-from mtjspice.netlist.elements import MAX_LINE
+from mtjspice.netlist.dialect import MAX_LINE
 from mtjspice.netlist.golden import golden_experiments
 from mtjspice.spec import (
     DcRead,

@@ -2,8 +2,8 @@ import pytest
 
 from mtjspice.errors import InputError
 from mtjspice.netlist.check import well_defined
+from mtjspice.netlist.dialect import MAX_LINE, fold
 from mtjspice.netlist.elements import (
-    MAX_LINE,
     BehaviouralCurrent,
     BehaviouralVoltage,
     Capacitor,
@@ -12,8 +12,8 @@ from mtjspice.netlist.elements import (
     Subcircuit,
     Transconductance,
     VoltageSource,
-    fold,
 )
+from mtjspice.netlist.ngspice_dialect import element_line
 
 SOURCE = VoltageSource("a", "n", "0", 1.0)
 
@@ -40,7 +40,7 @@ SOURCE = VoltageSource("a", "n", "0", 1.0)
     ],
 )
 def test_elements_write_their_netlist_line(element, line):
-    assert element.line() == line
+    assert element_line(element) == line
 
 
 def test_a_short_line_is_not_folded():

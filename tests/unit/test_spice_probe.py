@@ -1,7 +1,7 @@
 import pytest
 
 from mtjspice.errors import SimulatorMissingError
-from mtjspice.spice import probe as probing
+from mtjspice.spice.ngspice import probe as probing
 
 
 @pytest.mark.ngspice

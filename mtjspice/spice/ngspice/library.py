@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtjspice.errors import SimulationError
-from mtjspice.spice.probe import LIMITS, NgspiceInfo, find_library
+from mtjspice.spice.ngspice.probe import LIMITS, NgspiceInfo, find_library
 from mtjspice.spice.sandbox import LIBRARY_VARIABLE, SCRIPTS, confine, confine_processes
 
 # Both must stand before PySpice is imported and the library loaded; see scripts/spinit.
@@ -160,6 +160,6 @@ def open_library() -> Library:
 
 
 if __name__ == "__main__":
-    # What this library says of itself, for `mtjspice.spice.probe` in another process.
+    # What this library says of itself, for `mtjspice.spice.ngspice.probe` in another process.
     confine(LIMITS)
     print(json.dumps(asdict(open_library().info)))

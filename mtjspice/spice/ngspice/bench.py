@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from mtjspice.errors import SimulationError, SimulatorMissingError
 from mtjspice.spec.resources import Resources
-from mtjspice.spice.probe import ADVICE
+from mtjspice.spice.ngspice.probe import ADVICE
 from mtjspice.spice.sandbox import START_UP, environment, private_folder, python
 
 LIMITS = Resources(time=300.0, memory=2**31)

@@ -83,7 +83,7 @@ def _probe(library: str) -> NgspiceInfo:
     with private_folder() as here:
         try:
             done = subprocess.run(
-                python("mtjspice.spice.library"),
+                python("mtjspice.spice.ngspice.library"),
                 cwd=here,
                 env=environment(here) | {LIBRARY_VARIABLE: library},
                 capture_output=True,

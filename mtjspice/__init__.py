@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from mtjspice.spec import Mtj as Mtj
     from mtjspice.spec import PassiveCell as PassiveCell
     from mtjspice.spec import ProgrammedTile as ProgrammedTile
+    from mtjspice.spec import SelectorCell as SelectorCell
     from mtjspice.spec import SenseAmplifier as SenseAmplifier
     from mtjspice.spec import SignOff as SignOff
     from mtjspice.spec import Stimulus as Stimulus
@@ -117,6 +118,7 @@ _NAMES: Final = {
         "Mtj",
         "PassiveCell",
         "ProgrammedTile",
+        "SelectorCell",
         "SenseAmplifier",
         "SignOff",
         "Stimulus",

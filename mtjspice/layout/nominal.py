@@ -32,9 +32,9 @@ class NominalLayout:
         >>> from mtjspice import Layout, NominalLayout, Simulator, read_spec
         >>> layout = read_spec("examples/passive15/layout.toml", Layout)
         >>> with Simulator(jobs=1) as simulator:  # with ngspice
-        ...     smaller = NominalLayout(layout, simulator).of_size(4)
-        >>> len(smaller.margins().of_lines)
-        4
+        ...     smaller = NominalLayout(layout, simulator).of_size(8)
+        >>> 0 < smaller.settling() < 1e-9
+        True
     """
 
     def __init__(self, layout: Layout, simulator: Simulator, fitted: Fitted | None = None):
@@ -43,7 +43,11 @@ class NominalLayout:
         self.fitted = fitted or fit_conditions(layout, [condition], simulator)[condition]
 
     def of_size(self, rows: int) -> "NominalLayout":
-        """The same cells in an array of so many rows, and of columns in proportion."""
+        """The same cells in an array of so many rows, and of columns in proportion.
+
+        Raises:
+            ValueError: if what has to be told apart (``sense``) does not fit so few rows.
+        """
         return NominalLayout(of_size(self.layout, rows), self.simulator, self.fitted)
 
     def ir_drops(self) -> dict[str, float]:

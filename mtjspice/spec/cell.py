@@ -208,6 +208,11 @@ class SelectorCell(CellKind):
         mtj: the junction.
         i_0: current scale, A; the selector carries about half a decade more at 2 v_0.
         v_0: voltage scale, V: a decade of current takes 2.3 v_0.
+
+    Example:
+        >>> from mtjspice import SelectorCell
+        >>> SelectorCell(v_0=0.05).kind
+        'selector'
     """
 
     kind: Literal["selector"] = "selector"

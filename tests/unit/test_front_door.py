@@ -3,7 +3,6 @@
 import ast
 import doctest
 import inspect
-import os
 import re
 import subprocess
 import sys
@@ -151,31 +150,3 @@ def test_the_back_door_would_be_seen(tmp_path):
     script = tmp_path / "script.py"
     script.write_text("def f():\n    from mtjspice.collect import die\n")
     assert imported(script) == {"mtjspice.collect"}
-
-
-SCRIPT = """\
-import mtjspice
-from mtjspice import Crossbar, Experiment, Line, read_nodal, read_spec, simulate
-
-array = read_spec("array.toml", Experiment)
-lines = Crossbar(rows=4, columns=4, row=Line(resistance=5.0))
-current = simulate(array.replace(crossbar=lines))["current"]
-print(current.shape, read_nodal("array.toml").sizes, array.crossbar.shape[0] + 1)
-simulate(3)
-Crossbar(rows="four", columns=4)
-mtjspice.simulat("array.toml")
-"""
-
-
-@pytest.mark.slow
-def test_a_type_checker_finds_the_mistakes_of_users_and_no_others(repository, tmp_path):
-    (tmp_path / "script.py").write_text(SCRIPT)
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--config-file=", "--follow-imports=silent",
-         "--cache-dir=cache", "script.py"],
-        cwd=tmp_path, env=os.environ | {"MYPYPATH": str(repository)}, capture_output=True,
-        text=True, check=False, timeout=900,
-    )  # fmt: skip
-    found = re.findall(r"^script\.py:(\d+): error", done.stdout, re.MULTILINE)
-    assert found == ["8", "9", "10"], done.stdout + done.stderr
-    assert len(re.findall(": error:", done.stdout)) == 3

@@ -41,7 +41,7 @@ ifeq ($(realpath $(BIN)/python),)
 $(STAMP): force
 endif
 
-.PHONY: help setup ngspice run test test-slow test-ngspice39 lint golden cards bench doctor clean force
+.PHONY: help setup ngspice run test test-slow test-ngspice39 lint golden reference cards bench doctor clean force
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -65,7 +65,7 @@ test-ngspice39: $(STAMP) ## Run the ngspice tests against the oldest version sup
 	export PATH="$$other/bin:$$PATH" LD_LIBRARY_PATH="$$lib"
 	$(PYTEST) $(SPREAD) --ngspice=required -m "ngspice and not slow" $(PYTEST_ARGS)
 
-lint: $(STAMP) ## Check style, types, layers and the golden netlists
+lint: $(STAMP) ## Check style, types, layers, golden netlists and the reference
 	@failed=
 	check() { echo "+ $$*"; "$$@" || failed="$$failed$$(printf '\n  %s' "$$*")"; }
 	check $(BIN)/ruff check
@@ -73,10 +73,14 @@ lint: $(STAMP) ## Check style, types, layers and the golden netlists
 	check $(BIN)/mypy
 	check $(BIN)/lint-imports
 	check $(BIN)/python -m mtjspice.netlist.golden --check
+	check $(BIN)/python docs/reference.py --check
 	if [ -n "$$failed" ]; then echo "make lint: failed:$$failed" >&2; exit 1; fi
 
 golden: $(STAMP) ## Write the golden netlists anew
 	$(BIN)/python -m mtjspice.netlist.golden --write
+
+reference: $(STAMP) ## Write docs/api.md and the schemas of specs anew
+	$(BIN)/python docs/reference.py --write
 
 cards: setup ## Calibrate the cards that ship in models/ anew
 	for name in passive15 die20k; do

@@ -31,8 +31,8 @@ from mtjspice.reproduce.borders2024.run import shipped_spec
 from mtjspice.reproduce.borders2024.runs import drawn, study_of
 from mtjspice.reproduce.subjects import goodwill_subject, shipped_signoff
 from mtjspice.signoff.findings import NOT, SignOffStory
+from mtjspice.signoff.from_files import subject_of
 from mtjspice.signoff.run import run_signoff
-from mtjspice.signoff.subjects import subject_of
 from mtjspice.spec import SignOff, format_spec
 from mtjspice.surrogate.card import load_card
 from mtjspice.train.orders import Order, fill

@@ -17,8 +17,9 @@ import torch
 from promises import REPOSITORY, Measured, main
 from reference import closed_form
 
+from mtjspice.calibrate.findings import CalibrationStory
 from mtjspice.calibrate.plan import NEW_TILES, make_plan
-from mtjspice.calibrate.run import Calibrated, run_calibration
+from mtjspice.calibrate.run import run_calibration
 from mtjspice.collect import Simulator
 from mtjspice.report.canvas import IDEAL, SPICE, as_svg, picture
 from mtjspice.solver import nodal
@@ -62,13 +63,18 @@ def measure() -> Measured:
     return Measured([*figures, *ratios(times)], plot(times))
 
 
-def calibrated(path: Path) -> Calibrated:
+def calibrated(path: Path) -> CalibrationStory:
     """A calibration, with the simulations that are there already."""
     spec = read_spec(path, Calibration)
-    return run_calibration(spec, REPOSITORY / "out" / f"{spec.name}-card")
+    return run_calibration(spec, folder_of(spec))
 
 
-def stated(outcome: Calibrated) -> list[Figure]:
+def folder_of(spec: Calibration) -> Path:
+    """Where `make cards` leaves a calibration, with its simulations."""
+    return REPOSITORY / "out" / f"{spec.name}-card"
+
+
+def stated(outcome: CalibrationStory) -> list[Figure]:
     """Shares that are stated without a limit: equal codes, tiles with shorts and other defects."""
     wanted = ("equal ADC codes", "shorts, full", "defects, full")
     return [f for f in outcome.figures if not f.limit and any(word in f.name for word in wanted)]
@@ -77,7 +83,7 @@ def stated(outcome: Calibrated) -> list[Figure]:
 # Against ngspice --------------------------------------------------------------------------------
 
 
-def nodal_against_ngspice(die20k: Calibrated, gated: Calibrated) -> list[Figure]:
+def nodal_against_ngspice(die20k: CalibrationStory, gated: CalibrationStory) -> list[Figure]:
     """Largest current error of the nodal solver with defects of every kind."""
     line = Line(resistance=2.0, end=50.0)
     ohmic, biased = Mtj(v_half=float("inf")), Mtj()
@@ -142,7 +148,7 @@ def full_scale(experiment: Experiment) -> float:
     return nominal_full_scale(crossbar.cell.mtj, crossbar.rows, experiment.stimulus.read_voltage)
 
 
-def closed_forms(outcome: Calibrated, path: Path) -> list[Figure]:
+def closed_forms(outcome: CalibrationStory, path: Path) -> list[Figure]:
     """RMS error of the literature's models on the tiles that the surrogate is judged on."""
     card = outcome.card
     spec = read_spec(path, Calibration)
@@ -154,7 +160,7 @@ def closed_forms(outcome: Calibrated, path: Path) -> list[Figure]:
     }
     errors: dict[str, list[np.ndarray]] = {name: [] for name in models}
     runs = [run for run in make_plan(spec) if run.group == NEW_TILES]
-    with Simulator(store=outcome.path.parent / "simulations") as simulator:
+    with Simulator(store=folder_of(spec) / "simulations") as simulator:
         results = simulator.run([run.experiment for run in runs])
     for run, result in zip(runs, results, strict=True):
         experiment, x = run.experiment, run.experiment.crossbar
@@ -193,7 +199,7 @@ class Speed:
     seconds: dict[str, float]
 
 
-def speeds(outcome: Calibrated) -> list[Speed]:
+def speeds(outcome: CalibrationStory) -> list[Speed]:
     """Every level on the same tiles, in turn."""
     card = outcome.card
     return [speed(card.circuit, card.access, size) for size in (8, 16, 25, 32, 64)]

@@ -12,7 +12,7 @@ from pathlib import Path
 from mtjspice.layout.page_front import front
 from mtjspice.layout.run import run_layout
 from mtjspice.reproduce.borders2024 import plots as borders_plots
-from mtjspice.reproduce.borders2024.page import UNAWARE
+from mtjspice.reproduce.borders2024.findings import UNAWARE
 from mtjspice.reproduce.borders2024.run import shipped_spec
 from mtjspice.reproduce.borders2024.runs import explore
 from mtjspice.reproduce.subjects import sign_borders

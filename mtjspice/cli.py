@@ -1,39 +1,27 @@
 """The command line. It parses, calls one function, prints; exit codes are those of `errors`."""
 
 import functools
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from mtjspice import tables
-from mtjspice.data.nist import read_samples
-from mtjspice.data.weights import load_weights
-from mtjspice.device.trial import tile_experiment
+from mtjspice.data.outputs import PAGE
 from mtjspice.ending import DEBUG
 from mtjspice.ending import run as run_to_its_end
 from mtjspice.errors import ExitCode, InputError, printable
-from mtjspice.progress import progress
 from mtjspice.reading import read_text
-from mtjspice.spec import (
-    Calibration,
-    DieDesign,
-    Experiment,
-    Layout,
-    SignOff,
-    Study,
-    TrainingStudy,
-    changed,
-    read_spec,
-    unusual,
-)
-from mtjspice.spec.base import Spec
-from mtjspice.spec.size import Size, netlist_size, size_of
 from mtjspice.verdicts.figures import Verdict, together
+
+if TYPE_CHECKING:
+    from mtjspice.spec.base import Spec
+    from mtjspice.spec.size import Size
+
+# Commands import what they call where they call it, so that none waits for the libraries of others:
+# ``--help`` takes a quarter of a second, and torch alone takes more than a second.
 
 HELP = """
 Simulate arrays of magnetic tunnel junctions in ngspice, and the networks that live in them.
@@ -102,8 +90,14 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Train or read networks, simulate every sample in ngspice, judge, write the report."""
+    from mtjspice import tables  # noqa: PLC0415
+    from mtjspice.progress import progress  # noqa: PLC0415
+    from mtjspice.spec import Study, changed, read_spec  # noqa: PLC0415
+    from mtjspice.spec.size import size_of  # noqa: PLC0415
+    from mtjspice.study.run import run_study, seed_matters  # noqa: PLC0415
+
     study = read_spec(spec, Study)
-    from mtjspice.study.run import run_study, seed_matters  # noqa: PLC0415, keeps others quick
+    from mtjspice.study.page import report  # noqa: PLC0415
 
     if seed is not None and not seed_matters(study):
         raise InputError(
@@ -123,12 +117,12 @@ def run(
     _check(size_of(study), spec, large=large, jobs=jobs)
     folder = out or Path("out") / spec.resolve().parent.name
     with _about(spec), progress() as tell:
-        outcome = run_study(study, folder, solutions=solutions, jobs=jobs, progress=tell)
+        story = run_study(study, folder, solutions=solutions, jobs=jobs, progress=tell)
     if as_json:
-        tables.print_json(json.loads((folder / "report.json").read_text()))
+        tables.print_json(report(story))
     else:
-        tables.print_outcome(study, outcome)
-    raise typer.Exit(_ended(outcome.verdict))
+        tables.print_outcome(story, folder / PAGE)
+    raise typer.Exit(_ended(story.verdict))
 
 
 @app.command()
@@ -143,8 +137,11 @@ def netlist(
 ) -> None:
     """Write the netlist of one array, or of one tile of a die; plain ``ngspice -b`` runs it."""
     from mtjspice.data.files import make_folder, write_text  # noqa: PLC0415
+    from mtjspice.device.trial import tile_experiment  # noqa: PLC0415
     from mtjspice.netlist import build_deck  # noqa: PLC0415
     from mtjspice.netlist.dialects import dialect_named  # noqa: PLC0415
+    from mtjspice.spec import DieDesign, Experiment, read_spec  # noqa: PLC0415
+    from mtjspice.spec.size import netlist_size  # noqa: PLC0415
 
     language = dialect_named(dialect, "--dialect")
     with _about(spec):
@@ -172,25 +169,22 @@ def simulate(
     as_json: AsJson = False,
 ) -> None:
     """Simulate one array, or every tile of a die, in ngspice and print its output currents."""
-    from mtjspice.collect import Simulator  # noqa: PLC0415
-    from mtjspice.collect.die import simulate_die  # noqa: PLC0415
+    from mtjspice import tables  # noqa: PLC0415
+    from mtjspice.collect.die import simulate as simulate_described  # noqa: PLC0415
     from mtjspice.data.results import save_result  # noqa: PLC0415
+    from mtjspice.progress import progress  # noqa: PLC0415
+    from mtjspice.spec import DieDesign, Experiment, read_spec  # noqa: PLC0415
+    from mtjspice.spec.size import size_of  # noqa: PLC0415
 
     described = read_spec(spec, Experiment, DieDesign)
     assert isinstance(described, Experiment | DieDesign)
     _check(size_of(described), spec, large=large, jobs=jobs)
     _warn_of_unusual(described)
     store = None if out is None else out / "simulations"
-    with (
-        _about(spec),
-        Simulator(jobs=jobs, store=store, limits=described.ngspice) as simulator,
-        progress() as tell,
-    ):
-        count = functools.partial(tell, "ngspice")
-        if isinstance(described, DieDesign):
-            result = simulate_die(described, simulator, count)
-        else:
-            result = simulator.run([described], count)[0]
+    with _about(spec), progress() as tell:
+        result = simulate_described(
+            described, jobs=jobs, store=store, progress=functools.partial(tell, "ngspice")
+        )
     allowed = getattr(described.periphery, "clipped", 0.0)
     clipped = result.attrs.get("clipped_share", 0.0)
     if clipped > allowed:
@@ -228,11 +222,18 @@ def layout(
     as_json: AsJson = False,
 ) -> None:
     """Does an array layout read, settle, write and yield? Several layouts are also compared."""
+    from mtjspice import tables  # noqa: PLC0415
+    from mtjspice.progress import progress  # noqa: PLC0415
+    from mtjspice.spec import Layout, changed, read_spec  # noqa: PLC0415
+    from mtjspice.spec.size import size_of  # noqa: PLC0415
+
     described = {path: read_spec(path, Layout) for path in specs}
     if seed is not None:
         described = {path: changed(one, "--seed", seed=seed) for path, one in described.items()}
     for path, one in described.items():
         _check(size_of(one), path, large=large, jobs=jobs)
+    from mtjspice.layout.page import COMPARISON_PAGE, compared  # noqa: PLC0415, imports torch
+    from mtjspice.layout.page_json import report  # noqa: PLC0415, imports torch
     from mtjspice.layout.run import check_apart, run_comparison, run_layout  # noqa: PLC0415, imports torch
 
     check_apart(specs)
@@ -241,13 +242,13 @@ def layout(
     if len(described) == 1:
         with _about(specs[0]), progress() as tell:
             stories = [run_layout(first, folder, quick=quick, jobs=jobs, progress=tell)]
-        page, content = folder / "report.html", folder / "report.json"
+        page = folder / PAGE
     else:
         with progress() as tell:
             stories = run_comparison(described, folder, quick=quick, jobs=jobs, progress=tell)
-        page, content = folder / "comparison.html", folder / "comparison.json"
+        page = folder / COMPARISON_PAGE
     if as_json:
-        tables.print_json(json.loads(content.read_text()))
+        tables.print_json(report(stories[0]) if len(stories) == 1 else compared(stories))
     else:
         tables.print_layouts(stories, page)
     raise typer.Exit(_ended(together(story.verdict for story in stories)))
@@ -263,20 +264,26 @@ def calibrate(
     as_json: AsJson = False,
 ) -> None:
     """Fit the surrogate to ngspice, judge it on runs that it never saw, write card and report."""
+    from mtjspice import tables  # noqa: PLC0415
+    from mtjspice.progress import progress  # noqa: PLC0415
+    from mtjspice.spec import Calibration, changed, read_spec  # noqa: PLC0415
+    from mtjspice.spec.size import size_of  # noqa: PLC0415
+
     calibration = read_spec(spec, Calibration)
     if seed is not None:
         calibration = changed(calibration, "--seed", seed=seed)
     _check(size_of(calibration), spec, large=large, jobs=jobs)
-    from mtjspice.calibrate.run import run_calibration  # noqa: PLC0415, imports torch
+    from mtjspice.calibrate.page import report  # noqa: PLC0415, imports torch
+    from mtjspice.calibrate.run import card_path, run_calibration  # noqa: PLC0415, imports torch
 
     folder = out or Path("out") / calibration.name
     with _about(spec), progress() as tell:
-        outcome = run_calibration(calibration, folder, jobs=jobs, progress=tell)
+        story = run_calibration(calibration, folder, jobs=jobs, progress=tell)
     if as_json:
-        tables.print_json(json.loads((folder / "report.json").read_text()))
+        tables.print_json(report(story))
     else:
-        tables.print_calibration(outcome)
-    raise typer.Exit(_ended(outcome.verdict))
+        tables.print_calibration(story, card_path(calibration, folder), folder / PAGE)
+    raise typer.Exit(_ended(story.verdict))
 
 
 @app.command()
@@ -297,6 +304,11 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a network on tiles, for one die or for all; save it as programmed tiles."""
+    from mtjspice import tables  # noqa: PLC0415
+    from mtjspice.progress import progress  # noqa: PLC0415
+    from mtjspice.spec import TrainingStudy, changed, read_spec  # noqa: PLC0415
+    from mtjspice.spec.size import size_of  # noqa: PLC0415
+
     study = read_spec(spec, TrainingStudy)
     if seed is not None:
         study = changed(study, "--seed", seed=seed)
@@ -312,7 +324,7 @@ def train(
             progress=functools.partial(tell, "training"),
         )  # fmt: skip
     if as_json:
-        tables.print_json(json.loads((folder / "report.json").read_text()))
+        tables.print_json(outcome.report())
     else:
         tables.print_training(outcome, folder, study.hardware.card, dies, mnist)
 
@@ -353,14 +365,18 @@ def signoff(
     as_json: AsJson = False,
 ) -> None:
     """Do trained weights still classify when the whole circuit is simulated, on every die?"""
+    from mtjspice.data.weights import load_weights  # noqa: PLC0415
+    from mtjspice.progress import progress  # noqa: PLC0415
+    from mtjspice.spec import SignOff, changed, read_spec  # noqa: PLC0415
+
     asked = SignOff() if spec is None else read_spec(spec, SignOff)
     if seed is not None:
         asked = changed(asked, "--seed", seed=seed)
     load_weights(weights)  # before torch, which takes seconds
     if not dies.is_dir():
         read_text(dies)
+    from mtjspice.signoff.from_files import size_of_signoff, subject_of  # noqa: PLC0415, imports torch
     from mtjspice.signoff.run import run_signoff  # noqa: PLC0415, imports torch
-    from mtjspice.signoff.subjects import size_of_signoff, subject_of  # noqa: PLC0415, imports torch
 
     subject = subject_of(
         weights, dies, named=card, mnist=mnist, digits=digits, images=images, seed=asked.seed,
@@ -391,11 +407,16 @@ def goodwill2022(
     as_json: AsJson = False,
 ) -> None:
     """300 networks for the Wine data on passive 15 x 15 arrays (Goodwill et al. 2022)."""
+    from mtjspice import tables  # noqa: PLC0415
+    from mtjspice.data.nist import read_samples  # noqa: PLC0415
+    from mtjspice.progress import progress  # noqa: PLC0415
+
     if solutions is not None:
         read_samples(solutions)
     if not sign:
         _needs_signoff(scheduler)
     from mtjspice.reproduce.goodwill2022 import run as goodwill  # noqa: PLC0415, imports torch
+    from mtjspice.reproduce.goodwill2022.page import report  # noqa: PLC0415, imports torch
 
     folder = out or Path("out") / "goodwill2022"
     if sign:
@@ -413,9 +434,9 @@ def goodwill2022(
             jobs=jobs, progress=tell,
         )  # fmt: skip
     if as_json:
-        tables.print_json(json.loads((folder / "report.json").read_text()))
+        tables.print_json(report(story))
     else:
-        tables.print_figures(story.title, story, folder / "report.html")
+        tables.print_figures(story.title, story, folder / PAGE)
     raise typer.Exit(_ended(story.verdict))
 
 
@@ -432,9 +453,13 @@ def borders2024(
     as_json: AsJson = False,
 ) -> None:
     """MNIST on 36 dies of 20,000 junctions with defects (Borders et al. 2024)."""
+    from mtjspice import tables  # noqa: PLC0415
+    from mtjspice.progress import progress  # noqa: PLC0415
+
     if not sign:
         _needs_signoff(scheduler)
     from mtjspice.reproduce.borders2024 import run as borders  # noqa: PLC0415, imports torch
+    from mtjspice.reproduce.borders2024.page import report  # noqa: PLC0415, imports torch
 
     folder = out or Path("out") / "borders2024"
     if sign:
@@ -451,15 +476,34 @@ def borders2024(
             folder, quick=quick, mnist=mnist, digits=digits, seed=seed, jobs=jobs, progress=tell
         )
     if as_json:
-        tables.print_json(json.loads((folder / "report.json").read_text()))
+        tables.print_json(report(story))
     else:
-        tables.print_figures(story.title, story, folder / "report.html", story.warnings)
+        tables.print_figures(story.title, story, folder / PAGE, story.warnings)
     raise typer.Exit(_ended(story.verdict))
+
+
+@app.command(name="spec")
+def describe(
+    kind: Annotated[str | None, typer.Argument(metavar="[KIND]", show_default=False)] = None,
+    schema: Annotated[bool, typer.Option("--schema", help="As JSON Schema, for editors.")] = False,
+) -> None:
+    """Say what a spec may hold: every key with unit, range, default and meaning."""
+    from mtjspice import tables  # noqa: PLC0415
+    from mtjspice.spec import described  # noqa: PLC0415
+
+    if schema:
+        tables.print_json(described.schema_of(described.kind_named(kind or "")))
+    else:
+        found = (
+            described.listed() if kind is None else described.described(described.kind_named(kind))
+        )
+        sys.stdout.write(found + "\n")
 
 
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Say what is installed, and what to do about what is not."""
+    from mtjspice import tables  # noqa: PLC0415
     from mtjspice.spice.doctor import examine  # noqa: PLC0415
 
     findings = examine()
@@ -471,7 +515,10 @@ def doctor(as_json: AsJson = False) -> None:
     raise typer.Exit(ExitCode.DONE if usable else ExitCode.MACHINE)
 
 
-def _warn_of_unusual(spec: Spec) -> None:
+def _warn_of_unusual(spec: "Spec") -> None:
+    from mtjspice import tables  # noqa: PLC0415
+    from mtjspice.spec import unusual  # noqa: PLC0415
+
     for found in unusual(spec):
         tables.made_console(stderr=True).print(f"warning: {found}", soft_wrap=True)
 
@@ -485,7 +532,7 @@ def _needs_signoff(scheduler: str | None) -> None:
 
 
 def _check(
-    size: Size, source: Path, *, large: bool, jobs: int | None = None, cluster: bool = False
+    size: "Size", source: Path, *, large: bool, jobs: int | None = None, cluster: bool = False
 ) -> None:
     """Refuse what is too large, unless the user says that it is meant."""
     from mtjspice.collect.large import check_size  # noqa: PLC0415, imports what runs simulations
@@ -507,10 +554,13 @@ def _ended(verdict: Verdict) -> ExitCode:
 
 def _signed_off(story: Any, folder: Path, *, as_json: bool) -> NoReturn:
     """Print a sign-off; its verdict is the exit code."""
+    from mtjspice import tables  # noqa: PLC0415
+    from mtjspice.signoff.page_json import report  # noqa: PLC0415
+
     if as_json:
-        tables.print_json(json.loads((folder / "report.json").read_text()))
+        tables.print_json(report(story))
     else:
-        tables.print_signoff(story, folder / "report.html")
+        tables.print_signoff(story, folder / PAGE)
     raise typer.Exit(_ended(story.verdict))
 
 

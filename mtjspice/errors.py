@@ -39,7 +39,13 @@ class ExitCode(IntEnum):
 
 
 class MtjspiceError(Exception):
-    """Base of all errors that this package raises on purpose."""
+    """Base of all errors that this package raises on purpose.
+
+    Example:
+        >>> from mtjspice import InputError, MtjspiceError
+        >>> issubclass(InputError, MtjspiceError), int(MtjspiceError.exit_code)
+        (True, 2)
+    """
 
     exit_code: int = ExitCode.BAD_INPUT
 
@@ -58,6 +64,14 @@ class InputError(MtjspiceError):
         key: the place in it, as a dotted path; empty for the whole of it.
         value: what stands there.
         allowed: what may stand there.
+
+    Example:
+        >>> from mtjspice import Experiment, InputError, read_spec
+        >>> try:
+        ...     read_spec("nowhere.toml", Experiment)
+        ... except InputError as error:
+        ...     print(error.source)
+        nowhere.toml
     """
 
     def __init__(self, *, source: str | Path, key: str = "", value: object = None, allowed: str):
@@ -105,6 +119,11 @@ class SimulationError(SimulatorError):
         reason: which check failed.
         run_dir: the folder that keeps the netlist and the log, if there is one.
         log: the last lines that the simulator printed.
+
+    Example:
+        >>> from mtjspice import SimulationError
+        >>> str(SimulationError("no convergence"))
+        'the simulation failed: no convergence'
     """
 
     def __init__(self, reason: str, *, run_dir: Path | None = None, log: str = ""):

@@ -1,31 +1,28 @@
 """What the commands print on the terminal."""
 
 import contextlib
-import json
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import IO, TYPE_CHECKING, Any, Literal, cast
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mtjspice.data.plain import as_json
 from mtjspice.errors import printable
-from mtjspice.layout import page_words as layout_words
-from mtjspice.layout.findings import LayoutStory
-from mtjspice.report.words import interval_words, value_and_limit
-from mtjspice.signoff.findings import SignOffStory
-from mtjspice.signoff.judged import way_from_chance
-from mtjspice.signoff.page_numbers import condition_lines, noticed
-from mtjspice.signoff.page_words import conclusion
 from mtjspice.spec.base import is_path
-from mtjspice.spec.study import Study
 from mtjspice.spec.unusual import unusual
 from mtjspice.units import si
 from mtjspice.verdicts.figures import WORDS, Figure
 
+if TYPE_CHECKING:
+    from mtjspice.layout.findings import LayoutStory
+    from mtjspice.signoff.findings import SignOffStory
+
+# The words of a feature are imported where they are printed: they take torch, scipy and matplotlib.
 FLIPS_SHOWN = 10
 """Most flips of classes that are listed."""
 FIGURES = ("figure", "value", "limit", "")
@@ -82,35 +79,37 @@ def _table(title: str, *headings: str, left: Sequence[str] = ()) -> Table:
     return table
 
 
-def print_outcome(study: Study, outcome: Any) -> None:
+def print_outcome(story: Any, page: Path) -> None:
     """The short table that a run ends with."""
     console = made_console()
     table = _table(
-        study.name,
+        story.study.name,
         *("level", "best G_norm / (G_P − G_AP)", "all samples", "training", "test"),
         left=("level",),
     )
-    value = {figure.name: figure.value for figure in outcome.figures}
+    value = {figure.name: figure.value for figure in story.figures}
     for level in ("ideal", "ngspice"):
         shares = (value[f"accuracy, {s} samples, {level}"] for s in ("all", "train", "test"))
         table.add_row(
             level, f"{value[f'best G_norm, {level}']:g}", *(f"{100 * s:.2f} %" for s in shares)
         )
     console.print(table)
-    c = outcome.comparison
+    c = story.comparison
     console.print(f"flips, ideal to ngspice: {len(c.flips)} of {c.ideal.predicted.size} classes")
-    _print_limits(console, outcome.figures)
-    _print_needed(console, outcome.figures)
-    for warning in outcome.warnings:
+    _print_limits(console, story.figures)
+    _print_needed(console, story.figures)
+    for warning in story.warnings:
         console.print(f"warning: {warning}", soft_wrap=True)
-    seconds = ", ".join(f"{name} {s:.1f} s" for name, s in outcome.times.items())
+    seconds = ", ".join(f"{name} {s:.1f} s" for name, s in story.times.items())
     console.print(f"times: {seconds}")
-    console.print(f"report: {outcome.report}", soft_wrap=True)
-    console.print(f"verdict: {outcome.verdict.upper()}")
+    console.print(f"report: {page}", soft_wrap=True)
+    console.print(f"verdict: {story.verdict.upper()}")
 
 
 def _print_limits(console: Console, figures: Sequence[Figure]) -> None:
     """What is held against limits: value, unit, interval and word."""
+    from mtjspice.report.words import interval_words, value_and_limit  # noqa: PLC0415
+
     for figure in figures:
         if not figure.limit:
             continue
@@ -123,11 +122,11 @@ def _print_limits(console: Console, figures: Sequence[Figure]) -> None:
                       soft_wrap=True)  # fmt: skip
 
 
-def print_calibration(outcome: Any) -> None:
+def print_calibration(story: Any, card: Path, page: Path) -> None:
     """The held-out errors of a card."""
     console = made_console()
     table = _table(
-        f"{outcome.card.name}: surrogate − ngspice, % of full scale",
+        f"{story.card.name}: surrogate − ngspice, % of full scale",
         *(
             "what is new",
             "level",
@@ -141,26 +140,28 @@ def print_calibration(outcome: Any) -> None:
         ),
         left=("what is new", "level"),
     )
-    for line in outcome.card.errors:
+    for line in story.card.errors:
         errors = (f"{100 * x:.4f}" for x in (line.rms, line.p999, line.maximum))
         signs = "" if line.equal_signs is None else f"{100 * line.equal_signs:.3f} %"
         over = "" if line.over_bound is None else f"{line.over_bound:.2f}"
         nodal = str(line.by_nodal) if line.level == "full" else ""
         table.add_row(line.group, line.level, str(line.tiles), *errors, over, nodal, signs)
     console.print(table)
-    _print_limits(console, outcome.figures)
-    for warning in unusual(outcome.card.circuit):
+    _print_limits(console, story.figures)
+    for warning in unusual(story.card.circuit):
         console.print(f"warning: {warning}", soft_wrap=True)
-    for failure in outcome.failures:
+    for failure in story.failures:
         console.print(f"warning: simulation failed: {failure}", soft_wrap=True)
-    console.print(f"card: {outcome.path}", soft_wrap=True)
-    console.print(f"report: {outcome.report}", soft_wrap=True)
-    console.print(f"reach: {outcome.reach}", soft_wrap=True)
-    console.print(f"verdict: {outcome.verdict.upper()}")
+    console.print(f"card: {card}", soft_wrap=True)
+    console.print(f"report: {page}", soft_wrap=True)
+    console.print(f"reach: {story.reach}", soft_wrap=True)
+    console.print(f"verdict: {story.verdict.upper()}")
 
 
 def print_figures(title: str, story: Any, report: Path, notes: Sequence[str] = ()) -> None:
     """Every figure of a training or an experiment, limits if there are any, and the verdict."""
+    from mtjspice.report.words import value_and_limit  # noqa: PLC0415
+
     console = made_console()
     limited = any(figure.limit for figure in story.figures)
     headings = FIGURES if limited else FIGURES[:2]
@@ -195,8 +196,13 @@ def print_training(
     made_console().print(f"next: {command}", soft_wrap=True, highlight=False)
 
 
-def print_signoff(story: SignOffStory, page: Path) -> None:
+def print_signoff(story: "SignOffStory", page: Path) -> None:
     """Every figure of a sign-off, what was simulated, the first flips of classes, the verdict."""
+    from mtjspice.report.words import interval_words, value_and_limit  # noqa: PLC0415
+    from mtjspice.signoff.judged import way_from_chance  # noqa: PLC0415
+    from mtjspice.signoff.page_numbers import condition_lines  # noqa: PLC0415
+    from mtjspice.signoff.page_words import conclusion  # noqa: PLC0415
+
     console, lines = made_console(), condition_lines(story)
     interval = f"{100 * story.spec.confidence:g} % interval"
     headings = ("figure", "value", interval, "limit", "")
@@ -237,8 +243,10 @@ def _print_needed(console: Console, figures: Sequence[Figure]) -> None:
                           highlight=False)  # fmt: skip
 
 
-def _print_flips(console: Console, story: SignOffStory) -> None:
+def _print_flips(console: Console, story: "SignOffStory") -> None:
     """The first flips of classes, what needs looking at first."""
+    from mtjspice.signoff.page_numbers import noticed  # noqa: PLC0415
+
     flips = noticed(story)
     for flip in flips[:FLIPS_SHOWN]:
         label = story.classes[int(story.labels[story.place(flip.image)])]
@@ -253,8 +261,11 @@ def _print_flips(console: Console, story: SignOffStory) -> None:
         console.print(f"and {len(flips) - FLIPS_SHOWN:,} more flips, in flips.csv")
 
 
-def print_layouts(stories: Sequence[LayoutStory], page: Path) -> None:
+def print_layouts(stories: "Sequence[LayoutStory]", page: Path) -> None:
     """The limits of each layout, its largest size, and the verdict."""
+    from mtjspice.layout import page_words as layout_words  # noqa: PLC0415
+    from mtjspice.report.words import value_and_limit  # noqa: PLC0415
+
     console = made_console()
     for story in stories:
         console.print(_quantities(story))
@@ -277,8 +288,10 @@ def print_layouts(stories: Sequence[LayoutStory], page: Path) -> None:
     console.print(f"report: {page}", soft_wrap=True)
 
 
-def _quantities(story: LayoutStory) -> Table:
+def _quantities(story: "LayoutStory") -> Table:
     """Every quantity at its worst; with intervals and limits, if any has one."""
+    from mtjspice.layout import page_words as layout_words  # noqa: PLC0415
+
     sampled = [line.worst.sampled for line in story.judged if line.worst.sampled]
     sure = [f"{100 * one.interval.confidence:.4g} % interval" for one in sampled[:1]]
     limited = any(line.limit is not None for line in story.judged)
@@ -311,7 +324,7 @@ def print_currents(result: Any) -> None:
 
 def print_json(content: Any) -> None:
     """Plain data, as JSON."""
-    sys.stdout.write(json.dumps(content, indent=1) + "\n")
+    sys.stdout.write(as_json(content))
 
 
 def print_findings(findings: Sequence[Any]) -> None:

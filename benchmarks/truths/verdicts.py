@@ -34,12 +34,13 @@ from mtjspice.signoff.findings import (
     SignOffStory,
     Statement,
 )
+from mtjspice.signoff.from_files import images_of, on_dies_of
 from mtjspice.signoff.guided import MOST_ROUNDS
 from mtjspice.signoff.judged import Asked, judge
 from mtjspice.signoff.population import doubt_of, of_surrogate
-from mtjspice.signoff.run import Images, Subject, run_signoff
+from mtjspice.signoff.run import run_signoff
 from mtjspice.signoff.statement import audit_size, draw, most_flips, of_round
-from mtjspice.signoff.subjects import images_of, on_dies_of
+from mtjspice.signoff.subject import Images, Subject
 from mtjspice.spec import SignOff, SignOffLimits, TiledNetwork, TrainingStudy, read_spec
 from mtjspice.surrogate.card import load_card
 from mtjspice.surrogate.model import Surrogate

@@ -8,23 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from mtjspice.collect import simulate
-from mtjspice.device.conductance import conductance
-from mtjspice.device.variation import draw_junctions
-from mtjspice.netlist.pyspice import to_circuit
-from mtjspice.spec import Experiment, Line, read_spec
+from mtjspice import Experiment, Line, read_nodal, read_spec, simulate, to_circuit
 
 # 1. The description: frozen data, here from a file. It can be changed only by making another one.
 experiment = read_spec(Path(__file__).parent / "array.toml", Experiment)
 word_lines = Line(resistance=20.0, end=100.0)
 longer_wires = experiment.replace(crossbar=experiment.crossbar.replace(row=word_lines))
 
-# 2. What the array would give without wires: the junctions of this die, as a matrix.
-mtj = experiment.crossbar.cell.mtj
-junctions = draw_junctions(mtj, experiment.tile, experiment.die)
-matrix = conductance(junctions.state, junctions.r_p, junctions.tmr0)
-matrix[junctions.short] = 1 / experiment.die.short_resistance
-ideal = experiment.stimulus.volts @ matrix
+# 2. What the junctions of this die would give without wires: Ohm's law, solved without a simulator.
+bare = experiment.crossbar.replace(row=Line(), column=Line())
+ideal = read_nodal(experiment.replace(crossbar=bare))["current"].to_numpy()
 
 # 3. What ngspice says.
 for name, described in (("5 Ω a cell", experiment), ("20 Ω a cell", longer_wires)):

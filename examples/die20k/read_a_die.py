@@ -9,11 +9,8 @@ from pathlib import Path
 
 import torch
 
-from mtjspice.collect import simulate
-from mtjspice.device.trial import tile_experiment
-from mtjspice.spec import Defect, DieDesign, read_spec
-from mtjspice.surrogate.card import load_card
-from mtjspice.surrogate.model import Surrogate
+from mtjspice import Defect, DieDesign, load_card, read_spec, simulate, tile_experiment
+from mtjspice.nn import Surrogate
 
 # 1. The die: 32 tiles, each with its own spread; tile 0 gets a shorted junction and a dead row.
 design = read_spec(Path(__file__).parent / "die.toml", DieDesign)

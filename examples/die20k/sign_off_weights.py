@@ -9,16 +9,19 @@ a folder of weights and one of dies: mtjspice signoff WEIGHTS --dies DIES.
 import sys
 from pathlib import Path
 
-from mtjspice.data.defects import save_dies
-from mtjspice.data.mnist import read_small_digits
-from mtjspice.data.weights import save_weights
-from mtjspice.device.dies import draw_dies
-from mtjspice.signoff.run import run_signoff
-from mtjspice.signoff.subjects import subject_of
-from mtjspice.spec import SignOff, SignOffLimits, TiledNetwork, TrainingStudy, read_spec
-from mtjspice.surrogate.card import load_card
-from mtjspice.surrogate.model import Surrogate
-from mtjspice.train.fit import train
+from mtjspice import (
+    SignOff,
+    TrainingStudy,
+    draw_dies,
+    load_card,
+    read_small_digits,
+    read_spec,
+    run_signoff,
+    save_dies,
+    save_weights,
+)
+from mtjspice.nn import Surrogate, train
+from mtjspice.spec import SignOffLimits, TiledNetwork
 
 
 def main(folder: Path) -> None:
@@ -29,17 +32,18 @@ def main(folder: Path) -> None:
         training=study.training.replace(epochs=40, steps=1, batch=64),
     )
     surrogate = Surrogate(load_card(study.hardware.card))
-    save_weights(folder / "weights", train(study, read_small_digits(), surrogate), {})
+    save_weights(folder / "weights", train(study, read_small_digits(), surrogate))
     hardware, shape = study.hardware, surrogate.card.circuit.crossbar.shape
     dies = draw_dies(hardware.spread, hardware.rates, shape, hardware.tiles, count=2, seed=7)
     save_dies(folder / "dies", dies)
 
     # 500 images tell a mean to some five points, and what a single die loses to ten.
-    subject = subject_of(folder / "weights", folder / "dies", digits=True)
     asked = SignOff(
         accuracy_bound=0.05, limits=SignOffLimits(drop_mean=0.1, drop_die=0.2, flips=0.1)
     )
-    story = run_signoff(subject, asked, folder / "signoff")
+    story = run_signoff(
+        folder / "weights", folder / "dies", folder / "signoff", spec=asked, digits=True
+    )
 
     of, (judged,) = len(story.labels), story.judged
     known = judged.statement

@@ -9,14 +9,17 @@ import sys
 from pathlib import Path
 from statistics import fmean
 
-from mtjspice.data.defects import load_dies, save_dies
-from mtjspice.data.mnist import read_small_digits
-from mtjspice.device.dies import draw_dies
-from mtjspice.spec import Training, TrainingStudy, read_spec
-from mtjspice.surrogate.card import load_card
-from mtjspice.surrogate.model import Surrogate
-from mtjspice.train.fit import train
-from mtjspice.train.hardware import error_of, on_dies, tensors
+from mtjspice import (
+    TrainingStudy,
+    draw_dies,
+    load_card,
+    load_dies,
+    read_small_digits,
+    read_spec,
+    save_dies,
+)
+from mtjspice.nn import Surrogate, error_of, on_dies, tensors, train
+from mtjspice.spec import Training
 
 EPOCHS = 40
 

@@ -6,13 +6,7 @@ are two of its quantities, by hand.
 
 from pathlib import Path
 
-from mtjspice.collect import Simulator
-from mtjspice.layout.access import fit_conditions
-from mtjspice.layout.circuit import nominal_condition
-from mtjspice.layout.fast import settling
-from mtjspice.layout.scale import of_size
-from mtjspice.layout.sense import margins, worst_reads
-from mtjspice.spec import Layout, read_spec
+from mtjspice import Layout, NominalLayout, Simulator, read_spec
 
 # 1. The layout, and the same with narrow rows that are driven from one end only.
 layout = read_spec(Path(__file__).parent / "layout.toml", Layout)
@@ -22,20 +16,21 @@ narrow = layout.replace(
     crossbar=layout.crossbar.replace(row=row.replace(geometry=thin, ends="one"))
 )
 
-# 2. The access transistor, from sweeps of one cell in ngspice: all that the nodal solver needs.
-condition = nominal_condition(layout)
+# 2. The access transistor, from sweeps of one cell in ngspice: all that the nodal solver needs. The
+# rows do not change it.
 with Simulator() as simulator:
-    fitted = fit_conditions(layout, [condition], simulator)[condition]
+    wide = NominalLayout(layout, simulator)
+narrowed = NominalLayout(narrow, simulator, wide.fitted)
 
 # 3. Other sizes: the hardest reads of the first, the middle and the last line are searched for. An
 # access device adds 2.8 fF to its source line, as ngspice's transients of gated25 say.
 sigmas = {}
-for name, described in (("wide, both ends", layout), ("narrow, one end", narrow)):
+for name, described in (("wide, both ends", wide), ("narrow, one end", narrowed)):
     for size in (16, 32, 64):
-        one = of_size(described, size)
-        found = margins(one, fitted, worst_reads(one, fitted, most=3), threshold=None)
-        sigmas[name, size] = float(found.of_lines.min()) / layout.sense.offset
-        settled = 1e9 * settling(one, fitted, 2.8e-15)
+        one = described.of_size(size)
+        smallest = float(one.margins(searched=3).of_lines.min())
+        sigmas[name, size] = smallest / layout.sense.offset
+        settled = 1e9 * one.settling(2.8e-15)
         print(f"rows {name}, {size} x {size}: ", end="")
         print(f"{sigmas[name, size]:.1f} offset sigmas, settled after {settled:.2f} ns")
 

@@ -5,31 +5,19 @@
 
 from pathlib import Path
 
-import numpy as np
-
-from mtjspice.collect import Simulator
-from mtjspice.layout.access import fit_conditions
-from mtjspice.layout.circuit import nominal_condition
-from mtjspice.layout.disturb import write_findings, write_plan
-from mtjspice.layout.read import measure, worst_patterns
-from mtjspice.layout.sense import margins, worst_reads
-from mtjspice.spec import Layout, read_spec
+from mtjspice import Layout, NominalLayout, Simulator, read_spec
 
 HERE = Path(__file__).parent
 layout = read_spec(HERE / "layout.toml", Layout)
-condition = nominal_condition(layout)
 
 with Simulator() as simulator:
     # 1. Does it read? The worst pattern of states is searched for, among 2^225.
-    fitted = fit_conditions(layout, [condition], simulator)[condition]
-    patterns = worst_patterns(layout, fitted)
-    read = measure(layout, fitted, np.stack(list(patterns.values())))
-    for name, drop in zip(patterns, read.values["ir_drop"], strict=True):
+    array = NominalLayout(layout, simulator)
+    for name, drop in array.ir_drops().items():
         print(f"{name}: the worst cell misses {100 * drop:.1f} % of the read voltage")
 
     # 2. Does every line tell sums that differ by six P cells, in its hardest reads?
-    lines = margins(layout, fitted, worst_reads(layout, fitted), threshold=None)
-    smallest = float(lines.of_lines.min())
+    smallest = float(array.margins().of_lines.min())
     print(f"smallest margin {1e3 * smallest:.0f} mV, {smallest / layout.sense.offset:.0f} sigmas")
 
     # 3. Can a cell be written without its neighbours? Lines that are not selected lie at half the
@@ -39,9 +27,7 @@ with Simulator() as simulator:
     flipped = {}
     for file in ("layout.toml", "slow_writes.toml"):
         one = read_spec(HERE / file, Layout)
-        plan = write_plan(one)
-        results = simulator.run([write.experiment for write in plan])
-        found = {f.quantity: f for f in write_findings(one, condition, plan, results)}
+        found = NominalLayout(one, simulator).writes()
         flipped[file] = found["half_select"].value
         print(f"{file}, pulses of {1e9 * one.writing.length:g} ns: ", end="")
         print(f"a write fails with {found['write_error'].value:.1e}; ", end="")

@@ -15,7 +15,6 @@ import xarray as xr
 from mtjspice.device.variation import draw_normal
 from mtjspice.errors import SimulatorError
 from mtjspice.netlist.cards import read_card
-from mtjspice.netlist.cells import kind_of
 from mtjspice.solver.access import AccessModel
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.crossbar import Crossbar
@@ -44,7 +43,7 @@ MISMATCH = 3.0
 
 def access_experiments(spec: Calibration) -> list[Experiment]:
     """The sweeps: first with nominal devices, then with shifted thresholds."""
-    transistors = len(kind_of(spec.crossbar.cell).transistors(spec.crossbar.cell))
+    transistors = len(spec.crossbar.cell.transistors)
     nominal = [_sweep(spec, b, Die()) for b in _potentials(spec, POTENTIALS)]
     if spec.die.mismatch == 0:
         return nominal
@@ -70,7 +69,7 @@ def fit_access(
     """
     experiments = access_experiments(spec)
     card = read_card(spec.technology)
-    transistors = kind_of(spec.crossbar.cell).transistors(spec.crossbar.cell)
+    transistors = spec.crossbar.cell.transistors
     sigma = np.array([card.threshold_sigma(t) for t in transistors])
     shifting = spec.die.mismatch > 0 and bool(sigma.any())
     points = [

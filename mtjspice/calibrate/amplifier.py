@@ -11,7 +11,6 @@ from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.defects import Shorted, kind_that
 from mtjspice.spec.die import Defect, Die
 from mtjspice.spec.experiment import Experiment
-from mtjspice.spec.periphery import TransimpedanceAmplifier
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.tile import ProgrammedTile
 from mtjspice.surrogate.card import AmplifierModel
@@ -28,8 +27,8 @@ INSIDE = 0.95
 
 def amplifier_experiment(spec: Calibration) -> Experiment:
     """One resistor into one amplifier, swept beyond both ends of its range."""
-    amplifier = spec.periphery
-    assert isinstance(amplifier, TransimpedanceAmplifier)
+    amplifier = spec.periphery.amplifier
+    assert amplifier is not None
     span = max(amplifier.clip_high - amplifier.zero, amplifier.zero - amplifier.clip_low)
     most = BEYOND * span / amplifier.gain * (RESISTANCE + amplifier.input_resistance)
     if most > VOLTS.high:

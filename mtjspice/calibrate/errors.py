@@ -11,7 +11,6 @@ import xarray as xr
 
 from mtjspice.calibrate.plan import Run
 from mtjspice.device.converter import at_limit, to_codes
-from mtjspice.spec.periphery import TransimpedanceAmplifier
 from mtjspice.surrogate.card import Card, HeldOut, nominal_full_scale
 from mtjspice.surrogate.model import Surrogate
 from mtjspice.surrogate.programmed import solved
@@ -89,8 +88,9 @@ def read_run(card: Card, level: Judged, run: Run, result: xr.Dataset) -> Reads:
         if surrogate.card.amplifier is not None:
             ours = surrogate.amplified(current)[0].numpy()
             theirs = result["amplifier_voltage"].to_numpy()
-            assert isinstance(spec.periphery, TransimpedanceAmplifier)
-            within = ~at_limit(theirs, spec.periphery)
+            amplifier = spec.periphery.amplifier
+            assert amplifier is not None
+            within = ~at_limit(theirs, amplifier)
             codes = to_codes(theirs, spec.adc), to_codes(ours, spec.adc), within
     mtj, rows = experiment.crossbar.cell.mtj, experiment.crossbar.rows
     return Reads(

@@ -145,7 +145,7 @@ def _access(
 
 
 def _amplifier(spec: Calibration, results: Results) -> AmplifierModel | None:
-    if spec.periphery.kind != "transimpedance":
+    if spec.periphery.amplifier is None:
         return None
     if "amplifier" not in results:
         raise SimulatorError("the sweep of the amplifier failed: it cannot be fitted")

@@ -1,109 +1,55 @@
 """Write a calibration's report: ``report.json``, ``report.html``, ``manifest.json``."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict, replace
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 
-from mtjspice.data.files import write_text
-from mtjspice.data.outputs import NO_FILES
+from mtjspice.calibrate.findings import CalibrationStory, Pooled
+from mtjspice.data.outputs import Outputs
 from mtjspice.report.canvas import IDEAL, SPICE, as_svg, picture
 from mtjspice.report.page import inline, render
+from mtjspice.report.written import determined, write_report
 from mtjspice.spec.toml import format_spec
-from mtjspice.spec.unusual import unusual
 from mtjspice.surrogate.card import Card
 from mtjspice.units import si
-from mtjspice.verdicts.figures import Figure, Verdict
 
 Floats = npt.NDArray[np.float64]
-Reads = Mapping[str, Floats]
-"""``error`` and ``current`` (shares of full scale), ``column``, ``cells``: flat, a read each."""
 
 
-@dataclass(frozen=True)
-class WorstCase:
-    """A read with a large error, and the netlist that gives it again.
-
-    Attributes:
-        name: of the run.
-        vector: which of its input vectors.
-        column: which output.
-        ngspice: A.
-        surrogate: A.
-        error: share of full scale.
-        netlist: path beside the report; plain ``ngspice -b`` runs it.
-    """
-
-    name: str
-    vector: int
-    column: int
-    ngspice: float
-    surrogate: float
-    error: float
-    netlist: str
+def write_calibration(story: CalibrationStory, out: Outputs) -> CalibrationStory:
+    """Write the report and the netlists of the worst reads; the story with their files."""
+    names = {name: out.write(name, text) for name, text in story.netlists.items()}
+    worst = [replace(case, netlist=names[case.netlist]) for case in story.worst]
+    netlists = {names[name]: text for name, text in story.netlists.items()}
+    story, card = replace(story, worst=worst, netlists=netlists), story.card
+    manifest = determined(
+        card.circuit,
+        seed=card.circuit.seed,
+        versions=card.versions,
+        simulations=story.keys,
+        data_key=card.data_key,
+    )
+    write_report(out, report(story), manifest, _page(story))
+    return story
 
 
-@dataclass(frozen=True)
-class CalibrationStory:
-    """Everything that the report tells."""
-
-    verdict: Verdict
-    reach: str
-    card: Card
-    figures: list[Figure]
-    failures: list[str]
-    reads: dict[str, Reads]
-    worst: list[WorstCase]
-    times: dict[str, float]
-    simulations: dict[str, int]
-    keys: list[str]
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What is unusual in the circuit that the card is for."""
-        return unusual(self.card.circuit)
-
-
-def write_calibration(
-    story: CalibrationStory, out: Path, files: Mapping[str, str] = NO_FILES
-) -> Path:
-    """Write the three files, each whole; the path of the page.
-
-    Args:
-        story: what was found.
-        out: folder that exists.
-        files: SHA-256 of other files of the run, for the manifest.
-    """
-    card = story.card
-    report = {
-        "card": card.name,
+def report(story: CalibrationStory) -> dict[str, Any]:
+    """The machine-readable report."""
+    return {
+        "card": story.card.name,
         "verdict": story.verdict,
         "reach": story.reach,
         "figures": [figure.as_dict() for figure in story.figures],
         "failures": story.failures,
         "warnings": story.warnings,
         "worst": [asdict(case) for case in story.worst],
-        "versions": card.versions,
+        "versions": story.card.versions,
         "times": story.times | {"simulations": story.simulations},
     }
-    manifest = {
-        "spec_key": card.circuit.key(),
-        "seed": card.circuit.seed,
-        "spec": format_spec(card.circuit),
-        "data_key": card.data_key,
-        "versions": card.versions,
-        "simulations": story.keys,
-        "files": dict(files),
-    }
-    write_text(out / "report.json", json.dumps(report, indent=1) + "\n")
-    write_text(out / "manifest.json", json.dumps(manifest, indent=1) + "\n")
-    write_text(out / "report.html", _page(story))
-    return out / "report.html"
 
 
 def _page(story: CalibrationStory) -> str:
@@ -143,7 +89,7 @@ def _array_words(card: Card) -> str:
     )
 
 
-def distribution_plot(groups: Mapping[str, Reads]) -> str:
+def distribution_plot(groups: Mapping[str, Pooled]) -> str:
     """Share of reads beyond an error, on two logarithmic axes, a line a group."""
     with picture(9.5, 4.2) as (canvas, (axis,)):
         for (group, reads), (colour, style) in zip(
@@ -160,7 +106,7 @@ def distribution_plot(groups: Mapping[str, Reads]) -> str:
         return as_svg(canvas)
 
 
-def current_plot(groups: Mapping[str, Reads]) -> str:
+def current_plot(groups: Mapping[str, Pooled]) -> str:
     """RMS error against the output current."""
     edges = np.linspace(-1, 1, 41)
     with picture(9.5, 3.8) as (canvas, (axis,)):
@@ -176,7 +122,7 @@ def current_plot(groups: Mapping[str, Reads]) -> str:
         return as_svg(canvas)
 
 
-def distance_plot(groups: Mapping[str, Reads]) -> str:
+def distance_plot(groups: Mapping[str, Pooled]) -> str:
     """RMS error against the distance of an output line from the drivers."""
     with picture(9.5, 3.8) as (canvas, (axis,)):
         for (group, reads), (colour, style) in zip(
@@ -192,7 +138,7 @@ def distance_plot(groups: Mapping[str, Reads]) -> str:
         return as_svg(canvas)
 
 
-def size_plot(groups: Mapping[str, Reads]) -> str:
+def size_plot(groups: Mapping[str, Pooled]) -> str:
     """RMS and largest error against the number of cells, regular tiles only."""
     regular = _regular(groups)
     cells = np.concatenate([reads["cells"] for reads in regular])
@@ -212,7 +158,7 @@ def size_plot(groups: Mapping[str, Reads]) -> str:
         return as_svg(canvas)
 
 
-def _regular(groups: Mapping[str, Reads]) -> list[Reads]:
+def _regular(groups: Mapping[str, Pooled]) -> list[Pooled]:
     """Random tiles without defects, of all sizes."""
     return [r for g, r in groups.items() if g.startswith("size") or g == "new tiles"]
 

@@ -11,11 +11,9 @@ from mtjspice.calibrate.amplifier import amplifier_experiment
 from mtjspice.device.converter import quantised
 from mtjspice.spec.base import States
 from mtjspice.spec.calibration import KINDS_SEARCHED, Calibration
-from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.defects import DEFECTS, OF_JUNCTION, Bridged, Cut, Shorted, kind_that
 from mtjspice.spec.die import Defect, Die
 from mtjspice.spec.experiment import Experiment
-from mtjspice.spec.periphery import TransimpedanceAmplifier
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.tile import ProgrammedTile
 from mtjspice.surrogate.model import MARGIN
@@ -67,10 +65,10 @@ class Run:
 def make_plan(spec: Calibration) -> list[Run]:
     """All simulations of a calibration, in a fixed order."""
     runs = []
-    if not isinstance(spec.crossbar.cell, PassiveCell):
+    if spec.crossbar.cell.series == "measured":
         for k, experiment in enumerate(access_experiments(spec)):
             runs.append(Run(f"access {k}", "access", experiment))
-    if isinstance(spec.periphery, TransimpedanceAmplifier):
+    if spec.periphery.amplifier is not None:
         runs.append(Run("amplifier", "amplifier", amplifier_experiment(spec)))
     return [
         *runs,

@@ -3,17 +3,17 @@
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
 from mtjspice.calibrate.errors import Reads
+from mtjspice.calibrate.findings import CalibrationStory, WorstCase
 from mtjspice.calibrate.fit import failures_of, fit_card, judged_card
 from mtjspice.calibrate.held import reach
 from mtjspice.calibrate.judge import judge, verdict_of_card
-from mtjspice.calibrate.page import CalibrationStory, WorstCase, write_calibration
+from mtjspice.calibrate.page import write_calibration
 from mtjspice.calibrate.plan import Run, make_plan
 from mtjspice.calibrate.searched import searched_runs
 from mtjspice.collect.simulator import Simulator
@@ -22,8 +22,7 @@ from mtjspice.netlist.deck import build_deck
 from mtjspice.netlist.identity import inputs_digest
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.experiment import Experiment
-from mtjspice.surrogate.card import SUFFIX, Card, save_card
-from mtjspice.verdicts.figures import Figure, Verdict
+from mtjspice.surrogate.card import SUFFIX, save_card
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, steps done, steps in all)."""
@@ -31,37 +30,14 @@ WORST = 6
 """Cases whose netlists are kept."""
 
 
-@dataclass(frozen=True)
-class Calibrated:
-    """What a calibration came to.
-
-    Attributes:
-        verdict: what the limits come to.
-        reach: for which tiles, in a sentence.
-        card: the card.
-        path: of its file.
-        figures: the stated numbers, with limits.
-        failures: a line for each simulation that failed.
-        report: the page.
-    """
-
-    verdict: Verdict
-    reach: str
-    card: Card
-    path: Path
-    figures: list[Figure]
-    failures: list[str]
-    report: Path
-
-
 def run_calibration(
     spec: Calibration,
-    out: Path,
+    out: Path | None = None,
     *,
     jobs: int | None = None,
     pool: Executor | None = None,
     progress: Progress | None = None,
-) -> Calibrated:
+) -> CalibrationStory:
     """Run the plan in ngspice, fit the card, hold it against what it was not fitted to.
 
     The inputs of some runs are searched with the card as it was fitted, and follow the others.
@@ -70,7 +46,8 @@ def run_calibration(
 
     Args:
         spec: circuit, plan and limits.
-        out: folder of the card, the report and the simulations; made if it is missing.
+        out: folder of the card, by `card_path`, the report and the simulations; made if it is
+            missing. Nothing is written if it is left out.
         jobs: local worker processes; all processors if left out.
         pool: where simulations run, in the place of local workers.
         progress: told of each step.
@@ -80,68 +57,92 @@ def run_calibration(
             circuit cannot be built.
         SimulatorError: if ngspice is missing, or if too many simulations fail.
     """
-    tell = progress or (lambda what, done, total: None)
     plan = make_plan(spec)
     inputs_digest(plan[0].experiment)  # every run has the same transistors
-    outputs = Outputs(out)
-    store = out / "simulations"
-    times = {"ngspice": 0.0, "fit": 0.0, "search": 0.0, "judge": 0.0}
-    results: dict[str, xr.Dataset] = {}
-    failures: list[str] = []
+    outputs = None if out is None else Outputs(out)
+    store = None if out is None else out / "simulations"
+    with Simulator(jobs=jobs, store=store, limits=spec.ngspice, pool=pool) as simulator:
+        done = _Simulated(simulator, outputs, progress or (lambda what, done, total: None))
+        story = _calibrated(spec, plan, done)
+    if outputs is None:
+        return story
+    save_card(story.card, card_path(spec, outputs.folder))
+    return write_calibration(story, outputs)
 
-    def simulate(runs: Sequence[Run], what: str) -> None:
+
+class _Simulated:
+    """Runs in ngspice.
+
+    Args:
+        simulator: that runs them.
+        outputs: where failures are written, also where too much failed for a card.
+        tell: of progress.
+
+    Attributes:
+        results: by the name of the run.
+        failures: a line for each that failed.
+        seconds: of all of them together, wall.
+    """
+
+    def __init__(self, simulator: Simulator, outputs: Outputs | None, tell: Progress):
+        self.simulator, self._outputs, self._tell = simulator, outputs, tell
+        self.results: dict[str, xr.Dataset] = {}
+        self.failures: list[str] = []
+        self.seconds = 0.0
+
+    def add(self, runs: Sequence[Run], what: str) -> None:
+        """Simulate further runs."""
         begun = time.perf_counter()
-        found = simulator.attempt(
-            [run.experiment for run in runs], lambda done, total: tell(what, done, total)
+        found = self.simulator.attempt(
+            [run.experiment for run in runs], lambda done, total: self._tell(what, done, total)
         )
-        times["ngspice"] += time.perf_counter() - begun
-        results.update(
+        self.seconds += time.perf_counter() - begun
+        self.results.update(
             (run.name, one)
             for run, one in zip(runs, found, strict=True)
             if isinstance(one, xr.Dataset)
         )
         failed = failures_of(runs, found)
-        failures.extend(failed)
-        if failed:  # also when too much did for a card
-            outputs.write("failures.txt", "\n".join(failures) + "\n")
+        self.failures.extend(failed)
+        if failed and self._outputs is not None:
+            self._outputs.write("failures.txt", "\n".join(self.failures) + "\n")
 
-    with Simulator(jobs=jobs, store=store, limits=spec.ngspice, pool=pool) as simulator:
-        simulate(plan, "ngspice")
-        start = time.perf_counter()
-        fitted, followed = fit_card(spec, plan, results, str(simulator.info))
-        times["fit"] = time.perf_counter() - start
-        start = time.perf_counter()
-        searched = searched_runs(fitted, spec)
-        times["search"] = time.perf_counter() - start
-        simulate(searched, "ngspice, searched inputs")
-        counts = {"run": simulator.ran, "found": simulator.found}
-        keys = list(simulator.keys)
+
+def _calibrated(spec: Calibration, plan: Sequence[Run], done: _Simulated) -> CalibrationStory:
+    """Simulate, fit, search, simulate again, judge."""
+    simulator, times = done.simulator, dict[str, float]()
+    done.add(plan, "ngspice")
     start = time.perf_counter()
-    card, reads = judged_card(fitted, [*plan, *searched], results)
+    fitted, followed = fit_card(spec, plan, done.results, str(simulator.info))
+    times["fit"] = time.perf_counter() - start
+    start = time.perf_counter()
+    searched = searched_runs(fitted, spec)
+    times["search"] = time.perf_counter() - start
+    done.add(searched, "ngspice, searched inputs")
+    start = time.perf_counter()
+    card, reads = judged_card(fitted, [*plan, *searched], done.results)
     figures = judge(card, reads, followed)
     card = card.replace(broken=tuple(f.name for f in figures if f.holds is False))
-    verdict, held_for = verdict_of_card(card, figures), reach(card, figures)
+    worst, netlists = _worst_cases([one for group in reads.values() for one in group])
     times["judge"] = time.perf_counter() - start
-    path = out / f"{spec.name}{SUFFIX}"
-    save_card(card, path)
-    worst = _worst_cases(outputs, [one for group in reads.values() for one in group])
-    report = write_calibration(
-        CalibrationStory(
-            verdict=verdict,
-            reach=held_for,
-            card=card,
-            figures=figures,
-            failures=failures,
-            reads={group: _pooled(of_group) for group, of_group in reads.items()},
-            worst=worst,
-            times=times,
-            simulations=counts,
-            keys=keys,
-        ),
-        out,
-        outputs.close(),
+    return CalibrationStory(
+        verdict=verdict_of_card(card, figures),
+        reach=reach(card, figures),
+        card=card,
+        figures=figures,
+        failures=done.failures,
+        reads={group: _pooled(of_group) for group, of_group in reads.items()},
+        worst=worst,
+        times={"ngspice": done.seconds, **times},
+        simulations={"run": simulator.ran, "found": simulator.found},
+        keys=list(simulator.keys),
+        netlists=netlists,
     )
-    return Calibrated(verdict, held_for, card, path, figures, failures, report)
+
+
+def card_path(spec: Calibration, out: Path) -> Path:
+    """Where the card of a calibration lies in its folder."""
+    return out / f"{spec.name}{SUFFIX}"
 
 
 def _pooled(reads: Sequence[Reads]) -> dict[str, np.ndarray]:
@@ -159,13 +160,14 @@ def _pooled(reads: Sequence[Reads]) -> dict[str, np.ndarray]:
     }  # fmt: skip
 
 
-def _worst_cases(outputs: Outputs, reads: Sequence[Reads]) -> list[WorstCase]:
-    """The worst read of the worst runs, each with a netlist of that one vector."""
+def _worst_cases(reads: Sequence[Reads]) -> tuple[list[WorstCase], dict[str, str]]:
+    """The worst read of the worst runs; the netlist of each, of that one vector, by its file."""
     ranked = sorted(reads, key=lambda one: -float(np.abs(one.errors).max()))[:WORST]
-    cases = []
+    cases, netlists = [], {}
     for rank, one in enumerate(ranked, start=1):
         vector, column = np.unravel_index(int(np.abs(one.errors).argmax()), one.errors.shape)
-        netlist = build_deck(_one_vector(one.run, one.volts[int(vector)])).text
+        name = f"worst/{rank}.cir"
+        netlists[name] = build_deck(_one_vector(one.run, one.volts[int(vector)])).text
         cases.append(
             WorstCase(
                 name=one.run.name,
@@ -174,10 +176,10 @@ def _worst_cases(outputs: Outputs, reads: Sequence[Reads]) -> list[WorstCase]:
                 ngspice=float(one.ngspice[vector, column]),
                 surrogate=float(one.surrogate[vector, column]),
                 error=float(one.errors[vector, column]),
-                netlist=outputs.write(f"worst/{rank}.cir", netlist),
+                netlist=name,
             )
         )
-    return cases
+    return cases, netlists
 
 
 def _one_vector(run: Run, volts: np.ndarray) -> Experiment:

@@ -1,4 +1,6 @@
-"""A whole die in SPICE: every tile's vectors, spread over the workers."""
+"""One array in SPICE, or a whole die: every tile's vectors, spread over the workers."""
+
+from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -7,7 +9,51 @@ from mtjspice.collect.simulator import Progress, Simulator
 from mtjspice.device.converter import at_limit, outside, to_codes
 from mtjspice.device.trial import tile_experiment
 from mtjspice.spec.design import DieDesign
-from mtjspice.spec.periphery import TransimpedanceAmplifier
+from mtjspice.spec.experiment import Experiment
+from mtjspice.spec.toml import read_spec
+
+
+def simulate(
+    described: Experiment | DieDesign | str | Path,
+    *,
+    jobs: int | None = None,
+    store: str | Path | None = None,
+    progress: Progress | None = None,
+) -> xr.Dataset:
+    """Simulate one array, or every tile of a die, in ngspice.
+
+    Args:
+        described: the array or the die, or the TOML file of either.
+        jobs: worker processes; one for an array, for a die as many as processors and memory allow,
+            if left out.
+        store: folder in which results are kept and found again; nothing is kept if left out.
+        progress: told of simulations done, and of how many there are.
+
+    Returns:
+        An `xarray.Dataset` in SI units, whose own ``to_pandas`` and ``to_dataframe`` make tables:
+        ``current`` (vector, output_line), A, and all else that `mtjspice.data.results` lists. Of a
+        die ``tile`` is the first dimension.
+
+    Raises:
+        InputError: if the circuit cannot be built.
+        SimulatorMissingError: if there is no usable ngspice.
+        SimulationError: if ngspice gives no result that counts.
+
+    Example:
+        >>> from mtjspice import simulate
+        >>> simulate("examples/array/array.toml")["current"].shape  # with ngspice
+        (2, 4)
+    """
+    if isinstance(described, str | Path):
+        found = read_spec(described, Experiment, DieDesign)
+        assert isinstance(found, Experiment | DieDesign)
+        described = found
+    if isinstance(described, Experiment) and jobs is None:
+        jobs = 1
+    with Simulator(jobs=jobs, store=store, limits=described.ngspice) as simulator:
+        if isinstance(described, DieDesign):
+            return simulate_die(described, simulator, progress)
+        return simulator.run([described], progress)[0]
 
 
 def simulate_die(
@@ -39,9 +85,9 @@ def simulate_die(
     ]
     if dropped:
         die.attrs["dropped_nodes"] = " ".join(dropped)
-    if isinstance(design.periphery, TransimpedanceAmplifier):
+    if (amplifier := design.periphery.amplifier) is not None:
         volts = die["amplifier_voltage"].to_numpy()
         die["code"] = (("tile", "vector", "output_line"), to_codes(volts, design.adc))
-        held = at_limit(volts, design.periphery) | outside(volts, design.adc)
+        held = at_limit(volts, amplifier) | outside(volts, design.adc)
         die.attrs["clipped_share"] = float(held.mean())
     return die

@@ -10,14 +10,13 @@ from mtjspice.data.results import Form
 from mtjspice.netlist.drivers import pulsed_gates
 from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.experiment import Experiment
-from mtjspice.spec.periphery import SenseAmplifier, TransimpedanceAmplifier
 
 
 def form_of(experiment: Experiment) -> Form:
     """What `mtjspice.collect.label.label` gives for an experiment."""
     analysis, periphery = experiment.analysis, experiment.periphery
-    timed, latched = isinstance(analysis, TransientRead), isinstance(periphery, SenseAmplifier)
-    amplified = isinstance(periphery, TransimpedanceAmplifier)
+    timed, latched = isinstance(analysis, TransientRead), periphery.latch is not None
+    amplified = periphery.amplifier is not None
     coordinates: dict[str, npt.NDArray[Any]] = {
         "input_line": np.arange(experiment.crossbar.rows, dtype=np.int64),
         "output_line": np.array(experiment.sensed_columns, dtype=np.int64),

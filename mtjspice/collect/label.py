@@ -11,9 +11,7 @@ from mtjspice.collect.settling import settled_and_recovered, volts_per_ampere
 from mtjspice.device.converter import at_limit
 from mtjspice.netlist.deck import Deck
 from mtjspice.spec.analysis import TransientRead
-from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.experiment import Experiment
-from mtjspice.spec.periphery import SenseAmplifier, TransimpedanceAmplifier
 from mtjspice.spice.backend import Vectors
 
 Floats = npt.NDArray[np.float64]
@@ -70,8 +68,8 @@ def label(experiment: Experiment, deck: Deck, vectors: Vectors) -> xr.Dataset:
 
 def clipped_share(experiment: Experiment, volts: Floats) -> float:
     """Share of amplifier outputs that stand at one of their limits."""
-    amplifier = experiment.periphery
-    assert isinstance(amplifier, TransimpedanceAmplifier)
+    amplifier = experiment.periphery.amplifier
+    assert amplifier is not None
     return float(at_limit(volts, amplifier).mean())
 
 
@@ -80,21 +78,21 @@ def _decisions(experiment: Experiment, deck: Deck, vectors: Vectors) -> dict[str
 
     On the simulator's own points, which are finer than the time axis where a latch switches.
     """
-    analysis, periphery = experiment.analysis, experiment.periphery
+    analysis, latch = experiment.analysis, experiment.periphery.latch
     assert isinstance(analysis, TransientRead)
-    assert isinstance(periphery, SenseAmplifier)
+    assert latch is not None
     time, shape = vectors.values["time"], (len(experiment.stimulus.volts), len(deck.latch_volts))
     decision, delay, energy = np.zeros(shape), np.full(shape, np.nan), np.zeros(shape)
     for j, (column, (p, n)) in enumerate(deck.latch_volts.items()):
         difference = vectors.values[p] - vectors.values[n]
-        power = -periphery.supply * vectors.values[deck.latch_currents[column]]
+        power = -latch.supply * vectors.values[deck.latch_currents[column]]
         for k in range(shape[0]):
             clocked = k * analysis.period + analysis.sense_at
             last = np.searchsorted(time, k * analysis.period + analysis.hold)
             span = slice(int(np.searchsorted(time, clocked)), int(last))
             whole = slice(span.start, int(np.searchsorted(time, (k + 1) * analysis.period)))
             decision[k, j] = np.sign(difference[last - 1])
-            decided = np.abs(difference[span]) > periphery.supply / 2
+            decided = np.abs(difference[span]) > latch.supply / 2
             if decided.any():
                 delay[k, j] = time[span][decided.argmax()] - clocked
             else:
@@ -114,9 +112,9 @@ def _gate_energy(experiment: Experiment, deck: Deck, vectors: Vectors) -> Floats
     Their drivers take charge from the supply when a line rises, and let it go to ground when it
     falls. On the simulator's own points.
     """
-    analysis, cell = experiment.analysis, experiment.crossbar.cell
+    analysis, gate = experiment.analysis, experiment.crossbar.cell.gate
     assert isinstance(analysis, TransientRead)
-    assert not isinstance(cell, PassiveCell)
+    assert gate is not None
     time = vectors.values["time"]
     each = [np.maximum(-vectors.values[name], 0.0) for name in deck.gate_currents]
     supplied = np.sum(each, axis=0)
@@ -125,7 +123,7 @@ def _gate_energy(experiment: Experiment, deck: Deck, vectors: Vectors) -> Floats
     ends = np.searchsorted(time, edges[1:], side="right")
     return np.array(
         [
-            cell.gate_volts * np.trapezoid(supplied[start:end], time[start:end])
+            gate.volts * np.trapezoid(supplied[start:end], time[start:end])
             for start, end in zip(starts, ends, strict=True)
         ]
     )

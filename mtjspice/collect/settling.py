@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtjspice.spec.analysis import TransientRead
-from mtjspice.spec.periphery import Periphery, SenseAmplifier, TransimpedanceAmplifier
+from mtjspice.spec.periphery import Periphery
 
 Floats = npt.NDArray[np.float64]
 
@@ -76,6 +76,5 @@ def last_outside(time: Floats, off: Floats, allowed: float) -> float:
 
 def volts_per_ampere(periphery: Periphery) -> float:
     """Slope of a read-out's voltage, Ω; 1 for a read-out that gives no voltage."""
-    if isinstance(periphery, SenseAmplifier):
-        return periphery.load
-    return periphery.gain if isinstance(periphery, TransimpedanceAmplifier) else 1.0
+    slope = periphery.volts_per_ampere
+    return 1.0 if slope is None else slope

@@ -46,7 +46,9 @@ Progress = Callable[[int, int], None]
 class Simulator:
     """A simulator in worker processes, with a store of what it has computed.
 
-    Its methods may be called from several threads at once.
+    For many experiments; `mtjspice.simulate` is for one array or one die. `run` gives a result for
+    each experiment, in the form of `mtjspice.data.results`. Its methods may be called from several
+    threads at once.
 
     Args:
         jobs: worker processes; as many as processors and memory allow if left out.
@@ -74,20 +76,27 @@ class Simulator:
     Raises:
         SimulatorMissingError: if there is no usable simulator.
         InputError: if the store cannot be written, or there are too many jobs.
+
+    Example:
+        >>> from mtjspice import Experiment, Simulator, read_spec
+        >>> with Simulator(jobs=1) as simulator:  # with ngspice
+        ...     results = simulator.run([read_spec("examples/array/array.toml", Experiment)])
+        >>> results[0]["current"].attrs["units"]
+        'A'
     """
 
     def __init__(
         self,
         *,
         jobs: int | None = None,
-        store: Path | None = None,
+        store: str | Path | None = None,
         limits: Resources = USUAL,
         pool: Executor | None = None,
         backend: Backend | str | None = None,
     ):
         self.backend = backend_named(backend)
         self.info: Description = self.backend.describe()
-        self.store = make_folder(store) if store is not None else None
+        self.store = make_folder(Path(store)) if store is not None else None
         if self.store is not None:
             remove_stale_parts(self.store)
         self.ran = self.found = self.damaged = 0
@@ -319,23 +328,15 @@ def _cancelled_if_left(waiting: Mapping[Future[xr.Dataset], int]) -> Iterator[No
 
 def _with_absolute_cards(experiment: Experiment) -> Experiment:
     """The same experiment, for workers: they have folders of their own to start paths from."""
-    technology, periphery = experiment.technology, experiment.periphery
+    technology, latch = experiment.technology, experiment.periphery.latch
     changes: dict[str, Technology | SenseAmplifier] = {}
     if (card := _absolute(technology.card)) != technology.card:
         changes["technology"] = technology.replace(card=card)
-    if isinstance(periphery, SenseAmplifier) and (
-        (card := _absolute(periphery.card)) != periphery.card
-    ):
-        changes["periphery"] = periphery.replace(card=card)
+    if latch is not None and (card := _absolute(latch.card)) != latch.card:
+        changes["periphery"] = latch.replace(card=card)
     return experiment.replace(**changes) if changes else experiment
 
 
 def _absolute(card: str) -> str:
     """The absolute path of a card's file; the name of one that ships as it is."""
     return str(Path(card).absolute()) if is_path(card) else card
-
-
-def simulate(experiment: Experiment) -> xr.Dataset:
-    """Simulate one experiment; the form is that of `mtjspice.data.results`."""
-    with Simulator(jobs=1, limits=experiment.ngspice) as simulator:
-        return simulator.run([experiment])[0]

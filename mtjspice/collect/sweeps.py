@@ -9,7 +9,6 @@ from mtjspice.collect.simulator import Simulator
 from mtjspice.device.variation import draw_normal
 from mtjspice.errors import InputError
 from mtjspice.netlist.cards import read_card
-from mtjspice.netlist.cells import kind_of
 from mtjspice.spec.experiment import Experiment
 
 
@@ -62,7 +61,7 @@ def over_mismatch(
         raise InputError(source="samples", value=samples, allowed="must be at least 1")
     cell = experiment.crossbar.cell
     card = read_card(experiment.technology)
-    transistors = kind_of(cell).transistors(cell)
+    transistors = cell.transistors
     card.check_mismatch(1.0, transistors)
     sigma = np.array([card.threshold_sigma(t) for t in transistors])
     rows, columns = experiment.crossbar.shape

@@ -68,8 +68,16 @@ def read_defects(path: Path, shape: tuple[int, int], tiles: int) -> tuple[Defect
     return tuple(found)
 
 
-def save_dies(folder: Path, dies: Sequence[Die]) -> None:
-    """Write dies: a defect map each, and ``dies.json`` with what else makes a die."""
+def save_dies(folder: str | Path, dies: Sequence[Die]) -> None:
+    """Write dies: a defect map each, and ``dies.json`` with what else makes a die.
+
+    Example:
+        >>> from mtjspice import Defect, Die, load_dies, save_dies
+        >>> save_dies("out/dies", [Die(defects=(Defect(kind="short", row=3, column=7),))])
+        >>> len(load_dies("out/dies", (25, 25), tiles=32))
+        1
+    """
+    folder = Path(folder)
     make_folder(folder)
     entries = []
     for k, die in enumerate(dies):
@@ -80,12 +88,19 @@ def save_dies(folder: Path, dies: Sequence[Die]) -> None:
     write_text(folder / INDEX, json.dumps(content, indent=1) + "\n")
 
 
-def load_dies(folder: Path, shape: tuple[int, int], tiles: int) -> tuple[Die, ...]:
+def load_dies(folder: str | Path, shape: tuple[int, int], tiles: int) -> tuple[Die, ...]:
     """Read the dies of a folder; ``load_dies(f, ...)`` after ``save_dies(f, dies)`` gives `dies`.
 
     Raises:
         InputError: if a file is missing, is not what it should be, or does not fit the tiles.
+
+    Example:
+        >>> from mtjspice import Die, load_dies, save_dies
+        >>> save_dies("out/sound", [Die(), Die(seed=1)])
+        >>> [die.seed for die in load_dies("out/sound", (25, 25), tiles=32)]
+        [0, 1]
     """
+    folder = Path(folder)
     return tuple(_die(folder, csv_path, rest, shape, tiles) for csv_path, rest in _index(folder))
 
 

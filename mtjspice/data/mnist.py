@@ -50,12 +50,21 @@ MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 SIDE, CROP = 10, 2
 
 
-def read_mnist(folder: Path) -> Samples:
+def read_mnist(folder: str | Path) -> Samples:
     """Read MNIST from a folder that holds its four files, packed or unpacked.
 
     Raises:
         InputError: if a file is missing, or is not the one that was published.
+
+    Example:
+        >>> from mtjspice import InputError, read_mnist
+        >>> try:
+        ...     read_mnist("nowhere")
+        ... except InputError as error:
+        ...     print(error.source)
+        nowhere/train-images-idx3-ubyte.gz
     """
+    folder = Path(folder)
     images, labels, train = [], [], []
     for name, split in (("train", True), ("t10k", False)):
         pixels = _idx(folder, f"{name}-images-idx3-ubyte.gz", dimensions=3)
@@ -72,7 +81,13 @@ def read_mnist(folder: Path) -> Samples:
 
 
 def read_small_digits(seed: int = 0, test_samples: int = 500) -> Samples:
-    """The 1,797 digits of 8 x 8 pixels that scikit-learn ships."""
+    """The 1,797 digits of 8 x 8 pixels that scikit-learn ships.
+
+    Example:
+        >>> from mtjspice import read_small_digits
+        >>> read_small_digits().inputs.shape
+        (1797, 64)
+    """
     from sklearn import datasets  # noqa: PLC0415, takes a second and most commands never need it
 
     raw, labels = datasets.load_digits(return_X_y=True)

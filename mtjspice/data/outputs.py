@@ -17,6 +17,8 @@ from mtjspice.errors import InputError
 from mtjspice.reading import read_bytes, read_json
 
 MANIFEST: Final = "manifest.json"
+REPORT: Final = "report.json"
+PAGE: Final = "report.html"
 NO_FILES: Final[Mapping[str, str]] = MappingProxyType({})
 """Of a run that wrote none besides its report."""
 

@@ -171,12 +171,27 @@ class About(Spec):
         return self
 
 
-def save_weights(folder: Path, weights: ProgrammedNetwork, versions: dict[str, str]) -> None:
+def save_weights(
+    folder: str | Path, weights: ProgrammedNetwork, versions: Mapping[str, str] | None = None
+) -> None:
     """Write weights, with the versions of what they depend on.
+
+    Args:
+        folder: made if it is missing.
+        weights: as `mtjspice.nn.train` makes them, or `load_weights` reads them.
+        versions: by name; none are kept if left out.
 
     Raises:
         InputError: if they could not be read again: if training led to numbers that cannot be.
+
+    Example:
+        >>> from mtjspice import load_weights, run_training, save_weights  # slow
+        >>> made = run_training("examples/die20k/training.toml", "out/digits", digits=True)
+        >>> save_weights("out/copy", made.weights)
+        >>> load_weights("out/copy").key == made.weights.key
+        True
     """
+    folder = Path(folder)
     tensors = {}
     for k, layer in enumerate(weights.layers):
         tensors[f"layer{k}.states"] = np.ascontiguousarray(layer.states)
@@ -189,7 +204,7 @@ def save_weights(folder: Path, weights: ProgrammedNetwork, versions: dict[str, s
         "tiles": hashlib.sha256(content).hexdigest(),
         "card": weights.card,
         "data": weights.data,
-        "versions": versions,
+        "versions": dict(versions or {}),
         "loss": list(weights.loss),
         "study": weights.study.model_dump(mode="json"),
         "classes": list(weights.classes),
@@ -203,13 +218,22 @@ def save_weights(folder: Path, weights: ProgrammedNetwork, versions: dict[str, s
     write_text(folder / ABOUT, json.dumps(stamped(about), indent=1) + "\n")
 
 
-def load_weights(folder: Path) -> ProgrammedNetwork:
+def load_weights(folder: str | Path) -> ProgrammedNetwork:
     """Read weights.
 
     Raises:
         InputError: if a file is missing, was changed, belongs to other weights, or says what cannot
             be.
+
+    Example:
+        >>> from mtjspice import InputError, load_weights
+        >>> try:
+        ...     load_weights("nowhere")
+        ... except InputError as error:
+        ...     print(error.source)
+        nowhere
     """
+    folder = Path(folder)
     path = folder / ABOUT
     try:
         content, numbers = read_json(path, MOST_ABOUT), read_bytes(folder / TENSORS, MOST_TILES)

@@ -19,6 +19,12 @@ def draw_dies(
         tiles: of a die.
         count: of dies.
         seed: of the draw.
+
+    Example:
+        >>> from mtjspice import DefectRates, Die, draw_dies
+        >>> drawn = draw_dies(Die(), DefectRates(), (25, 25), tiles=32, count=2, seed=7)
+        >>> [len(die.shorts()) for die in drawn]
+        [22, 23]
     """
     return tuple(draw_die(die, rates, shape, tiles, seed, index) for index in range(count))
 

@@ -33,6 +33,11 @@ def tile_experiment(design: DieDesign, tile: int) -> Experiment:
 
     Raises:
         InputError: if the die has no such tile.
+
+    Example:
+        >>> from mtjspice import DieDesign, read_spec, tile_experiment
+        >>> tile_experiment(read_spec("examples/die20k/die.toml", DieDesign), 7).tile.index
+        7
     """
     if not 0 <= tile < design.tiles:
         raise InputError(

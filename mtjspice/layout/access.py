@@ -10,12 +10,11 @@ from mtjspice.calibrate.access import access_experiments, fit_access
 from mtjspice.collect.simulator import Progress, Simulator
 from mtjspice.errors import InputError, SimulatorError
 from mtjspice.layout.circuit import full_scale, under
-from mtjspice.layout.findings import Condition
 from mtjspice.layout.leakage import NEGLIGIBLE, fit_leakage, leakage_experiments, may_leak
+from mtjspice.layout.quantities import Condition
 from mtjspice.solver.access import AccessModel
 from mtjspice.solver.leakage import Leakage
 from mtjspice.spec.calibration import Calibration
-from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.layout import Layout
 from mtjspice.spec.periphery import Converter, VirtualGround
 
@@ -66,7 +65,7 @@ def fit_layouts(
 ) -> dict[K, Fitted]:
     """The same for layouts that are under their conditions already; by their keys."""
     first = next(iter(layouts.values()))
-    if isinstance(first.crossbar.cell, PassiveCell):
+    if first.crossbar.cell.series != "measured":
         return dict.fromkeys(layouts, Fitted(None, NUMERICAL))
     specs = {key: _calibration(layout) for key, layout in layouts.items()}
     sweeps = {key: access_experiments(spec) for key, spec in specs.items()}
@@ -129,13 +128,13 @@ def _check_path(layout: Layout, model: AccessModel) -> None:
 
 
 def _no_path(layout: Layout, why: str) -> InputError:
-    cell = layout.crossbar.cell
-    assert not isinstance(cell, PassiveCell)
+    gate = layout.crossbar.cell.gate
+    assert gate is not None
     technology = layout.technology
     return InputError(
         source="crossbar.cell",
         key="gate_volts",
-        value=cell.gate_volts,
+        value=gate.volts,
         allowed="the design has no path from input to output lines in the corner "
         f"{technology.corner} at {technology.temperature:g} °C: {why}",
     )

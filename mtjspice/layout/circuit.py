@@ -11,9 +11,9 @@ from mtjspice.collect import settling
 from mtjspice.device.conductance import conductance
 from mtjspice.device.temperature import tmr_at
 from mtjspice.device.variation import diameters
-from mtjspice.layout.findings import Condition, Floats, States
+from mtjspice.layout.findings import Floats, States
+from mtjspice.layout.quantities import Condition
 from mtjspice.netlist.cards import LATCH_TRANSISTORS, read_card
-from mtjspice.netlist.cells import kind_of
 from mtjspice.netlist.library import TransistorModel
 from mtjspice.solver import nodal
 from mtjspice.solver.access import AccessModel
@@ -22,11 +22,9 @@ from mtjspice.solver.cells import Cells
 from mtjspice.solver.leakage import Leakage
 from mtjspice.solver.rows import needed_rows
 from mtjspice.spec.base import Spec
-from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.die import Die
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.layout import Corners, Layout
-from mtjspice.spec.periphery import SenseAmplifier, TransimpedanceAmplifier
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.tile import ProgrammedTile
 
@@ -44,8 +42,7 @@ def nominal_condition(layout: Layout) -> Condition:
 
 def has_transistors(layout: Layout) -> bool:
     """Whether a process corner changes anything."""
-    gated = not isinstance(layout.crossbar.cell, PassiveCell)
-    return gated or isinstance(layout.periphery, SenseAmplifier)
+    return bool(layout.crossbar.cell.transistors) or layout.periphery.latch is not None
 
 
 def conditions_of(layout: Layout) -> tuple[Condition, ...]:
@@ -74,9 +71,9 @@ def same_processes(layout: Layout, processes: Iterable[str]) -> dict[str, str]:
         InputError: if a card lacks one of them.
     """
     cell, periphery = layout.crossbar.cell, layout.periphery
-    used = {layout.technology.card: kind_of(cell).transistors(cell)}
-    if isinstance(periphery, SenseAmplifier):
-        used[periphery.card] = (*used.get(periphery.card, ()), *LATCH_TRANSISTORS)
+    used = {layout.technology.card: cell.transistors}
+    if (latch := periphery.latch) is not None:
+        used[latch.card] = (*used.get(latch.card, ()), *LATCH_TRANSISTORS)
     seen: dict[tuple[TransistorModel, ...], str] = {}
     same = {}
     for process in dict.fromkeys(processes):
@@ -98,16 +95,13 @@ def under(layout: Layout, condition: Condition) -> Layout:
         "technology": layout.technology.replace(
             corner=condition.process, temperature=condition.temperature
         ),
+        "crossbar": layout.crossbar.replace(cell=cell.at_supply(factor)),
+        "periphery": periphery.at_supply(factor),
         "supply": layout.supply.replace(volts=factor * layout.supply.volts),
         "corners": Corners(
             process=(condition.process,), supply=(1.0,), temperature=(condition.temperature,)
         ),
     }
-    if not isinstance(cell, PassiveCell):
-        lifted = cell.replace(gate_volts=factor * cell.gate_volts)
-        changes["crossbar"] = layout.crossbar.replace(cell=lifted)
-    if isinstance(periphery, SenseAmplifier):
-        changes["periphery"] = periphery.replace(supply=factor * periphery.supply)
     return layout.replace(**changes)
 
 
@@ -316,12 +310,11 @@ class Reads:
 
 def sense_volts(layout: Layout, current: Tensor) -> Tensor:
     """What the read-out makes of currents, V above its output at zero current; rises with them."""
-    periphery = layout.periphery
-    if isinstance(periphery, SenseAmplifier):
-        return periphery.load * current
-    assert isinstance(periphery, TransimpedanceAmplifier)
-    out = periphery.zero - periphery.gain * current
-    return periphery.zero - out.clamp(periphery.clip_low, periphery.clip_high)
+    amplifier = layout.periphery.amplifier
+    if amplifier is None:
+        return volts_per_ampere(layout) * current
+    out = amplifier.zero - amplifier.gain * current
+    return amplifier.zero - out.clamp(amplifier.clip_low, amplifier.clip_high)
 
 
 def volts_per_ampere(layout: Layout) -> float:

@@ -24,9 +24,10 @@ from mtjspice.layout.circuit import (
     r_p_of,
     read_experiment,
 )
-from mtjspice.layout.findings import Condition, Finding, Floats, Shown, States
+from mtjspice.layout.findings import Finding, Floats, Shown, States
 from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.population import Spread
+from mtjspice.layout.quantities import Condition
 from mtjspice.layout.switching import (
     Cell,
     of_spread,
@@ -39,10 +40,10 @@ from mtjspice.layout.switching import (
     switched,
     writing_of,
 )
-from mtjspice.spec.cell import PassiveCell
+from mtjspice.solver.series import Series, junction_volts, own_law, series_slope
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.layout import Layout
-from mtjspice.spec.periphery import TransimpedanceAmplifier, VirtualGround
+from mtjspice.spec.periphery import VirtualGround
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.tile import ProgrammedTile
 
@@ -97,23 +98,21 @@ def _read_cell(layout: Layout, place: tuple[int, int], amperes: float) -> Cell:
     grid = np.linspace(0, layout.read.voltage, GRID)
     volts = float(np.interp(amperes, _law(layout, place, 1, grid), grid))
     series = _series(layout, place, layout.read.voltage, volts, amperes)
-    periphery = layout.periphery
-    if isinstance(periphery, TransimpedanceAmplifier) and _passive(layout):
-        series += periphery.input_resistance
+    amplifier = layout.periphery.amplifier
+    if amplifier is not None and layout.crossbar.cell.half_selected:
+        series += amplifier.input_resistance
     return Cell(place, 1, volts, amperes, series)
 
 
 def _series(
     layout: Layout, place: tuple[int, int], pulse: float, volts: float, amperes: float
 ) -> float:
-    """What is in series with a junction, Ω, as the head of this module says."""
-    if _passive(layout):
-        return float(path_resistance(layout.crossbar)[place])
+    """What is in series with a junction, Ω, as the head of `mtjspice.layout.switching` says."""
+    cell = layout.crossbar.cell
+    if cell.half_selected:
+        path, law = float(path_resistance(layout.crossbar)[place]), own_law(cell)
+        return path if law is None else path + series_slope(law, amperes)
     return max(pulse - volts, 0.0) / amperes if amperes > 0 else 0.0
-
-
-def _passive(layout: Layout) -> bool:
-    return isinstance(layout.crossbar.cell, PassiveCell)
 
 
 @dataclass(frozen=True)
@@ -157,17 +156,17 @@ def far_cells(layout: Layout) -> list[tuple[int, int]]:
 
 
 def _write(layout: Layout, states: States, place: tuple[int, int], to: int) -> Write:
-    writing, passive = writing_of(layout), isinstance(layout.crossbar.cell, PassiveCell)
+    writing, cell = writing_of(layout), layout.crossbar.cell
     pulse = writing.to_p if to == 0 else writing.to_ap
     # A passive array is the same in both directions: the pulse to AP is applied from row to column
     # as well, and half of it holds the other lines. Elsewhere the column is lifted instead.
-    lifted = to == 1 and not passive
+    lifted = to == 1 and not cell.half_selected
     volts = -pulse if lifted else pulse
     # A word line along a row opens all of its cells: the other columns follow the row, or the pulse
     # would write them, too.
     held = None
-    if not isinstance(layout.crossbar.cell, PassiveCell):
-        held = volts if layout.crossbar.cell.gates == "row" else 0.0
+    if cell.gate is not None:
+        held = volts if cell.gate.along == "row" else 0.0
     experiment = Experiment(
         crossbar=layout.crossbar,
         tile=ProgrammedTile(states=states),
@@ -183,7 +182,7 @@ def _write(layout: Layout, states: States, place: tuple[int, int], to: int) -> W
         technology=layout.technology,
         observe="cells",
     )
-    return Write(to, place, experiment, mirrored=to == 1 and passive)
+    return Write(to, place, experiment, mirrored=to == 1 and cell.half_selected)
 
 
 def write_findings(
@@ -213,7 +212,7 @@ def write_findings(
         shown = Shown(*plan[k].place)
         finding = Finding(name, 0.0, condition, level, words, plan[k].experiment, shown=shown)
         findings.append(of_spread(finding, fails[k], float(pulse.fails)))
-    if _passive(layout):
+    if layout.crossbar.cell.half_selected:
         findings += _half_selected(layout, condition, plan, results)
     return findings
 
@@ -231,15 +230,20 @@ def written_cell(layout: Layout, write: Write, result: xr.Dataset) -> Cell:
     """The junction that is written, in its old state; voltage and current are positive."""
     place, (row, column), state = write.place, write.place, 1 - write.to
     pulse = float(np.abs(write.experiment.stimulus.volts).max())
-    if isinstance(layout.crossbar.cell, PassiveCell):
+    gate = layout.crossbar.cell.gate
+    if gate is None:
         volts = abs(float(result["cell_voltage"].to_numpy()[0, row, column]))
         via = layout.crossbar.row.via + layout.crossbar.column.via
         grid = np.linspace(0, volts, GRID)
-        volts = float(np.interp(volts, grid + via * _law(layout, place, state, grid), grid))
+        law = own_law(layout.crossbar.cell)
+        if law is None:
+            volts = float(np.interp(volts, grid + via * _law(layout, place, state, grid), grid))
+        else:
+            volts = float(_over_junctions(layout, law, np.asarray(volts), state, via)[place])
         amperes = float(_law(layout, place, state, np.asarray(volts)))
         return Cell(place, state, volts, amperes, _series(layout, place, pulse, volts, amperes))
     # With one gate line on, the current of the line that crosses it is the cell's own.
-    along_column = layout.crossbar.cell.gates == "column"
+    along_column = gate.along == "column"
     name, line = ("input_current", row) if along_column else ("current", 0)
     amperes = abs(float(result[name].to_numpy()[0, line]))
     grid = np.linspace(0, pulse, GRID)
@@ -254,13 +258,22 @@ def _law(layout: Layout, place: tuple[int, int], state: int, volts: Floats) -> F
     return conductance.current(volts, state, float(r_p_of(layout)[place]), tmr0, mtj)
 
 
+def _over_junctions(
+    layout: Layout, law: Series, volts: Floats, state: int, ohms: float = 0.0
+) -> Floats:
+    """What nominal junctions get of voltages over their cells, V, [row, column]."""
+    mtj, celsius = layout.crossbar.cell.mtj, layout.technology.temperature
+    tmr0 = tmr_at(mtj.tmr0, celsius, mtj.decay)
+    return junction_volts(law, volts, ohms, state, r_p_of(layout), tmr0, mtj)
+
+
 def _half_selected(
     layout: Layout, condition: Condition, plan: Sequence[Write], results: Sequence[xr.Dataset]
 ) -> list[Finding]:
     """The cell of a passive array that a write of another one is most likely to switch."""
     mtj, celsius = layout.crossbar.cell.mtj, layout.technology.temperature
     tmr0, r_p, sizes = tmr_at(mtj.tmr0, celsius, mtj.decay), r_p_of(layout), sizes_of(layout)
-    length, many = writing_of(layout).length, layout.life.writes
+    length, many, law = writing_of(layout).length, layout.life.writes, own_law(layout.crossbar.cell)
     found: list[tuple[Finding, Spread, float]] = []
     for write, result in zip(plan, results, strict=True):
         # The circuit has them P; an AP cell there gets nearly the same voltage and, writing P, is
@@ -268,12 +281,15 @@ def _half_selected(
         volts = result["cell_voltage"].to_numpy()[0].copy()
         volts[write.place] = 0.0
         state = 1 - write.to
-        amperes = np.abs(conductance.current(np.abs(volts), state, r_p, tmr0, mtj))
+        over_junctions = np.abs(volts)
+        if law is not None:
+            over_junctions = _over_junctions(layout, law, over_junctions, state)
+        amperes = np.abs(conductance.current(over_junctions, state, r_p, tmr0, mtj))
         same = volts > 0  # the other direction writes the other state, into which they are already
         chance = np.where(same, switched(layout, amperes, length, sizes), 0.0)
         at = np.unravel_index(int(chance.argmax()), chance.shape)
         row, column = place = int(at[0]), int(at[1])
-        over, own = float(np.abs(volts[place])), float(amperes[place])
+        over, own = float(over_junctions[place]), float(amperes[place])
         cell = Cell(place, state, over, own, _series(layout, place, over, over, own))
         share = volts[place] / float(np.abs(write.experiment.stimulus.volts).max())
         where = (

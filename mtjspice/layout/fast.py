@@ -15,10 +15,11 @@ from scipy import stats
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import blocks, nominal_condition
 from mtjspice.layout.disturb import Write, disturb_findings, write_findings
-from mtjspice.layout.findings import Condition, Floats, States
+from mtjspice.layout.findings import Floats, States
 from mtjspice.layout.montecarlo import row_groups
 from mtjspice.layout.nearest import most_likely
 from mtjspice.layout.patterns import named_patterns
+from mtjspice.layout.quantities import Condition
 from mtjspice.layout.rare import estimate
 from mtjspice.layout.read import read_findings, sneak_findings
 from mtjspice.layout.sense import (
@@ -32,9 +33,7 @@ from mtjspice.layout.sense import (
 from mtjspice.layout.subset import Margin
 from mtjspice.layout.tail import margin_of, read_margin, sources
 from mtjspice.layout.timing import rc_response, rc_settling, slower_pattern
-from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.layout import Layout
-from mtjspice.spec.periphery import SenseAmplifier
 
 MOST_FARADS = 1e-12
 """What an access device can add to its line at most, F."""
@@ -82,7 +81,7 @@ def fast_values(
     condition = nominal_condition(layout)
     found = read_findings(layout, condition, fitted, hardest.reads)
     values = {finding.quantity: finding.value for finding in found}
-    if isinstance(layout.crossbar.cell, PassiveCell):
+    if layout.crossbar.cell.sneaks:
         values["sneak"] = sneak_findings(layout, condition)[0].value
     if hardest.sides is not None:
         values |= _sensed(layout, condition, fitted, hardest.sides, closely=closely)
@@ -103,7 +102,8 @@ def _sensed(
     *,
     closely: bool,
 ) -> dict[str, float]:
-    own = layout.periphery.threshold if isinstance(layout.periphery, SenseAmplifier) else None
+    latch = layout.periphery.latch
+    own = None if latch is None else latch.threshold
     tracking = layout.sense.threshold == "tracking"
     found = margins(layout, fitted, sides, None if tracking else own)
     values = {f.quantity: f.value for f in margin_findings(layout, condition, found, sides)}
@@ -197,7 +197,7 @@ def cell_capacitance(layout: Layout, fitted: Fitted, pattern: States, settled: f
         pattern: that was read.
         settled: settling time in SPICE, s.
     """
-    if isinstance(layout.crossbar.cell, PassiveCell):
+    if not layout.crossbar.cell.transistors:
         return 0.0
 
     def late(farads: float) -> bool:

@@ -44,8 +44,8 @@ def latch_offset(layout: Layout, threshold: float, simulator: Simulator) -> floa
     Raises:
         SimulationError: if ngspice fails.
     """
-    periphery = layout.periphery
-    if not isinstance(periphery, SenseAmplifier):
+    periphery = layout.periphery.latch
+    if periphery is None:
         return None
     card = read_card(layout.technology.replace(card=periphery.card))
     sigmas = {name: card.threshold_sigma(device) for name, device in transistors().items()}

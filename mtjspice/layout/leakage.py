@@ -18,10 +18,8 @@ from scipy import optimize
 from mtjspice.device.temperature import KELVIN
 from mtjspice.device.variation import draw_normal
 from mtjspice.netlist.cards import read_card
-from mtjspice.netlist.cells import kind_of
 from mtjspice.solver.leakage import Leakage
 from mtjspice.spec.base import Floats
-from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
 from mtjspice.spec.experiment import Experiment
@@ -48,9 +46,9 @@ NEGLIGIBLE = 1e-6
 
 def may_leak(layout: Layout) -> bool:
     """Whether rows are off while others are read."""
-    cell = layout.crossbar.cell
+    gate = layout.crossbar.cell.gate
     some = layout.rows_read < layout.crossbar.rows
-    return some and not isinstance(cell, PassiveCell) and cell.gates == "row"
+    return some and gate is not None and gate.along == "row"
 
 
 def leakage_experiments(layout: Layout) -> list[Experiment]:
@@ -126,7 +124,7 @@ def _potentials(layout: Layout) -> Floats:
 def _sigmas(layout: Layout) -> list[float]:
     """Standard deviation of each transistor's threshold, V."""
     cell, card = layout.crossbar.cell, read_card(layout.technology)
-    return [card.threshold_sigma(one) for one in kind_of(cell).transistors(cell)]
+    return [card.threshold_sigma(one) for one in cell.transistors]
 
 
 def _dies(layout: Layout) -> list[Die]:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy import stats
 
 from mtjspice.collect.simulator import Progress, Simulator
 from mtjspice.device.dies import draw_die
@@ -25,7 +24,8 @@ from mtjspice.layout.circuit import (
     read_experiment,
     sense_volts,
 )
-from mtjspice.layout.findings import Condition, Finding, Floats, Sampled, Shown, States, Yield
+from mtjspice.layout.findings import Finding, Floats, Sampled, Shown, States, Yield
+from mtjspice.layout.quantities import Condition
 from mtjspice.layout.sense import SIDES, drawn_data, threshold_words
 from mtjspice.layout.spread import Spread, in_turn
 from mtjspice.solver import nodal
@@ -35,7 +35,7 @@ from mtjspice.solver.rows import has_broken_lines, needed_rows
 from mtjspice.spec.die import Die
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.layout import Layout
-from mtjspice.verdicts.figures import Interval
+from mtjspice.verdicts.intervals import of_share
 
 AT_A_TIME = 200
 """Most reads that are solved together."""
@@ -173,13 +173,13 @@ def estimate_yield(
     good = (of_lines <= 0).sum(1) <= layout.defects.bad_lines
     audited = np.linspace(0, plan.samples - 1, max(1, round(plan.audit * plan.samples))).astype(int)
     audit = _audit(layout, threshold, margins, currents, audited, simulator, progress)
-    low, high = interval(int(good.sum()), good.size, plan.confidence)
+    bounds = of_share(good.sum(), good.size, plan.confidence)
     found = Yield(
         condition=condition,
         samples=good.size,
         good=int(good.sum()),
-        low=low,
-        high=high,
+        low=bounds.low,
+        high=bounds.high,
         confidence=plan.confidence,
         lines=of_lines.size,
         bad_lines=int((of_lines <= 0).sum()),
@@ -198,10 +198,9 @@ def estimate_yield(
     where += threshold_words(layout)
     given = {"threshold": threshold, "offset": float(worst.offsets[line])}
     shown = Shown(column=int(line), side=SIDES[side], given=given)
-    bounds = Interval(low, high, plan.confidence)
     told = Sampled(float(good.mean()), bounds, good.size, "monte_carlo.samples")
     return found, Finding(
-        "array_yield", low, condition, "nodal", where, experiment, told, shown=shown
+        "array_yield", bounds.low, condition, "nodal", where, experiment, told, shown=shown
     )
 
 
@@ -264,9 +263,3 @@ def _audit(
         margin=float(np.abs(ours - spice).max()),
         current=float(np.abs(solved - theirs).max()),
     )
-
-
-def interval(good: int, count: int, confidence: float) -> tuple[float, float]:
-    """Clopper–Pearson interval of a share."""
-    bounds = stats.binomtest(good, count).proportion_ci(confidence, method="exact")
-    return float(bounds.low), float(bounds.high)

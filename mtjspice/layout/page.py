@@ -1,7 +1,8 @@
 """Write the report of a layout, and the comparison of several, as pages and JSON."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 from markupsafe import Markup
 
 from mtjspice.data.files import write_text
-from mtjspice.data.outputs import NO_FILES
+from mtjspice.data.outputs import Outputs
+from mtjspice.data.plain import as_json
 from mtjspice.layout import page_comparison as comparison
 from mtjspice.layout import page_front as fronts
 from mtjspice.layout import page_plots as plots
@@ -17,29 +19,39 @@ from mtjspice.layout import page_strips as strips
 from mtjspice.layout import page_tables as tables
 from mtjspice.layout import page_words as words
 from mtjspice.layout.findings import LayoutStory, Yield
-from mtjspice.layout.page_json import manifest, report
+from mtjspice.layout.page_json import report
 from mtjspice.report import numbers
 from mtjspice.report.page import inline, render
-from mtjspice.report.plain import as_json
 from mtjspice.report.words import figure_value
+from mtjspice.report.written import determined, write_report
 from mtjspice.spec.toml import format_spec
 from mtjspice.units import si
 
+COMPARISON_PAGE = "comparison.html"
 SECTIONS = ("read", "sense", "time", "disturb")
 
 
-def write_layout(story: LayoutStory, out: Path, files: Mapping[str, str] = NO_FILES) -> Path:
-    """Write ``report.json``, ``manifest.json`` and ``report.html``, each whole; the page's path.
+def write_layout(story: LayoutStory, out: Outputs) -> LayoutStory:
+    """Write the report and the netlist of each worst case; the story with their files.
 
     Args:
         story: what was found.
-        out: folder that exists.
-        files: SHA-256 of other files of the run, for the manifest.
+        out: where to.
     """
-    write_text(out / "report.json", as_json(report(story)))
-    write_text(out / "manifest.json", as_json(manifest(story) | {"files": files}))
-    write_text(out / "report.html", _page(story))
-    return out / "report.html"
+    names = {name: out.write(name, text) for name, text in story.netlists.items()}
+    judged = tuple(replace(one, netlist=names[one.netlist]) for one in story.judged)
+    netlists = {names[name]: text for name, text in story.netlists.items()}
+    story = replace(story, judged=judged, netlists=netlists)
+    layout = story.layout
+    manifest = determined(
+        layout,
+        seed=layout.seed,
+        versions=story.versions,
+        simulations=story.keys,
+        quick=story.quick,
+    )
+    write_report(out, report(story), manifest, _page(story))
+    return story
 
 
 def extremes(yields: Sequence[Yield]) -> list[Yield]:
@@ -58,8 +70,14 @@ def write_comparison(stories: Sequence[LayoutStory], folders: Sequence[str], out
     """
     found = comparison.compare(stories, folders)
     write_text(out / "comparison.json", as_json(comparison.as_dict(found)))
-    write_text(out / "comparison.html", comparison.page(found))
-    return out / "comparison.html"
+    write_text(out / COMPARISON_PAGE, comparison.page(found))
+    return out / COMPARISON_PAGE
+
+
+def compared(stories: Sequence[LayoutStory]) -> dict[str, Any]:
+    """The machine-readable comparison of layouts whose reports lie in folders of their names."""
+    names = [story.layout.name for story in stories]
+    return comparison.as_dict(comparison.compare(stories, names))
 
 
 def _page(story: LayoutStory) -> str:

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mtjspice.layout.findings import QUANTITIES, Judged, LayoutStory, Quantity
+from mtjspice.layout.findings import Judged, LayoutStory
 from mtjspice.layout.page_json import quantity_line
 from mtjspice.layout.page_strips import comparison_plot
 from mtjspice.layout.page_tables import Row, row
 from mtjspice.layout.page_words import design, scaling_words, why
+from mtjspice.layout.quantities import QUANTITIES, Quantity
 from mtjspice.report.page import inline, render
 
 

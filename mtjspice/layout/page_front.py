@@ -5,13 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mtjspice.layout import page_plots as plots
-from mtjspice.layout.findings import (
-    Judged,
-    LayoutStory,
-    LineMargins,
-    VoltageMap,
-    Waveform,
-)
+from mtjspice.layout.findings import Judged, LayoutStory, LineMargins, VoltageMap, Waveform
 from mtjspice.layout.page_strips import headroom_plot
 from mtjspice.layout.page_words import name_of, scaling_words, tightest_first
 from mtjspice.report.numbers import percent, shown

@@ -5,7 +5,6 @@ from typing import Any
 
 from mtjspice.layout.findings import Judged, LayoutStory, Yield
 from mtjspice.layout.page_words import uncertainty, value_and_limit
-from mtjspice.spec.toml import format_spec
 from mtjspice.verdicts.figures import Figure
 
 
@@ -46,18 +45,6 @@ def report(story: LayoutStory) -> dict[str, Any]:
         "notes": story.notes,
         "versions": story.versions,
         "times": {**story.times, "simulations": story.simulations},
-    }
-
-
-def manifest(story: LayoutStory) -> dict[str, Any]:
-    """What determined the report."""
-    return {
-        "spec_key": story.layout.key(),
-        "seed": story.layout.seed,
-        "spec": format_spec(story.layout),
-        "quick": story.quick,
-        "versions": story.versions,
-        "simulations": story.keys,
     }
 
 

@@ -15,7 +15,6 @@ from mtjspice.layout.findings import (
     Floats,
     Judged,
     LineMargins,
-    Quantity,
     Scaling,
     Size,
     VoltageMap,
@@ -23,6 +22,7 @@ from mtjspice.layout.findings import (
     Yield,
 )
 from mtjspice.layout.page_words import name_of
+from mtjspice.layout.quantities import Quantity
 from mtjspice.report.canvas import IDEAL, SPICE, as_svg, picture, style
 
 FRONT = (4.3, 3.1)

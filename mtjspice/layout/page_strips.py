@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from mtjspice.layout.findings import Condition, Finding, Judged
+from mtjspice.layout.findings import Finding, Judged
 from mtjspice.layout.page_plots import FRONT, looks
 from mtjspice.layout.page_words import condition_words, name_of
+from mtjspice.layout.quantities import Condition
 from mtjspice.report.canvas import IDEAL, SPICE, as_svg, picture
 from mtjspice.report.numbers import percent
 

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from typing import assert_never
 
-from mtjspice.layout.findings import Condition, Finding, Judged, LayoutStory, Quantity, Scaling
+from mtjspice.layout.findings import Finding, Judged, LayoutStory, Scaling
+from mtjspice.layout.quantities import Condition, Quantity
 from mtjspice.report.numbers import MOST_DIGITS, NO_BREAK, percent, shown
 from mtjspice.report.words import figure_value
 from mtjspice.spec.layout import Layout
-from mtjspice.spec.periphery import TransimpedanceAmplifier, VirtualGround
+from mtjspice.spec.periphery import SenseAmplifier, TransimpedanceAmplifier, VirtualGround
 from mtjspice.units import si
 from mtjspice.verdicts.figures import Figure, Verdict
 
@@ -205,11 +207,15 @@ def design(layout: Layout) -> str:
 def _read_out(layout: Layout) -> str:
     periphery, offset = layout.periphery, layout.sense.offset
     spread = f", offset σ {si(offset, 'V')}" if offset > 0 else ""
-    if isinstance(periphery, VirtualGround):
-        return "virtual ground"
-    if isinstance(periphery, TransimpedanceAmplifier):
-        return f"transimpedance amplifier of {si(periphery.gain, 'Ω')}{spread}"
-    return f"sense amplifier on {si(periphery.load, 'Ω')}{spread}"
+    match periphery:
+        case VirtualGround():
+            return "virtual ground"
+        case TransimpedanceAmplifier():
+            return f"transimpedance amplifier of {si(periphery.gain, 'Ω')}{spread}"
+        case SenseAmplifier():
+            return f"sense amplifier on {si(periphery.load, 'Ω')}{spread}"
+        case _:
+            assert_never(periphery)
 
 
 def condition_words(condition: Condition, nominal: Condition) -> str:

@@ -5,7 +5,7 @@ circuit, and ``.meas`` lines. What the circuit does not have, such as a threshol
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -15,13 +15,13 @@ from mtjspice.device.temperature import tmr_at
 from mtjspice.layout.circuit import full_scale, ideal_currents, r_p_of, under
 from mtjspice.layout.findings import Finding
 from mtjspice.layout.read import SCALES
+from mtjspice.netlist.cells import Site, kind_of
 from mtjspice.netlist.circuit import as_expression
 from mtjspice.netlist.deck import Added, Deck, build_deck
-from mtjspice.netlist.elements import BehaviouralCurrent, BehaviouralVoltage, Resistor
+from mtjspice.netlist.elements import BehaviouralCurrent, BehaviouralVoltage, Element, Resistor
 from mtjspice.netlist.nodes import GROUND
 from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.layout import Layout
-from mtjspice.spec.periphery import SenseAmplifier, TransimpedanceAmplifier
 
 
 @dataclass(frozen=True)
@@ -195,11 +195,10 @@ def sneak(case: Case) -> Probe:
 
 def sensed(case: Case) -> str:
     """What the read-out makes of the line, V above its output at zero current."""
-    periphery = case.layout.periphery
-    if isinstance(periphery, SenseAmplifier):
+    amplifier = case.layout.periphery.amplifier
+    if amplifier is None:
         return f"v({case.deck.sense_volts[case.column]})"
-    assert isinstance(periphery, TransimpedanceAmplifier)
-    return f"{periphery.zero!r}-v({case.deck.output_volts[case.column]})"
+    return f"{amplifier.zero!r}-v({case.deck.output_volts[case.column]})"
 
 
 def margin_law(case: Case) -> str:
@@ -288,13 +287,20 @@ def half_selected(case: Case) -> Probe:
     mtj, celsius = case.layout.crossbar.cell.mtj, case.layout.technology.temperature
     state = 1 if case.finding.shown.side == "AP" else 0
     r_p = float(r_p_of(case.layout)[case.row, case.column])
-    law = conductance.expression(
-        "v(cell_voltage)", state, r_p, tmr_at(mtj.tmr0, celsius, mtj.decay), mtj
-    )
+    tmr0, cell = tmr_at(mtj.tmr0, celsius, mtj.decay), case.layout.crossbar.cell
+    copy: tuple[Element, ...] = ()
+    law = conductance.expression("v(cell_voltage)", state, r_p, tmr0, mtj)
+    if cell.series == "own":  # what its junction gets is told by a copy of the cell
+        kind, site = kind_of(cell), Site("copy", "cell_voltage", GROUND, {}, (), ())
+        a, b = kind.junction(site)
+        law = conductance.expression(f"(v({a})-v({b}))", state, r_p, tmr0, mtj)
+        copy = (BehaviouralCurrent("ccopy", a, b, law), *kind.others(cell, site))
     laws = {"cell_voltage": f"abs({case.cell_volts})", "junction_current": law}
     says = (
         f"the cell at row {case.row}, column {case.column} is P in this netlist; the current is "
         f"that of an {case.finding.shown.side} junction at its voltage",
         *CELLS_DIFFER,
     )
-    return at_rest(case, laws, {"cell_voltage": "V", "junction_current": "A"}, {}, "", says)
+    probe = at_rest(case, laws, {"cell_voltage": "V", "junction_current": "A"}, {}, "", says)
+    added = replace(probe.added, elements=(*probe.added.elements, *copy))
+    return replace(probe, added=added)

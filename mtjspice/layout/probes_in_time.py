@@ -15,9 +15,7 @@ from mtjspice.netlist.deck import Added, as_part, build_deck
 from mtjspice.netlist.elements import BehaviouralCurrent, BehaviouralVoltage, Element, Resistor
 from mtjspice.netlist.nodes import GROUND
 from mtjspice.spec.analysis import TransientRead
-from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.experiment import Experiment
-from mtjspice.spec.periphery import SenseAmplifier
 
 LATCHED = "latched_line"
 """Subcircuit of the line that decides beside the whole array."""
@@ -65,10 +63,10 @@ def _apart(experiment: Experiment) -> BehaviouralVoltage:
 
 def _decided(experiment: Experiment) -> tuple[str, ...]:
     """Measures of when that is half the supply, after the edge of the clock."""
-    periphery, analysis = experiment.periphery, experiment.analysis
-    assert isinstance(periphery, SenseAmplifier)
+    latch, analysis = experiment.periphery.latch, experiment.analysis
+    assert latch is not None
     assert isinstance(analysis, TransientRead)
-    half, clocked = periphery.supply / 2, analysis.sense_at
+    half, clocked = latch.supply / 2, analysis.sense_at
     return (
         f".meas tran decided_at when v(apart)={half!r} rise=1 td={clocked!r}",
         f".meas tran decision_time param='decided_at-{clocked!r}'",
@@ -135,11 +133,9 @@ def energy(case: Case) -> Probe:
         "rows: what the row drivers take from supply_volts, for array, loads and themselves",
         "amplifiers: their own current while the vector is held, J",
     ]  # fmt: skip
-    if case.deck.gate_currents:
-        cell = layout.crossbar.cell
-        assert not isinstance(cell, PassiveCell)
+    if (gate := layout.crossbar.cell.gate) is not None and case.deck.gate_currents:
         elements += _summed("gate_power", [
-            f"max(-{as_expression(name)},0)*{cell.gate_volts!r}" for name in case.deck.gate_currents
+            f"max(-{as_expression(name)},0)*{gate.volts!r}" for name in case.deck.gate_currents
         ])  # fmt: skip
         measures.append(f".meas tran gates_energy integ v(gate_power) from=0 to={period!r}")
         prints["gates_energy"] = "J"
@@ -192,7 +188,8 @@ def _summed(node: str, laws: Sequence[str]) -> list[Element]:
 def _latch_power(experiment: Experiment) -> BehaviouralVoltage:
     """What the one latch of a line takes from its supply, W."""
     deck = build_deck(experiment)
-    assert isinstance(experiment.periphery, SenseAmplifier)
+    latch = experiment.periphery.latch
+    assert latch is not None
     (current,) = deck.latch_currents.values()
-    law = f"-{experiment.periphery.supply!r}*{as_expression(current)}"
+    law = f"-{latch.supply!r}*{as_expression(current)}"
     return BehaviouralVoltage("latch_power", "latch_power", GROUND, law)

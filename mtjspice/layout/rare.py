@@ -30,6 +30,7 @@ from mtjspice.layout.findings import Floats
 from mtjspice.layout.mixture import better, closer, mixture_of
 from mtjspice.layout.nearest import MostLikely, most_likely
 from mtjspice.layout.subset import LEAST, Explored, Margin, evaluated, explore, relaxed
+from mtjspice.verdicts.intervals import of_share
 
 WIDE = (1.5, 2.5, 4.0)
 """Standard deviations of the draws that look for failures beyond a plateau."""
@@ -181,11 +182,11 @@ def _no_better_than_counting(
     get on are alike, and their level is less likely than they say, or more.
     """
     failed = _failures(margin, size, samples, chance)
-    bounds = stats.binomtest(failed, samples).proportion_ci(found.confidence, method="exact")
+    bounds = of_share(failed, samples, found.confidence)
     doubt = f"so that no more is known than that {failed} of {samples} samples fail as they come"
     return replace(
         found,
-        high=max(found.high, float(bounds.high)),
+        high=max(found.high, bounds.high),
         doubts=(*found.doubts, doubt),
         counted=failed,
     )
@@ -203,12 +204,12 @@ def _frequent(
     """Failures that are frequent, as they come; the interval is Clopper and Pearson's."""
     failed = _failures(margin, size, samples, chance)
     share = failed / samples
-    bounds = stats.binomtest(failed, samples).proportion_ci(confidence, method="exact")
+    bounds = of_share(failed, samples, confidence)
     return RareEvent(
         probability=share,
         error=math.sqrt(share * (1 - share) / samples),
-        low=float(bounds.low),
-        high=float(bounds.high),
+        low=bounds.low,
+        high=bounds.high,
         confidence=confidence,
         distance=point.distance,
         slopes=point.slopes,

@@ -18,16 +18,9 @@ from mtjspice.layout.circuit import (
     read_experiment,
     rows_in_words,
 )
-from mtjspice.layout.findings import (
-    Condition,
-    Finding,
-    Floats,
-    PatternLine,
-    Shown,
-    States,
-    VoltageMap,
-)
+from mtjspice.layout.findings import Finding, Floats, PatternLine, Shown, States, VoltageMap
 from mtjspice.layout.patterns import Objective, best_start, cross, named_patterns, search
+from mtjspice.layout.quantities import Condition
 from mtjspice.layout.spread import Spread, in_turn
 from mtjspice.solver import nodal
 from mtjspice.solver.array import array_of

@@ -1,20 +1,17 @@
 """The whole way of one layout: analyses, verdict, netlists of the worst cases, report."""
 
 import os
-import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-
 from mtjspice.collect.pool import WorkerPool
 from mtjspice.collect.simulator import Simulator
+from mtjspice.data import versions
 from mtjspice.data.outputs import Outputs
 from mtjspice.errors import InputError
 from mtjspice.layout import scale
@@ -27,65 +24,52 @@ from mtjspice.layout.circuit import (
     read_experiment,
     same_processes,
 )
-from mtjspice.layout.decks import proofs
 from mtjspice.layout.fast import Hardest
-from mtjspice.layout.findings import (
-    QUANTITIES,
-    Condition,
-    Finding,
-    Judged,
-    LayoutStory,
-    LineMargins,
-    Waveform,
-)
-from mtjspice.layout.needed import needed
+from mtjspice.layout.findings import Finding, Judged, LayoutStory, LineMargins, Scaling, Sensitivity
+from mtjspice.layout.judged import as_printed, verdict_of_layout, with_settling, with_smallest
 from mtjspice.layout.page import write_comparison, write_layout
 from mtjspice.layout.patterns import named_patterns
+from mtjspice.layout.quantities import Condition
+from mtjspice.layout.quick import quick_conditions, quick_largest, quickened
 from mtjspice.layout.spread import over
 from mtjspice.layout.stages import (
     Bench,
     Progress,
+    ReadPart,
+    SensePart,
     disturb_stage,
     read_stage,
     sense_stage,
 )
-from mtjspice.layout.time_stage import time_stage
+from mtjspice.layout.time_stage import TimePart, time_stage
 from mtjspice.netlist.cards import read_card
-from mtjspice.netlist.cells import kind_of
 from mtjspice.netlist.deck import build_deck
-from mtjspice.spec.layout import Layout, samples_for
-from mtjspice.spec.periphery import SenseAmplifier
+from mtjspice.spec.layout import Layout
 from mtjspice.spec.unusual import unusual
 from mtjspice.train.threads import one_thread
 from mtjspice.units import si
-from mtjspice.verdicts.figures import Figure, Verdict, together
+from mtjspice.verdicts.figures import Figure
 
 T = TypeVar("T")
-
-QUICK_SAMPLES = 500
-"""Arrays that a quick run draws, unless the yield that is asked for needs more."""
-SPARE = 1.5
-"""Samples of a quick run, in units of those that the yield needs if all of them are good."""
-QUICK_LARGEST, QUICK_GROWTH = 64, 1.5
-"""Most rows and columns that a quick run tries, or so many times those of the layout."""
 
 
 def run_layout(
     layout: Layout,
-    out: Path,
+    out: Path | None = None,
     *,
     quick: bool = False,
     jobs: int | None = None,
     progress: Progress | None = None,
 ) -> LayoutStory:
-    """Analyse a layout and write its report.
+    """Analyse a layout, and write its report where a folder is named.
 
     Simulations that are in `out` already are not run again, so that a run that was cut off goes on
     where it was.
 
     Args:
         layout: what to judge.
-        out: folder of the report, the netlists of the worst cases, and the simulations.
+        out: folder of the report, the netlists of the worst cases, and the simulations; nothing is
+            written if it is left out.
         quick: fewer conditions, samples and searches; the report says so.
         jobs: worker processes.
         progress: told of what is done.
@@ -102,46 +86,78 @@ def run_layout(
     judged_layout = quickened(layout) if quick else layout
     conditions = quick_conditions(conditions) if quick else conditions
     check_path(layout, jobs)
-    outputs = Outputs(out)
+    outputs = None if out is None else Outputs(out)
+    store = None if out is None else out / "simulations"
     times: dict[str, float] = {}
     with (
         one_thread(),
-        Simulator(jobs=jobs, store=out / "simulations", limits=layout.ngspice) as simulator,
+        Simulator(jobs=jobs, store=store, limits=layout.ngspice) as simulator,
         WorkerPool(simulator.jobs, limits=layout.ngspice) as pool,
     ):
         fits = _clocked(times, "access", lambda: fit_conditions(
             judged_layout, conditions, simulator, partial(tell, "access")
         ))  # fmt: skip
         bench = Bench(judged_layout, quick, conditions, fits, simulator, over(pool), tell)
-        read = _clocked(times, "read", lambda: read_stage(bench))
-        sense = _clocked(times, "sense", lambda: sense_stage(bench))
-        timed = _clocked(times, "time", lambda: time_stage(bench, sense))
-        disturbed = _clocked(times, "disturb", lambda: disturb_stage(bench))
-        known = scale.Known(
-            fits[bench.nominal], Hardest(read.patterns, sense.sides), timed.capacitance
-        )
-        most = quick_largest(layout) if quick else layout.largest
-        sizes = _clocked(times, "sizes", lambda: scale.scaling(
-            judged_layout, known, simulator, most, bench.spread, partial(tell, "sizes")
-        ))  # fmt: skip
-        slopes = _clocked(times, "parameters", lambda: scale.sensitivities(
-            judged_layout, known, simulator, quick=quick, spread=bench.spread,
-            progress=partial(tell, "parameters"),
-        ))  # fmt: skip
-        findings = (*read.findings, *sense.findings, *timed.findings, *disturbed)
-        judged, netlists, findings = _clocked(times, "netlists", lambda: as_printed(
-            judged_layout, bench.nominal, findings, simulator, partial(tell, "netlists")
-        ))  # fmt: skip
-    judged = write_netlists(judged, netlists, outputs)
+        found = _analysed(bench, quick_largest(layout) if quick else layout.largest, times)
+    said = (*threshold_notes(layout, found.sense.lines), *notes(layout, bench, same))
+    story = _story(bench, found, said, times)
+    return story if outputs is None else write_layout(story, outputs)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What the stages found; of the judged quantities with the text of their netlists."""
+
+    read: ReadPart
+    sense: SensePart
+    timed: TimePart
+    sizes: Scaling
+    slopes: tuple[Sensitivity, ...]
+    judged: tuple[Judged, ...]
+    netlists: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+def _analysed(bench: Bench, most: int, times: dict[str, float]) -> _Found:
+    """All stages, one after the other; sizes up to so many rows and columns are tried."""
+    layout, simulator, tell = bench.layout, bench.simulator, bench.tell
+    read = _clocked(times, "read", lambda: read_stage(bench))
+    sense = _clocked(times, "sense", lambda: sense_stage(bench))
+    timed = _clocked(times, "time", lambda: time_stage(bench, sense))
+    disturbed = _clocked(times, "disturb", lambda: disturb_stage(bench))
+    hardest = Hardest(read.patterns, sense.sides)
+    known = scale.Known(bench.fits[bench.nominal], hardest, timed.capacitance)
+    sizes = _clocked(times, "sizes", lambda: scale.scaling(
+        layout, known, simulator, most, bench.spread, partial(tell, "sizes")
+    ))  # fmt: skip
+    slopes = _clocked(times, "parameters", lambda: scale.sensitivities(
+        layout, known, simulator, quick=bench.quick, spread=bench.spread,
+        progress=partial(tell, "parameters"),
+    ))  # fmt: skip
+    findings = (*read.findings, *sense.findings, *timed.findings, *disturbed)
+    judged, netlists, findings = _clocked(times, "netlists", lambda: as_printed(
+        layout, bench.nominal, findings, simulator, partial(tell, "netlists")
+    ))  # fmt: skip
+    return _Found(read, sense, timed, sizes, slopes, judged, netlists, findings)
+
+
+def _story(
+    bench: Bench, found: _Found, said: Sequence[str], times: Mapping[str, float]
+) -> LayoutStory:
+    """Everything that the report tells."""
+    read, sense, timed, simulator = found.read, found.sense, found.timed, bench.simulator
+    judged = tuple(
+        replace(line, netlist=f"worst/{line.quantity.name}.cir") for line in found.judged
+    )
     figures = (*read.figures, *sense.figures, *timed.figures)
-    story = LayoutStory(
-        layout=judged_layout,
-        quick=quick,
+    return LayoutStory(
+        layout=bench.layout,
+        quick=bench.quick,
         verdict=verdict_of_layout(judged, figures),
         nominal=bench.nominal,
-        conditions=conditions,
+        conditions=bench.conditions,
         judged=judged,
-        findings=findings,
+        findings=found.findings,
         figures=(*figures, *_counted(simulator)),
         maps=read.maps,
         patterns=read.lines,
@@ -151,16 +167,15 @@ def run_layout(
         waveform=with_settling(timed.waveform, bench.nominal, judged),
         energy=timed.energy,
         sneak=read.sneak,
-        scaling=sizes,
-        sensitivities=slopes,
-        versions=versions(simulator),
+        scaling=found.sizes,
+        sensitivities=found.slopes,
+        versions=versions.of_everything(str(simulator.info)),
         times=times,
         simulations={"run": simulator.ran, "found": simulator.found},
         keys=tuple(simulator.keys),
-        notes=(*threshold_notes(layout, sense.lines), *notes(layout, bench, same), *timed.notes),
+        notes=(*said, *timed.notes),
+        netlists=dict(zip((line.netlist for line in judged), found.netlists, strict=True)),
     )
-    write_layout(story, out, outputs.close())
-    return story
 
 
 def check_apart(paths: Sequence[Path]) -> None:
@@ -251,8 +266,8 @@ def check(layout: Layout, conditions: Sequence[Condition]) -> None:
     """
     if has_transistors(layout):
         cards = [layout.technology.card]
-        if isinstance(layout.periphery, SenseAmplifier):
-            cards.append(layout.periphery.card)
+        if (latch := layout.periphery.latch) is not None:
+            cards.append(latch.card)
         for card in cards:
             for process in dict.fromkeys(c.process for c in conditions):
                 try:
@@ -267,7 +282,7 @@ def check(layout: Layout, conditions: Sequence[Condition]) -> None:
                         allowed=error.allowed,
                     ) from None
     cell = layout.crossbar.cell
-    if transistors := kind_of(cell).transistors(cell):
+    if transistors := cell.transistors:
         for process in dict.fromkeys(c.process for c in conditions):
             library = read_card(layout.technology.replace(corner=process))
             library.check_mismatch(layout.die.mismatch, transistors)
@@ -287,139 +302,6 @@ def check_path(layout: Layout, jobs: int | None) -> None:
     """
     with Simulator(jobs=jobs, limits=layout.ngspice) as simulator:
         fit_conditions(layout, [nominal_condition(layout)], simulator)
-
-
-def quickened(layout: Layout) -> Layout:
-    """The layout with fewer samples."""
-    plan = layout.monte_carlo
-    asked = layout.limits.array_yield
-    needed = samples_for(asked, plan.confidence) if asked else 1
-    samples = min(plan.samples, max(QUICK_SAMPLES, round(SPARE * needed)))
-    return layout.replace(
-        monte_carlo=plan.replace(samples=samples, tail=min(plan.tail, QUICK_SAMPLES))
-    )
-
-
-def quick_largest(layout: Layout) -> int:
-    """Most rows and columns of the search over sizes."""
-    own = max(layout.crossbar.shape)
-    return max(own, min(layout.largest, max(QUICK_LARGEST, round(QUICK_GROWTH * own))))
-
-
-def quick_conditions(conditions: Sequence[Condition]) -> tuple[Condition, ...]:
-    """The nominal condition, and the ends of supply and temperature of every other process.
-
-    Where there is no other process, those of the nominal one.
-    """
-    nominal, *others = conditions
-    others = [c for c in others if c.process != nominal.process] or others
-    supplies, degrees = {c.supply for c in others}, {c.temperature for c in others}
-    ends = [
-        c
-        for c in others
-        if c.supply in (min(supplies), max(supplies))
-        and c.temperature in (min(degrees), max(degrees))
-    ]
-    return (nominal, *ends)
-
-
-def judge(layout: Layout, nominal: Condition, findings: Sequence[Finding]) -> tuple[Judged, ...]:
-    """Every quantity that was found, at its worst, against its limit.
-
-    A limit holds if it holds under every condition, and is broken if it is under one. The worst of
-    a quantity with an interval is where it is broken, or not decided, if there is such a condition.
-    """
-    lines = []
-    for name, quantity in QUANTITIES.items():
-        of_one = [found for found in findings if found.quantity == name]
-        if not of_one:
-            continue
-        limit = layout.limits.given.get(name)
-        holding = None if limit is None else {found.keeps(limit) for found in of_one}
-        holds = None if holding is None else next(h for h in (False, None, True) if h in holding)
-        if limit is not None:
-            of_one = [found for found in of_one if found.keeps(limit) is holds]
-        worst = of_one[0]
-        for found in of_one[1:]:
-            worst = found if quantity.worse(found.value, worst.value) else worst
-        at_nominal = next(
-            (f for f in findings if f.quantity == name and f.condition == nominal), None
-        )
-        would = "" if limit is None or holds is not None else needed(worst, limit)
-        lines.append(Judged(quantity, worst, at_nominal, limit, holds, "", would))
-    return tuple(lines)
-
-
-def verdict_of_layout(judged: Sequence[Judged], figures: Sequence[Figure]) -> Verdict:
-    """What the limits come to; they rest on levels that agree, so that these must do so, too."""
-    asked = [line.verdict for line in judged if line.verdict is not None]
-    levels = [figure.verdict for figure in figures if figure.verdict is not None]
-    return together([*asked, *levels] if asked else asked)
-
-
-def as_printed(
-    layout: Layout,
-    nominal: Condition,
-    findings: Sequence[Finding],
-    simulator: Simulator,
-    told: Callable[[int, int], None],
-) -> tuple[tuple[Judged, ...], tuple[str, ...], tuple[Finding, ...]]:
-    """The worst cases with the values that their netlists print; the netlists; all findings.
-
-    Worst cases are found by the nodal solver and in transients of the whole array. Where a netlist
-    prints a better value than another condition has, that one is the worst, and its netlist is run,
-    too.
-
-    Raises:
-        SimulationError: if a netlist does not run.
-    """
-    known = tuple(findings)
-    texts: dict[int, str] = {}
-    while True:
-        judged = judge(layout, nominal, known)
-        waiting = [line for line in judged if id(line.worst) not in texts]
-        if not waiting:
-            return judged, tuple(texts[id(line.worst)] for line in judged), known
-        for line, proof in zip(waiting, proofs(layout, waiting, simulator, told), strict=True):
-            texts[id(proof.worst)] = proof.netlist
-            known = tuple(proof.worst if one is line.worst else one for one in known)
-
-
-def with_smallest(lines: LineMargins | None, judged: Sequence[Judged]) -> LineMargins | None:
-    """The margins of the lines with the smallest of them as its netlist prints it."""
-    if lines is None:
-        return None
-    smallest = next(line.worst for line in judged if line.quantity.name == "margin")
-    worst = lines.worst.copy()
-    worst[int(np.argmin(worst))] = smallest.value
-    return replace(lines, worst=worst)
-
-
-def with_settling(waveform: Waveform, nominal: Condition, judged: Sequence[Judged]) -> Waveform:
-    """The nominal read with its settling time as the netlist prints it, where that is stated."""
-    stated = next(line.worst for line in judged if line.quantity.name == "settling")
-    return replace(waveform, settled=stated.value) if stated.condition == nominal else waveform
-
-
-def write_netlists(
-    judged: Sequence[Judged], netlists: Sequence[str], outputs: Outputs
-) -> tuple[Judged, ...]:
-    """Write the netlist of each worst case; the lines with their files."""
-    named = []
-    for line, text in zip(judged, netlists, strict=True):
-        name = outputs.write(f"worst/{line.quantity.name}.cir", text)
-        named.append(replace(line, netlist=name))
-    return tuple(named)
-
-
-def versions(simulator: Simulator) -> dict[str, str]:
-    """All that matters for the numbers."""
-    packages = ("mtjspice", "numpy", "scipy", "torch", "PySpice")
-    return {
-        "python": platform.python_version(),
-        "simulator": str(simulator.info),
-        **{name: version(name) for name in packages},
-    }
 
 
 def _counted(simulator: Simulator) -> tuple[Figure, ...]:

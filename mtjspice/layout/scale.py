@@ -12,14 +12,14 @@ from mtjspice.layout.access import Fitted, fit_layouts
 from mtjspice.layout.circuit import blocks, read_experiment
 from mtjspice.layout.disturb import Write, write_plan
 from mtjspice.layout.fast import Hardest, fast_values
-from mtjspice.layout.findings import QUANTITIES, Scaling, Sensitivity, Size
+from mtjspice.layout.findings import Scaling, Sensitivity, Size
 from mtjspice.layout.patterns import named_patterns
+from mtjspice.layout.quantities import QUANTITIES
 from mtjspice.layout.read import worst_patterns
 from mtjspice.layout.sense import worst_reads
 from mtjspice.layout.spread import Spread, in_turn
 from mtjspice.netlist.deck import build_deck
 from mtjspice.spec.base import Spec
-from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.layout import Layout
 from mtjspice.units import si
 
@@ -311,7 +311,7 @@ def _fitted(
     simulator: Simulator,
 ) -> dict[tuple[str, float], Fitted]:
     """The access devices of changed layouts; those that are as before are not swept again."""
-    if isinstance(layout.crossbar.cell, PassiveCell):
+    if layout.crossbar.cell.series != "measured":
         return dict.fromkeys(changed, known.fitted)
     others = {k: one for k, one in changed.items() if _device(one) != _device(layout)}
     fits = dict.fromkeys(changed, known.fitted)

@@ -21,12 +21,12 @@ from mtjspice.layout.circuit import (
     rows_in_words,
     sense_volts,
 )
-from mtjspice.layout.findings import Condition, Finding, Floats, Shown, States
+from mtjspice.layout.findings import Finding, Floats, Shown, States
 from mtjspice.layout.patterns import ALL_EXACT, search
+from mtjspice.layout.quantities import Condition
 from mtjspice.layout.spread import Spread, in_turn
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.layout import Layout
-from mtjspice.spec.periphery import SenseAmplifier
 
 SIDES = ("low", "high")
 DRAWN, DRAWN_SMALL = 2, 32
@@ -212,8 +212,8 @@ def fixed_threshold(layout: Layout, nominal: Margins) -> float | None:
     """
     if layout.sense.threshold == "tracking":
         return None
-    if isinstance(layout.periphery, SenseAmplifier):
-        return layout.periphery.threshold
+    if (latch := layout.periphery.latch) is not None:
+        return latch.threshold
     return nominal.threshold
 
 

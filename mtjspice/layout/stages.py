@@ -9,8 +9,6 @@ from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import under
 from mtjspice.layout.disturb import disturb_findings, write_findings, write_plan
 from mtjspice.layout.findings import (
-    QUANTITIES,
-    Condition,
     Finding,
     LineMargins,
     PatternLine,
@@ -21,6 +19,7 @@ from mtjspice.layout.findings import (
 )
 from mtjspice.layout.latch import latch_offset
 from mtjspice.layout.montecarlo import estimate_yield
+from mtjspice.layout.quantities import QUANTITIES, Condition
 from mtjspice.layout.read import (
     pattern_experiments,
     pattern_table,
@@ -40,9 +39,7 @@ from mtjspice.layout.sense import (
 )
 from mtjspice.layout.spread import Spread
 from mtjspice.layout.tail import estimate_tail
-from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.layout import Layout
-from mtjspice.spec.periphery import VirtualGround
 from mtjspice.verdicts.figures import Figure, at_most
 
 Progress = Callable[[str, int, int], None]
@@ -108,7 +105,7 @@ def read_stage(bench: Bench) -> ReadPart:
     again = [(*_under(bench, c), [f for f in findings if f.condition == c]) for c in others]
     findings += [one for of_one in bench.spread(searched_anew, again) for one in of_one]
     sneak: dict[str, float] = {}
-    if isinstance(layout.crossbar.cell, PassiveCell):
+    if layout.crossbar.cell.sneaks:
         for condition in bench.conditions:
             one, shares = sneak_findings(under(layout, condition), condition)
             findings.append(one)
@@ -159,7 +156,7 @@ def sense_stage(bench: Bench) -> SensePart:
     A quick run draws arrays under nominal conditions and under those with the smallest margin only.
     """
     layout, fitted = bench.at(bench.nominal)
-    if isinstance(layout.periphery, VirtualGround):
+    if layout.periphery.volts_per_ampere is None:
         return SensePart()
     bench.tell("margins", 0, len(bench.conditions))
     lines = QUICK_LINES if bench.quick else MOST_LINES

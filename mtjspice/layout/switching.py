@@ -6,7 +6,8 @@ cells and the worst of so many as the array has, all of them at that place. A ce
 resistance takes another share of the voltage. In series with it are, in a passive array, the wires
 and ends of its own lines, and what the other cells' currents leave on them stays as it is; in a
 gated one all that is missing over the nominal junction, transistor included, taken as a resistor
-(for writes of `gated25` with resistances 20 % off, ngspice's current is met within 0.2 %).
+(for writes of `gated25` with resistances 20 % off, ngspice's current is met within 0.2 %). A law of
+the cell's own, as a selector's, counts with its slope at the nominal current.
 """
 
 from collections.abc import Callable

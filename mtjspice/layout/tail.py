@@ -12,7 +12,8 @@ from mtjspice.device.temperature import tmr_at
 from mtjspice.device.variation import Devices, Junctions
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import Reads, blocks, r_p_of, rows_in_words, sense_volts
-from mtjspice.layout.findings import Condition, Finding, Floats, Sampled, Shown, States, Tail
+from mtjspice.layout.findings import Finding, Floats, Sampled, Shown, States, Tail
+from mtjspice.layout.quantities import Condition
 from mtjspice.layout.rare import RareEvent, certain, estimate
 from mtjspice.layout.sense import SIDES, Margins, Worst, threshold_words, worst_experiment
 from mtjspice.layout.subset import Margin

@@ -11,14 +11,13 @@ import torch
 from mtjspice.layout import timing
 from mtjspice.layout.circuit import Reads, blocks, full_scale, sense_volts, under
 from mtjspice.layout.fast import cell_capacitance
-from mtjspice.layout.findings import Condition, Finding, Waveform
+from mtjspice.layout.findings import Finding, Waveform
 from mtjspice.layout.montecarlo import draw_samples, nodal_currents
 from mtjspice.layout.patterns import named_patterns
+from mtjspice.layout.quantities import Condition
 from mtjspice.layout.stages import Bench, SensePart
 from mtjspice.spec.analysis import TransientRead
-from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.experiment import Experiment
-from mtjspice.spec.periphery import SenseAmplifier
 from mtjspice.units import si
 from mtjspice.verdicts.figures import Figure, at_least
 
@@ -183,7 +182,7 @@ def _latches(bench: Bench, sense: SensePart, capacitance: float) -> Latches:
         sense: with the margins.
         capacitance: that an access device adds to its output line, F.
     """
-    if not isinstance(bench.layout.periphery, SenseAmplifier) or sense.sides is None:
+    if bench.layout.periphery.latch is None or sense.sides is None:
         return {}
     planned = {}
     for condition in bench.conditions:
@@ -213,7 +212,7 @@ def _rc_figures(bench: Bench, slowest: Mapping[Condition, Timed], farads: float)
         slow[condition] = response.dominant
     worst = max(off, key=lambda c: abs(off[c]))
     how = f"largest of {len(off)} conditions ({worst}), pattern “{slowest[worst].pattern}”"
-    if not isinstance(bench.layout.crossbar.cell, PassiveCell):
+    if bench.layout.crossbar.cell.transistors:
         how += f"; {1e15 * farads:.2f} fF an access device, fitted under nominal conditions"
     name = "settling: linear RC network against ngspice, largest relative difference"
     return [
@@ -228,10 +227,10 @@ def _latch_figures(
 ) -> list[Figure]:
     """Whether latches decide as they should: one line at the margin, the whole array with data."""
     layout = timing.with_replica(under(bench.layout, bench.nominal), capacitance)
-    periphery = layout.periphery
-    assert isinstance(periphery, SenseAmplifier)
+    latch = layout.periphery.latch
+    assert latch is not None
     sample = draw_samples(layout, 1)[0]
-    tuned = periphery.replace(threshold=sense.margins[bench.nominal].threshold)
+    tuned = latch.replace(threshold=sense.margins[bench.nominal].threshold)
     reads = [
         one.replace(periphery=tuned, analysis=layout.timing.analysis)
         for one in (sample.lows[0], sample.highs[0])

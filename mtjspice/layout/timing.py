@@ -23,14 +23,15 @@ from mtjspice.layout.circuit import (
     sense_volts,
     volts_per_ampere,
 )
-from mtjspice.layout.findings import Condition, Finding, Floats, Shown, States, Waveform
+from mtjspice.layout.findings import Finding, Floats, Shown, States, Waveform
 from mtjspice.layout.patterns import named_patterns
+from mtjspice.layout.quantities import Condition
 from mtjspice.layout.rc import Response, respond
 from mtjspice.netlist.drivers import pulses
 from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.layout import MOST_PERIOD, MOST_STEPS, Layout
-from mtjspice.spec.periphery import Periphery, SenseAmplifier, TransimpedanceAmplifier
+from mtjspice.spec.periphery import Periphery, TransimpedanceAmplifier
 
 LONGER = 4.0
 """By how much a read that is not at rest is held longer when it is simulated again."""
@@ -70,24 +71,15 @@ class Course:
     latest: int = 0
 
 
-def load_of(layout: Layout) -> float:
-    """Between the end of a column and what holds it, Ω."""
-    periphery = layout.periphery
-    if isinstance(periphery, SenseAmplifier):
-        return periphery.load
-    if isinstance(periphery, TransimpedanceAmplifier):
-        return periphery.input_resistance
-    return 0.0
-
-
 def load_alone(periphery: Periphery) -> Periphery:
     """The same load, and no latch behind it."""
-    if not isinstance(periphery, SenseAmplifier):
+    latch = periphery.latch
+    if latch is None:
         return periphery
     return TransimpedanceAmplifier(
-        reference=periphery.reference,
-        gain=periphery.load,
-        input_resistance=periphery.load,
+        reference=latch.reference,
+        gain=latch.load,
+        input_resistance=latch.load,
         clip_low=-WIDE,
         clip_high=WIDE,
     )
@@ -100,11 +92,11 @@ def with_replica(layout: Layout, capacitance: float) -> Layout:
         layout: whose sense amplifier may have a replica of its own, which stays.
         capacitance: that an access device adds to its column, F.
     """
-    periphery = layout.periphery
-    if not isinstance(periphery, SenseAmplifier) or periphery.replica is not None:
+    latch = layout.periphery.latch
+    if latch is None or latch.replica is not None:
         return layout
     whole = layout.crossbar.rows * (layout.crossbar.column.c + capacitance)
-    return layout.replace(periphery=periphery.replace(replica=whole))
+    return layout.replace(periphery=latch.replace(replica=whole))
 
 
 def timed(layout: Layout, states: States, analysis: TransientRead) -> Experiment:
@@ -178,7 +170,7 @@ def rc_response(
         layout.crossbar,
         conductance,
         np.full(layout.crossbar.rows, layout.read.voltage),
-        load=load_of(layout),
+        load=layout.periphery.ohms,
         rise=layout.timing.rise,
         driven=driven,
         cell_capacitance=capacitance,
@@ -256,7 +248,7 @@ def energy_of(layout: Layout, result: xr.Dataset, analysis: TransientRead) -> di
         return float(np.trapezoid(power.sum(axis=1), time))
 
     supplied = np.maximum(into, 0.0)
-    load, sunk = total(load_of(layout) * out**2), total(reference * out)
+    load, sunk = total(layout.periphery.ohms * out**2), total(reference * out)
     own = layout.supply.amplifier * layout.supply.volts * analysis.hold * layout.crossbar.columns
     gates = {"gates": float(result["gate_energy"][0])} if "gate_energy" in result else {}
     return {
@@ -287,7 +279,8 @@ def strips(
         columns: uint8 [row] states of the worst line of each side.
         margin: the smallest of the array, V.
     """
-    assert isinstance(layout.periphery, SenseAmplifier)
+    latch = layout.periphery.latch
+    assert latch is not None
     narrow = layout.replace(crossbar=layout.crossbar.replace(columns=1))
     seen = max(abs(margin), LEAST_MARGIN)
     made = {}
@@ -296,7 +289,7 @@ def strips(
         current = reads.currents(torch.from_numpy(states[None, :, None].astype(np.float64)))
         volts = float(sense_volts(narrow, current)[0, 0, 0])
         threshold = volts + seen if side == "low" else volts - seen
-        shifted = narrow.replace(periphery=layout.periphery.replace(threshold=threshold))
+        shifted = narrow.replace(periphery=latch.replace(threshold=threshold))
         read = read_experiment(shifted, states[:, None], blocks(narrow)[0])
         made[side] = read.replace(analysis=layout.timing.analysis)
     return made

@@ -47,9 +47,10 @@ def array_elements(
 
 def _cells(experiment: Experiment, card: Card | None, devices: Devices) -> Iterator[Element]:
     crossbar, place = experiment.crossbar, Nodes(experiment)
-    kind = kind_of(crossbar.cell)
+    kind, gate_lines = kind_of(crossbar.cell), crossbar.cell.gate
+    lines = () if gate_lines is None else gate_lines.lines
     drawn, shifts = devices.junctions, devices.shifts
-    transistors = kind.transistors(crossbar.cell) if card is not None else ()
+    transistors = crossbar.cell.transistors if card is not None else ()
     models = tuple(card.named(one) for one in transistors) if card is not None else ()
     for row, column in np.ndindex(*crossbar.shape):
         name = f"{row}_{column}"
@@ -60,7 +61,7 @@ def _cells(experiment: Experiment, card: Card | None, devices: Devices) -> Itera
         if crossbar.column.via > 0:
             yield Resistor(f"colvia{name}", f"cv{name}", b, crossbar.column.via)
             b = f"cv{name}"
-        gates = {gate: place.gate(gate, row, column) for gate in kind.gate_lines}
+        gates = {gate: place.gate(gate, row, column) for gate in lines}
         site = Site(name, a, b, gates, shifts.get((row, column), ()), models)
         junction = _junction(experiment, drawn, (row, column), kind.junction(site))
         yield from junction
@@ -76,7 +77,7 @@ def threshold_shifts(
         InputError: if a transistor is outside the card's range, or of a model that it lacks.
     """
     crossbar = experiment.crossbar
-    transistors = kind_of(crossbar.cell).transistors(crossbar.cell)
+    transistors = crossbar.cell.transistors
     if not transistors:
         return {}
     assert card is not None

@@ -38,7 +38,6 @@ from mtjspice.netlist.nodes import GROUND, INDEX, Nodes
 from mtjspice.netlist.readout import LATCH
 from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.experiment import Experiment
-from mtjspice.spec.periphery import SenseAmplifier, TransimpedanceAmplifier
 
 ABSTOL = 1e-12
 """Newton's absolute tolerance of a current, A: no smaller one is resolved."""
@@ -160,7 +159,7 @@ def build_deck(
         {0: 'vcol0#branch', 1: 'vcol1#branch'}
     """
     cell = experiment.crossbar.cell
-    card = read_card(experiment.technology) if kind_of(cell).transistors(cell) else None
+    card = read_card(experiment.technology) if cell.transistors else None
     whole = tuple(array_elements(experiment, card, devices))
     deck = _what_to_read(experiment, whole)
     elements, dropped = well_defined(whole, deck.volts)
@@ -229,17 +228,17 @@ def _what_to_read(experiment: Experiment, elements: tuple[Element, ...]) -> Deck
     sources = {
         element.name: designator(element) + BRANCH
         for element in elements
-        if isinstance(element, VoltageSource | BehaviouralVoltage)
+        if isinstance(element, VoltageSource | BehaviouralVoltage) and element.b == GROUND
     }
     rows, columns = experiment.crossbar.shape
     place = Nodes(experiment)
     of_rows = {r: sources.pop(n) for r in range(rows) if (n := nodes.driver(r)) in sources}
     of_columns = {c: sources.pop(n) for c in range(columns) if (n := nodes.meter(c)) in sources}
-    amplified = isinstance(experiment.periphery, TransimpedanceAmplifier)
+    amplified = experiment.periphery.amplifier is not None
     cells = range(rows if experiment.observe == "cells" else 0)
     timed = isinstance(experiment.analysis, TransientRead)
     sources.pop(INDEX, None)
-    latched = experiment.sensed_columns if isinstance(experiment.periphery, SenseAmplifier) else ()
+    latched = experiment.sensed_columns if experiment.periphery.latch is not None else ()
     compared = latched if timed else ()
     supplies = {c: sources.pop(nodes.supply(c)) for c in compared}
     return Deck(
@@ -308,9 +307,9 @@ def _what_is_dropped(deck: Deck) -> list[str]:
 def _definitions(experiment: Experiment, card: Card | None) -> list[Definition]:
     """Models and subcircuits, inside the netlist: it is then the same on every machine."""
     found: list[Definition] = [*card.models.values()] if card else []
-    periphery = experiment.periphery
-    if isinstance(periphery, SenseAmplifier) and isinstance(experiment.analysis, TransientRead):
-        latch_card = read_card(experiment.technology.replace(card=periphery.card))
+    latch = experiment.periphery.latch
+    if latch is not None and isinstance(experiment.analysis, TransientRead):
+        latch_card = read_card(experiment.technology.replace(card=latch.card))
         check_latch(latch_card)
         check_together([*([card] if card else []), latch_card])
         found += [*latch_card.models.values(), Macro(LATCH, read_subcircuit(LATCH))]

@@ -7,11 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mtjspice.netlist import nodes
-from mtjspice.netlist.cells import BULK, WELL, gates_along, kind_of
+from mtjspice.netlist.cells import kind_of
 from mtjspice.netlist.elements import BehaviouralVoltage, Element, VoltageSource
 from mtjspice.netlist.nodes import GROUND, INDEX, Nodes
 from mtjspice.spec.analysis import TransientRead
-from mtjspice.spec.cell import PassiveCell, TransmissionGateCell
 from mtjspice.spec.experiment import Experiment
 from mtjspice.units import format_quantity
 
@@ -64,15 +63,14 @@ def _driver(
 
 def pulsed_gates(experiment: Experiment) -> tuple[str, ...]:
     """Names of the sources of gate lines that open and close with every vector."""
-    crossbar, analysis = experiment.crossbar, experiment.analysis
-    if not isinstance(analysis, TransientRead) or analysis.gates == "on":
+    gate, analysis = experiment.crossbar.cell.gate, experiment.analysis
+    if gate is None or not isinstance(analysis, TransientRead) or analysis.gates == "on":
         return ()
     place = Nodes(experiment)
-    lines = crossbar.columns if gates_along(crossbar.cell) == "column" else crossbar.rows
     return tuple(
-        nodes.gate_end(gate, k)
-        for gate in kind_of(crossbar.cell).gate_lines
-        for k in range(lines)
+        nodes.gate_end(line, k)
+        for line in gate.lines
+        for k in range(gate.count(experiment.crossbar.shape))
         if place.selected(k)
     )
 
@@ -106,19 +104,17 @@ def pulses(
 def _gates(experiment: Experiment) -> Iterator[Element]:
     """Gate lines of selected cells on, the others off; bulks."""
     crossbar = experiment.crossbar
-    cell = crossbar.cell
-    if isinstance(cell, PassiveCell):
+    gate = crossbar.cell.gate
+    if gate is None:
         return
     place = Nodes(experiment)
-    lines = crossbar.columns if gates_along(cell) == "column" else crossbar.rows
-    states = {k: place.selected(k) for k in range(lines)}
-    for gate, high in kind_of(cell).gate_lines.items():
+    states = {k: place.selected(k) for k in range(gate.count(crossbar.shape))}
+    for line, high in gate.lines.items():
         if experiment.analysis.kind == "dc":
-            ends = {nodes.gate_at_rest(gate, on=on): on for on in states.values()}
+            ends = {nodes.gate_at_rest(line, on=on): on for on in states.values()}
         else:
-            ends = {nodes.gate_end(gate, k): on for k, on in states.items()}
+            ends = {nodes.gate_end(line, k): on for k, on in states.items()}
         for end, on in ends.items():
-            yield _gate(experiment, end, on=on, high=high, volts=cell.gate_volts)
-    yield VoltageSource(BULK, BULK, GROUND, 0.0)
-    if isinstance(cell, TransmissionGateCell):
-        yield VoltageSource(WELL, WELL, GROUND, cell.gate_volts)
+            yield _gate(experiment, end, on=on, high=high, volts=gate.volts)
+    for bulk, high in kind_of(crossbar.cell).bulks.items():
+        yield VoltageSource(bulk, bulk, GROUND, gate.volts if high else 0.0)

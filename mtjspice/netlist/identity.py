@@ -15,10 +15,8 @@ import numpy as np
 
 from mtjspice.data.assets import folder
 from mtjspice.netlist.cards import Card, check_latch, check_together, read_card
-from mtjspice.netlist.cells import kind_of
 from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.experiment import Experiment
-from mtjspice.spec.periphery import SenseAmplifier
 
 PACKAGE = Path(__file__).parent.parent
 SOURCES = (
@@ -111,14 +109,14 @@ def _cards(experiment: Experiment) -> list[Card]:
     sent to a worker.
     """
     technology, periphery = experiment.technology, experiment.periphery
-    cell, cards = experiment.crossbar.cell, []
-    if transistors := kind_of(cell).transistors(cell):
+    cards = []
+    if transistors := experiment.crossbar.cell.transistors:
         cards.append(read_card(technology))
         for transistor in transistors:
             cards[0].check(transistor)
         cards[0].check_mismatch(experiment.die.mismatch, transistors)
-    if isinstance(periphery, SenseAmplifier) and isinstance(experiment.analysis, TransientRead):
-        cards.append(read_card(technology.replace(card=periphery.card)))
+    if (latch := periphery.latch) is not None and isinstance(experiment.analysis, TransientRead):
+        cards.append(read_card(technology.replace(card=latch.card)))
         check_latch(cards[-1])
     check_together(cards)
     return cards

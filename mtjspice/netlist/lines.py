@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from mtjspice.netlist.cells import gates_along, kind_of
 from mtjspice.netlist.elements import Capacitor, Element, Resistor
 from mtjspice.netlist.nodes import GROUND, Nodes, column_end, gate_end, row_end
 from mtjspice.spec.experiment import Experiment
@@ -30,11 +29,14 @@ def line_elements(experiment: Experiment) -> Iterator[Element]:
 
 def _gate_wires(experiment: Experiment, place: Nodes) -> Iterator[Element]:
     crossbar = experiment.crossbar
-    along_column = gates_along(crossbar.cell) == "column"
+    gates = crossbar.cell.gate
+    if gates is None:
+        return
+    along_column = gates.along == "column"
     lines, cells = crossbar.columns, crossbar.rows
     if not along_column:
         lines, cells = cells, lines
-    for gate in kind_of(crossbar.cell).gate_lines:
+    for gate in gates.lines:
         for k in range(lines):
             nodes = [
                 place.gate(gate, i, k) if along_column else place.gate(gate, k, i)

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from mtjspice.netlist.cells import gates_along, kind_of
+from mtjspice.netlist.cells import kind_of
 from mtjspice.spec.defects import Axis
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.line import Line
@@ -51,7 +51,7 @@ class Nodes:
         nothing.
         """
         crossbar = self.experiment.crossbar
-        if gates_along(crossbar.cell) == "column":
+        if self._gates_along_columns:
             place = _Place(column, f"{row}_{column}", row, crossbar.rows)
         else:
             place = _Place(row, f"{row}_{column}", column, crossbar.columns)
@@ -61,13 +61,19 @@ class Nodes:
 
     def selected(self, gate: int) -> bool:
         """Whether a gate line is on: that of a sensed column, or of a driven row."""
-        if gates_along(self.experiment.crossbar.cell) == "column":
+        if self._gates_along_columns:
             return gate in self.experiment.sensed_columns
         return gate in self.experiment.driven_rows
 
     def cut(self, line: Axis, k: int) -> bool:
         """Whether a row or column of this tile is cut off from its driver or read-out."""
         return (line, k) in self._cut
+
+    @cached_property
+    def _gates_along_columns(self) -> bool:
+        """Whether gate lines, where there are any, are those of columns."""
+        gate = self.experiment.crossbar.cell.gate
+        return gate is None or gate.along == "column"
 
     @cached_property
     def _cut(self) -> frozenset[tuple[Axis, int]]:

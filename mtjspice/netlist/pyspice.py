@@ -31,6 +31,12 @@ def to_circuit(experiment: Experiment) -> Any:
 
     Raises:
         InputError: as `mtjspice.netlist.deck.build_deck`.
+
+    Example:
+        >>> from mtjspice import Experiment, read_spec, to_circuit
+        >>> circuit = to_circuit(read_spec("examples/array/array.toml", Experiment))
+        >>> circuit.C("mine", "bl3_0", circuit.gnd, 2e-15).name
+        'Cmine'
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PySpice 1.5 predates today's Python

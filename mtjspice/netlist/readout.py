@@ -92,14 +92,14 @@ def _latch(experiment: Experiment, periphery: SenseAmplifier, column: int) -> It
 
 def _clock(experiment: Experiment) -> Iterator[Element]:
     """What all latches share: the threshold, and the clock, which is low while they decide."""
-    periphery, analysis = experiment.periphery, experiment.analysis
-    if not isinstance(periphery, SenseAmplifier) or not isinstance(analysis, TransientRead):
+    latch, analysis = experiment.periphery.latch, experiment.analysis
+    if latch is None or not isinstance(analysis, TransientRead):
         return
-    high, edge = periphery.supply, EDGE * analysis.rise
+    high, edge = latch.supply, EDGE * analysis.rise
     points = [(0.0, high)]
     for k in range(experiment.stimulus.volts.shape[0]):
         fall = k * analysis.period + analysis.sense_at
         back = k * analysis.period + analysis.hold
         points += [(fall, high), (fall + edge, 0.0), (back, 0.0), (back + edge, high)]
-    yield VoltageSource(nodes.THRESHOLD, nodes.THRESHOLD, GROUND, periphery.threshold)
+    yield VoltageSource(nodes.THRESHOLD, nodes.THRESHOLD, GROUND, latch.threshold)
     yield VoltageSource(nodes.CLOCK, nodes.CLOCK, GROUND, high, tuple(points))

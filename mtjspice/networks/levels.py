@@ -15,11 +15,12 @@ from mtjspice.data.network import Layer, Network
 from mtjspice.device.writing import write_tile
 from mtjspice.spec.die import Die
 from mtjspice.spec.experiment import Experiment
-from mtjspice.spec.periphery import Periphery, TransimpedanceAmplifier
+from mtjspice.spec.periphery import Periphery
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.study import Study
 from mtjspice.spec.tile import ProgrammedTile
 from mtjspice.train.mapping import place_network
+from mtjspice.train.through import through
 
 Floats = npt.NDArray[np.float64]
 MOST_VECTORS = 1000
@@ -59,22 +60,31 @@ def write_chips(study: Study, networks: Sequence[Network]) -> list[Chip]:
     return chips
 
 
-def ideal_outputs(network: Network, inputs: Floats, g_norm: Sequence[float]) -> Floats:
+def ideal_outputs(
+    network: Network,
+    inputs: Floats,
+    g_norm: Sequence[float],
+    matrices: Sequence[Floats] | None = None,
+) -> Floats:
     """Outputs of a network on arrays without wires, spread, defects or bias dependence.
 
     Args:
         network: its weights count in units of G_P − G_AP.
         inputs: [sample, feature].
         g_norm: G_norm values, in units of G_P − G_AP.
+        matrices: [input, output] of each layer, in the place of its weights: what an array without
+            bias dependence makes of them.
 
     Returns:
         float64 [g_norm, sample, class], before the last activation: it does not change the class.
     """
     g = np.asarray(g_norm)[:, None, None]
-    x = inputs[None]
-    for i, layer in enumerate(network.layers):
-        x = (np.tanh(x) if i else x) @ layer.weights / g + layer.bias
-    return x
+    weights = [layer.weights for layer in network.layers] if matrices is None else matrices
+
+    def read(k: int, x: Floats) -> Floats:
+        return np.asarray(x @ weights[k] / g + network.layers[k].bias)
+
+    return through(len(network.layers), inputs[None], read, np.tanh)
 
 
 @dataclass(frozen=True)
@@ -129,11 +139,10 @@ def ngspice_outputs(
     depth, chunks = len(chips[0].tiles), _chunks(len(g), len(inputs))
     total = len(chips) * (1 + (depth - 1) * len(chunks))
     finished = 0
-    x = [inputs[None]] * len(chips)
     reads: list[list[LayerRead]] = [[] for _ in chips]
-    for k in range(depth):
-        if k:
-            x = [np.tanh(a) for a in x]
+
+    def read(k: int, x: list[Floats]) -> list[Floats]:
+        nonlocal finished
         parts = chunks if k else [slice(0, 1)]
         experiments = [
             layer_experiment(
@@ -144,13 +153,16 @@ def ngspice_outputs(
         ]
         results = simulator.run(experiments, progress and _counted(progress, finished, total))
         finished += len(experiments)
+        outputs = []
         for n, chip in enumerate(chips):
-            of_network = results[n * len(parts) : (n + 1) * len(parts)]
-            read = _read(study, x[n], of_network)
-            reads[n].append(read)
-            pairs = read.current[..., 0::2] - read.current[..., 1::2]
-            x[n] = pairs / (g * unit) + chip.network.layers[k].bias
-    return [SpiceRun(outputs=x[n], reads=tuple(reads[n])) for n in range(len(chips))]
+            found = _read(study, x[n], results[n * len(parts) : (n + 1) * len(parts)])
+            reads[n].append(found)
+            pairs = found.current[..., 0::2] - found.current[..., 1::2]
+            outputs.append(pairs / (g * unit) + chip.network.layers[k].bias)
+        return outputs
+
+    outputs = through(depth, [inputs[None]] * len(chips), read, lambda x: list(map(np.tanh, x)))
+    return [SpiceRun(x, tuple(own)) for x, own in zip(outputs, reads, strict=True)]
 
 
 def _chunks(settings: int, samples: int) -> list[slice]:
@@ -202,9 +214,9 @@ def full_scale_current(study: Study, layer: Layer) -> float:
 
 def reported_current(periphery: Periphery, result: xr.Dataset) -> Floats:
     """Column currents [sample, column] as the read-out reports them: clipped by an amplifier."""
-    if isinstance(periphery, TransimpedanceAmplifier):
+    if (amplifier := periphery.amplifier) is not None:
         volts = result["amplifier_voltage"].to_numpy()
-        return np.asarray((periphery.zero - volts) / periphery.gain)
+        return np.asarray((amplifier.zero - volts) / amplifier.gain)
     return np.asarray(result["current"].to_numpy())
 
 

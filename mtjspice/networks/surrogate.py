@@ -1,11 +1,12 @@
 """The same networks at the level of the surrogate: many chips side by side. Needs torch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from mtjspice.networks.levels import Chip, layer_experiment
 from mtjspice.spec.study import Study
@@ -13,6 +14,7 @@ from mtjspice.surrogate.card import Card
 from mtjspice.surrogate.expansion import Level
 from mtjspice.surrogate.model import Surrogate
 from mtjspice.surrogate.programmed import Programmed
+from mtjspice.train.through import through
 
 Floats = npt.NDArray[np.float64]
 SIDE_BY_SIDE = 25
@@ -40,24 +42,40 @@ def surrogate_outputs(study: Study, card: Card, chips: Sequence[Chip], inputs: F
     Raises:
         InputError: if the circuit or a die is outside the card's range.
     """
-    g = torch.tensor(study.readout.g_norm, dtype=torch.float64)[:, None, None]
-    unit = study.crossbar.cell.mtj.delta_g * study.readout.read_voltage
     surrogate = Surrogate(card, "full")
     outputs, tiles, by_nodal = [], 0, 0
     for start in range(0, len(chips), SIDE_BY_SIDE):
         some = chips[start : start + SIDE_BY_SIDE]
+        layers = [_programmed(study, surrogate, some, k) for k in range(len(some[0].tiles))]
+        tiles += len(some) * len(layers)
+        by_nodal += sum(len(programmed.nodal) for programmed in layers)
+
         x = torch.from_numpy(inputs).expand(len(some), 1, *inputs.shape)
-        for k in range(len(some[0].tiles)):
-            volts = (torch.tanh(x) if k else x) * study.readout.read_voltage
-            programmed = _programmed(study, surrogate, some, k)
-            tiles, by_nodal = tiles + len(some), by_nodal + len(programmed.nodal)
-            with torch.no_grad():
-                flat = surrogate(volts.flatten(1, 2), programmed)
-            pairs = (flat[..., 0::2] - flat[..., 1::2]).unflatten(1, volts.shape[1:3])
-            bias = torch.from_numpy(np.stack([chip.network.layers[k].bias for chip in some]))
-            x = pairs / (g * unit) + bias[:, None, None]
-        outputs.append(x.numpy())
+        with torch.no_grad():
+            outputs.append(
+                through(
+                    len(layers), x, _read_by(study, surrogate, some, layers), torch.tanh
+                ).numpy()
+            )
     return Fast(np.concatenate(outputs), tiles, by_nodal)
+
+
+def _read_by(
+    study: Study, surrogate: Surrogate, chips: Sequence[Chip], layers: Sequence[Programmed]
+) -> Callable[[int, Tensor], Tensor]:
+    """What a layer of the chips makes of its inputs [chip, g_norm, sample, input]."""
+    g = torch.tensor(study.readout.g_norm, dtype=torch.float64)[:, None, None]
+    unit = study.crossbar.cell.mtj.delta_g * study.readout.read_voltage
+
+    def read(k: int, x: Tensor) -> Tensor:
+        volts = x * study.readout.read_voltage
+        flat = surrogate(volts.flatten(1, 2), layers[k])
+        pairs = (flat[..., 0::2] - flat[..., 1::2]).unflatten(1, volts.shape[1:3])
+        bias = torch.from_numpy(np.stack([chip.network.layers[k].bias for chip in chips]))
+        sums: Tensor = pairs / (g * unit) + bias[:, None, None]
+        return sums
+
+    return read
 
 
 def effective_conductances(

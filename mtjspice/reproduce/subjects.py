@@ -22,8 +22,9 @@ from mtjspice.reproduce.goodwill2022.run import chosen_study
 from mtjspice.reproduce.goodwill2022.run import shipped_spec as goodwill_spec
 from mtjspice.signoff.dies import Specimen
 from mtjspice.signoff.findings import SignOffStory
-from mtjspice.signoff.run import Images, Subject, run_signoff
-from mtjspice.signoff.subjects import images_of, on_dies_of
+from mtjspice.signoff.from_files import images_of, on_dies_of
+from mtjspice.signoff.run import run_signoff
+from mtjspice.signoff.subject import Images, Subject
 from mtjspice.spec.signoff import SignOff
 from mtjspice.spec.study import Study
 from mtjspice.spec.toml import changed, parse_spec

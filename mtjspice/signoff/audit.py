@@ -4,17 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from mtjspice.signoff.population import (
-    Doubt,
-    Seen,
+from mtjspice.signoff.known import (
     accuracy_of_die,
     confidence_of_a_die,
     count_failing,
-    doubt_of,
     half_width,
     share_of_dies,
     verdicts_of_dies,
 )
+from mtjspice.signoff.population import Doubt, Seen, doubt_of
 from mtjspice.spec.signoff import SignOff, SignOffLimits
 from mtjspice.verdicts.figures import Verdict, kept, of_holding, together
 

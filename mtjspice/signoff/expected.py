@@ -24,7 +24,7 @@ class Expected:
     """What a sign-off is about to simulate, in words, and what is learned of how long that takes.
 
     Args:
-        out: folder of the report, which may hold one from before.
+        out: folder of the report, which may hold one from before; None where there is none.
         crossbar: of a tile.
         simulator: ngspice, with its store.
         spec: what is asked.
@@ -35,11 +35,19 @@ class Expected:
     """
 
     def __init__(
-        self, out: Path, crossbar: Crossbar, simulator: Simulator, spec: SignOff, *, full: bool
+        self,
+        out: Path | None,
+        crossbar: Crossbar,
+        simulator: Simulator,
+        spec: SignOff,
+        *,
+        full: bool,
     ):
         self.crossbar, self.simulator, self.spec, self.full = crossbar, simulator, spec, full
         self._ran, self._found = simulator.ran, simulator.found
         self.pace = 1.0
+        if out is None:
+            return
         with contextlib.suppress(InputError, KeyError, TypeError, ValueError, AttributeError):
             times = read_json(out / "report.json")["times"]
             seconds = sum(v for name, v in times.items() if name.endswith(SUMMED))

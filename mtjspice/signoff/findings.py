@@ -4,14 +4,18 @@ Frozen data between `mtjspice.signoff.run`, which finds it, and `mtjspice.report
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from mtjspice.spec.signoff import SignOff
 from mtjspice.verdicts.figures import Figure, Interval, Verdict, together, verdict_of
+from mtjspice.verdicts.tabular import to_pandas
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -288,6 +292,7 @@ class SignOffStory:
         reference: what drops are counted from; None for the same weights in software.
         drawn: int64 [image], rising: numbers of the images among all test images, where only some
             of them are shown; None for all.
+        netlists: of flips, text by the file that each names.
     """
 
     title: str
@@ -312,6 +317,11 @@ class SignOffStory:
     chance: float
     reference: Reference | None = None
     drawn: Ints | None = None
+    netlists: Mapping[str, str] = field(default_factory=dict)
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """The figures with their intervals and limits, as `mtjspice.to_pandas`."""
+        return to_pandas(self.figures)
 
     def place(self, image: int) -> int:
         """Where the image of a flip stands in `inputs`, `labels` and what was read of a die."""

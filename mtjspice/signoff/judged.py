@@ -9,19 +9,8 @@ import numpy.typing as npt
 
 from mtjspice.signoff.audit import accuracy_limit
 from mtjspice.signoff.findings import DieRead, GivenAccuracy, Judged, Known, OtherWeights, Reference
-from mtjspice.signoff.population import (
-    Doubt,
-    Quantity,
-    Seen,
-    Sign,
-    count_failing,
-    doubt_of,
-    known_of,
-    seen_of,
-    share_of_dies,
-    verdicts_of_dies,
-    wanted,
-)
+from mtjspice.signoff.known import count_failing, known_of, share_of_dies, verdicts_of_dies, wanted
+from mtjspice.signoff.population import Doubt, Quantity, Seen, Sign, doubt_of, seen_of
 from mtjspice.spec.signoff import SignOff, SignOffLimits
 from mtjspice.verdicts.figures import (
     DIFFERENCE,

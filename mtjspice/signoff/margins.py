@@ -28,7 +28,6 @@ from mtjspice.data.weights import ProgrammedLayer
 from mtjspice.device.converter import limits
 from mtjspice.signoff.findings import SAFEST
 from mtjspice.spec.calibration import Calibration
-from mtjspice.spec.periphery import TransimpedanceAmplifier
 from mtjspice.surrogate.card import nominal_full_scale
 from mtjspice.surrogate.programmed import Programmed, ReadErrors
 from mtjspice.train.hardware import OnDies, converted, given_by
@@ -151,8 +150,8 @@ def _through(
 
 
 def _clipped(circuit: Calibration, currents: Tensor) -> float:
-    amplifier = circuit.periphery
-    if not isinstance(amplifier, TransimpedanceAmplifier):
+    amplifier = circuit.periphery.amplifier
+    if amplifier is None:
         return 0.0
     volts = amplifier.zero - amplifier.gain * currents
     low, high = limits(amplifier)
@@ -161,8 +160,8 @@ def _clipped(circuit: Calibration, currents: Tensor) -> float:
 
 def step_of(circuit: Calibration) -> float | None:
     """A converter's step as a current, A; None where currents are not converted."""
-    amplifier = circuit.periphery
-    if not isinstance(amplifier, TransimpedanceAmplifier):
+    amplifier = circuit.periphery.amplifier
+    if amplifier is None:
         return None
     return circuit.adc.lsb / amplifier.gain
 
@@ -172,8 +171,8 @@ def levels(circuit: Calibration, currents: Tensor) -> Tensor:
 
     Only where `step_of` is not None.
     """
-    amplifier = circuit.periphery
-    assert isinstance(amplifier, TransimpedanceAmplifier)
+    amplifier = circuit.periphery.amplifier
+    assert amplifier is not None
     volts = amplifier.zero - amplifier.gain * currents + circuit.adc.offset
     return (volts - circuit.adc.low) / circuit.adc.lsb
 

@@ -2,25 +2,23 @@
 
 import urllib.parse
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 
-from mtjspice.data.files import write_text
-from mtjspice.data.outputs import NO_FILES
+from mtjspice.data.outputs import Outputs
 from mtjspice.report.numbers import shown
 from mtjspice.report.page import inline, render
-from mtjspice.report.plain import as_json
 from mtjspice.report.words import interval_words, value_and_limit
+from mtjspice.report.written import determined, write_report
 from mtjspice.signoff import page_maps as maps
 from mtjspice.signoff import page_plots as plots
 from mtjspice.signoff import page_words as words
 from mtjspice.signoff.findings import DieRead, Flip, SignOffStory
 from mtjspice.signoff.judged import compared_with
-from mtjspice.signoff.page_json import dies_table, flips_table, manifest, report
+from mtjspice.signoff.page_json import dies_table, flips_table, report
 from mtjspice.signoff.page_numbers import (
     ConditionLine,
     DieLine,
@@ -41,27 +39,36 @@ DRAWN = 4
 """Most conditions that have pictures; the others have their numbers."""
 
 
-def write_signoff(story: SignOffStory, out: Path, files: Mapping[str, str] = NO_FILES) -> Path:
-    """Write ``report.json``, ``manifest.json``, ``flips.csv``, ``dies.csv`` and ``report.html``.
+def write_signoff(story: SignOffStory, out: Outputs) -> SignOffStory:
+    """Write the report, ``flips.csv``, ``dies.csv`` and netlists of flips; the story with files.
 
     Each is written whole. What differs from run to run is under ``times`` in the JSON, and in the
     element with the same name in the page.
-
-    Args:
-        story: what was found.
-        out: folder that exists.
-        files: SHA-256 of other files of the run, for the manifest.
-
-    Returns:
-        The path of the page.
     """
+    story = _with_files(story, {name: out.write(name, it) for name, it in story.netlists.items()})
     lines = condition_lines(story)
-    write_text(out / "report.json", as_json(report(story, lines)))
-    write_text(out / "manifest.json", as_json(manifest(story) | {"files": files}))
-    write_text(out / "flips.csv", flips_table(story))
-    write_text(out / "dies.csv", dies_table(lines))
-    write_text(out / "report.html", _page(story, lines))
-    return out / "report.html"
+    manifest = determined(
+        story.spec,
+        seed=story.spec.seed,
+        versions=story.versions,
+        simulations=story.keys,
+        weights=story.weights,
+        data=story.data,
+    )
+    tables = {"flips.csv": flips_table(story), "dies.csv": dies_table(lines)}
+    write_report(out, report(story, lines), manifest, _page(story, lines), tables)
+    return story
+
+
+def _with_files(story: SignOffStory, names: Mapping[str, str]) -> SignOffStory:
+    """The story whose flips name the files that their netlists were written to."""
+
+    def named(flip: Flip) -> Flip:
+        return replace(flip, netlist=names[flip.netlist]) if flip.netlist else flip
+
+    judged = (replace(one, flips=tuple(map(named, one.flips))) for one in story.judged)
+    netlists = {names[name]: text for name, text in story.netlists.items()}
+    return replace(story, judged=tuple(judged), netlists=netlists)
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,23 @@ from dataclasses import asdict, fields
 from typing import Any, assert_never
 
 from mtjspice.signoff.findings import Flip, GivenAccuracy, Known, OtherWeights, SignOffStory
-from mtjspice.signoff.page_numbers import ConditionLine, DieLine, kinds_of, tiles_of
-from mtjspice.spec.toml import format_spec
+from mtjspice.signoff.page_numbers import (
+    ConditionLine,
+    DieLine,
+    condition_lines,
+    kinds_of,
+    tiles_of,
+)
 
 
-def report(story: SignOffStory, lines: Sequence[ConditionLine]) -> dict[str, Any]:
-    """The machine-readable report."""
+def report(story: SignOffStory, lines: Sequence[ConditionLine] | None = None) -> dict[str, Any]:
+    """The machine-readable report.
+
+    Args:
+        story: what was found.
+        lines: its numbers over the dies, if they are made already.
+    """
+    lines = condition_lines(story) if lines is None else lines
     return {
         "study": story.title,
         "verdict": story.verdict,
@@ -38,19 +49,6 @@ def _reference(story: SignOffStory) -> dict[str, Any] | None:
             return {"accuracy": float((classes == story.labels).mean()), "source": source}
         case _:
             assert_never(story.reference)
-
-
-def manifest(story: SignOffStory) -> dict[str, Any]:
-    """What determined the report."""
-    return {
-        "spec_key": story.spec.key(),
-        "seed": story.spec.seed,
-        "spec": format_spec(story.spec),
-        "weights": story.weights,
-        "data": story.data,
-        "versions": dict(story.versions),
-        "simulations": list(story.keys),
-    }
 
 
 def _condition(line: ConditionLine) -> dict[str, Any]:

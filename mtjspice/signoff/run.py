@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,17 +17,16 @@ from mtjspice.data.files import make_folder
 from mtjspice.data.outputs import Outputs
 from mtjspice.errors import InputError
 from mtjspice.netlist.cards import read_card
-from mtjspice.netlist.cells import kind_of
-from mtjspice.netlist.deck import build_deck
-from mtjspice.networks.tiles import driven_tiles
 from mtjspice.signoff.audit import allowed_flips
-from mtjspice.signoff.dies import FoundFlip, Specimen, check_specimen
+from mtjspice.signoff.dies import Specimen, check_specimen
 from mtjspice.signoff.expected import FOUND, RAN, SUMMED, VECTORS, Expected
-from mtjspice.signoff.findings import Flip, Judged, Reference, SignOffStory
+from mtjspice.signoff.findings import Judged, SignOffStory
+from mtjspice.signoff.flips import flips_of
 from mtjspice.signoff.guided import Audit, Read, read_guided
 from mtjspice.signoff.judged import Asked, judge
 from mtjspice.signoff.page import write_signoff
 from mtjspice.signoff.population import doubt_of, of_surrogate
+from mtjspice.signoff.subject import Subject
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.signoff import SignOff
 from mtjspice.spec.technology import Technology
@@ -42,75 +41,10 @@ Progress = Callable[[str, int, int], None]
 """Called with (what is being done, steps done, steps in all)."""
 
 
-@dataclass(frozen=True)
-class Images:
-    """What networks are shown.
-
-    Attributes:
-        inputs: float64 [image, feature].
-        labels: int64 [image].
-        classes: names.
-        source: in words.
-        shape: in pixels; None where inputs are no image.
-        drawn: int64 [image], rising: their numbers among all test images, where only some of them
-            are shown; None for all.
-        chance: accuracy of who always says the most frequent class of all test images; of the most
-            frequent of these labels, and one over the classes at least, if left out.
-    """
-
-    inputs: npt.NDArray[np.float64]
-    labels: npt.NDArray[np.int64]
-    classes: tuple[str, ...]
-    source: str
-    shape: tuple[int, int] | None = None
-    drawn: npt.NDArray[np.int64] | None = None
-    chance: float | None = None
-
-    @property
-    def guessed(self) -> float:
-        """Chance, as it was given or from the labels."""
-        return chance_of(self.labels, len(self.classes)) if self.chance is None else self.chance
-
-    @property
-    def numbers(self) -> npt.NDArray[np.int64]:
-        """Of each image among all test images."""
-        return np.arange(len(self.labels)) if self.drawn is None else self.drawn
-
-
-def chance_of(labels: npt.NDArray[np.int64], classes: int) -> float:
-    """Share of the most frequent class; one over the number of classes at least."""
-    return max(float(np.bincount(labels).max()) / labels.size, 1 / classes)
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is signed off.
-
-    Attributes:
-        title: of the report.
-        weights: where they come from, in words.
-        specimens: networks on their dies; all of one design.
-        images: that they are shown.
-        card: that the networks were trained with.
-        one_network: whether it is one network on many dies.
-        notes: warnings from before, for the report.
-        reference: what drops are counted from; None for the same weights in software.
-    """
-
-    title: str
-    weights: str
-    specimens: tuple[Specimen, ...]
-    images: Images
-    card: Card
-    one_network: bool = True
-    notes: tuple[str, ...] = ()
-    reference: Reference | None = None
-
-
 def run_signoff(
     subject: Subject,
     spec: SignOff,
-    out: Path,
+    out: Path | None = None,
     *,
     full: bool = False,
     strict: bool = False,
@@ -119,14 +53,15 @@ def run_signoff(
     progress: Progress | None = None,
     say: Callable[[str], None] | None = None,
 ) -> SignOffStory:
-    """Read networks on their dies in SPICE, under every condition; judge; write the report.
+    """Read networks on their dies in SPICE, under every condition; judge; write the report, if any.
 
     What has been computed in `out` before is found again by its key and not computed anew.
 
     Args:
         subject: networks, dies, images.
         spec: what is asked.
-        out: folder of the report and of all simulations; made if it is missing.
+        out: folder of the report and of all simulations; made if it is missing. Nothing is written
+            if it is left out.
         full: simulate every image.
         strict: refuse what is otherwise only warned of: another ngspice than the card's, a card
             whose own limits are broken.
@@ -146,18 +81,18 @@ def run_signoff(
     check_subject(subject.specimens, card)
     circuits = _conditions(spec, card.circuit)
     warned = [*subject.notes, *_odd(subject, spec), *_doubts(card, str(probe()), strict=strict)]
-    judged, times = [], dict[str, float]()
+    judged, times, netlists = [], dict[str, float](), dict[str, str]()
     with open_pool(jobs, scheduler, limits=spec.ngspice) as pool:
-        outputs = Outputs(out)
-        simulator = Simulator(store=make_folder(out / "simulations"), pool=pool)
+        outputs = None if out is None else Outputs(out)
+        store = None if out is None else make_folder(out / "simulations")
+        simulator = Simulator(store=store, pool=pool)
         coming = Expected(out, card.circuit.crossbar, simulator, spec, full=full)
         for number, circuit in enumerate(circuits):
             of_condition = card
             if circuit != card.circuit:
-                folder = make_folder(out / "cards") / circuit.name
+                folder = None if out is None else make_folder(out / "cards") / circuit.name
                 of_condition = run_calibration(circuit, folder, pool=pool, progress=tell).card
                 warned += _doubts(of_condition, str(simulator.info), strict=strict)
-            named = _named(tell, _label(circuit) if len(circuits) > 1 else "")
             begun = time.perf_counter()
             read = read_guided(
                 [_recarded(one, of_condition) for one in subject.specimens],
@@ -167,14 +102,14 @@ def run_signoff(
                 simulator,
                 full=full,
                 number=number,
-                told=named,
+                told=_named(tell, _label(circuit) if len(circuits) > 1 else ""),
                 names=subject.images.numbers.tolist(),
                 audit=_audit(subject, spec, len(circuits)),
                 chosen=say and (lambda chosen, say=say: say(coming.said(chosen))),
             )
             coming.learn(read)
             times |= _times(_label(circuit), read, time.perf_counter() - begun)
-            judged.append(_judged(subject, spec, of_condition, read, outputs))
+            judged.append(_judged(subject, spec, of_condition, read, netlists))
         times |= {
             "workers": float(simulator.jobs),
             RAN: float(simulator.ran),
@@ -182,8 +117,8 @@ def run_signoff(
             "all": time.perf_counter() - start,
         }
         story = _story(subject, spec, card, full, judged, warned, simulator, times)
-    write_signoff(story, out, outputs.close())
-    return story
+    story = replace(story, netlists=netlists)
+    return story if outputs is None else write_signoff(story, outputs)
 
 
 def _audit(subject: Subject, spec: SignOff, conditions: int) -> Audit:
@@ -206,10 +141,12 @@ def _times(label: str, read: Read, wall: float) -> dict[str, float]:
     }
 
 
-def _judged(subject: Subject, spec: SignOff, card: Card, read: Read, outputs: Outputs) -> Judged:
-    """One condition, with netlists of its flips written."""
+def _judged(
+    subject: Subject, spec: SignOff, card: Card, read: Read, netlists: dict[str, str]
+) -> Judged:
+    """One condition; netlists of its flips are added to those by file."""
     label = _label(card.circuit)
-    flips = _flips(subject, spec, card, label, read, outputs)
+    flips = flips_of(subject, spec, card, label, read, netlists)
     return Judged(label, card.name, read.dies, read.statement, flips)
 
 
@@ -294,7 +231,7 @@ def _conditions(spec: SignOff, circuit: Calibration) -> list[Calibration]:
     for corner in spec.corners or (own.corner,):
         for celsius in spec.temperatures or (own.temperature,):
             technology: Technology = own.replace(corner=corner, temperature=celsius)
-            for transistor in kind_of(cell).transistors(cell):
+            for transistor in cell.transistors:
                 read_card(technology).check(transistor)
             if technology == own:
                 found.append(circuit)
@@ -337,58 +274,3 @@ def _doubts(card: Card, simulator: str, *, strict: bool) -> list[str]:
         key, value, allowed = doubts[0]
         raise InputError(source=f"card {card.name}", key=key, value=value, allowed=allowed)
     return [f"card {card.name} {words}" for _, _, words in doubts]
-
-
-def _flips(
-    subject: Subject, spec: SignOff, card: Card, label: str, read: Read, outputs: Outputs
-) -> tuple[Flip, ...]:
-    """All flips, those that matter with a netlist each."""
-    found, flips = list[tuple[int, FoundFlip]](), list[Flip]()
-    numbers = subject.images.numbers
-    for n, (one, of_one) in enumerate(zip(subject.specimens, read.found, strict=True)):
-        named = [(replace(flip, image=int(numbers[flip.image])), ok) for flip, ok in of_one]
-        found += [(n, flip) for flip, _ in named]
-        flips += [_flip(one, label, flip, possible=ok) for flip, ok in named]
-    plain = [flip.kind == "level" and flip.possible for flip in flips]
-    # Classes first, then what the bound does not allow; those in the order of the dies.
-    first = sorted(
-        (i for i, one in enumerate(plain) if not one), key=lambda i: flips[i].kind != "class"
-    )
-    levels = [i for i, one in enumerate(plain) if one]
-    for i in (*first[: spec.netlists], *levels[: spec.level_netlists]):
-        n, flip = found[i]
-        name = _write_netlist(subject.specimens[n], card, flip, label, outputs)
-        flips[i] = replace(flips[i], netlist=name)
-    return tuple(flips)
-
-
-def _flip(one: Specimen, label: str, found: FoundFlip, *, possible: bool) -> Flip:
-    differing = found.differing
-    first = one.weights.layers[differing.layer].first
-    return Flip(
-        condition=label,
-        die=one.name,
-        image=found.image,
-        kind=differing.kind,
-        layer=differing.layer + 1,
-        tile=first + differing.tile if differing.tile >= 0 else -1,
-        line=differing.line,
-        surrogate=differing.surrogate,
-        ngspice=differing.ngspice,
-        possible=possible,
-        key=found.key,
-        vector=found.vector,
-    )
-
-
-def _write_netlist(
-    one: Specimen, card: Card, found: FoundFlip, label: str, outputs: Outputs
-) -> str:
-    """The tile that shows a flip with this one input vector; its path in the output folder."""
-    k, tile = found.differing.layer, max(found.differing.tile, 0)
-    layer = one.weights.layers[k]
-    place = f"{label}-{one.name}-image{found.image}-tile{layer.first + tile}"
-    name = "netlists/" + "".join(c if c.isalnum() else "-" for c in place) + ".cir"
-    volts = torch.from_numpy(found.volts)[None, None]
-    (experiment,) = driven_tiles(one.weights, card.circuit, one.dies, k, volts, (tile,))
-    return outputs.write(name, build_deck(experiment).text)

@@ -20,10 +20,9 @@ from mtjspice.solver.leakage import TOGETHER, Leakage, Leaked, Leaks, places
 from mtjspice.solver.lines import Lines
 from mtjspice.solver.paths import unreached
 from mtjspice.solver.rows import has_broken_lines, remaining
-from mtjspice.spec.cell import PassiveCell, TransmissionGateCell
+from mtjspice.solver.series import own_law
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.line import Line
-from mtjspice.spec.periphery import SenseAmplifier, TransimpedanceAmplifier
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ def array_of(
     _check_alike(experiments)
     first = experiments[0]
     crossbar = first.crossbar
-    gated = not isinstance(crossbar.cell, PassiveCell)
+    gated = crossbar.cell.series == "measured"
     if gated and access is None:
         raise InputError(
             source="access",
@@ -164,7 +163,7 @@ def array_of(
     array = Array(
         cells=Cells.stacked(
             [_law(e, one, dark) for e, (one, _), dark in zip(experiments, drawn, off, strict=True)],
-            None
+            own_law(crossbar.cell)
             if access is None
             else access.device_law().with_shifts(torch.stack([shifts for _, shifts in drawn])),
         ),
@@ -256,10 +255,10 @@ def _check_alike(experiments: Sequence[Experiment]) -> None:
 def _switched_off(e: Experiment) -> np.ndarray:
     """Which cells [row, column] have their gate off; they leak picoamperes, left out here."""
     off = np.zeros(e.crossbar.shape, dtype=bool)
-    cell = e.crossbar.cell
-    if isinstance(cell, PassiveCell):
+    gate = e.crossbar.cell.gate
+    if gate is None:
         return off
-    if cell.gates == "column":
+    if gate.along == "column":
         off[:, sorted(set(range(e.crossbar.columns)) - set(e.sensed_columns))] = True
     else:
         off[sorted(set(range(e.crossbar.rows)) - set(e.driven_rows))] = True
@@ -269,20 +268,13 @@ def _switched_off(e: Experiment) -> np.ndarray:
 def _lines(line: Line, e: Experiment, *, read: bool) -> Lines:
     series = np.zeros(e.crossbar.columns if read else e.crossbar.rows)
     if read:
-        series[list(e.sensed_columns)] = _input_resistance(e)
+        series[list(e.sensed_columns)] = e.periphery.ohms
     return Lines(
         wire=torch.tensor(line.r, dtype=torch.float64),
         end=torch.tensor(line.end, dtype=torch.float64),
         series=torch.from_numpy(series),
         both=line.ends == "both",
     )
-
-
-def _input_resistance(e: Experiment) -> float:
-    """Between the end of a sensed column and the potential that holds it, Ω."""
-    if isinstance(e.periphery, TransimpedanceAmplifier):
-        return e.periphery.input_resistance
-    return e.periphery.load if isinstance(e.periphery, SenseAmplifier) else 0.0
 
 
 def _at_rest(e: Experiment) -> tuple[torch.Tensor, torch.Tensor]:
@@ -297,7 +289,7 @@ def _at_rest(e: Experiment) -> tuple[torch.Tensor, torch.Tensor]:
 
 def _check_transistors(e: Experiment, access: AccessModel) -> None:
     cell = e.crossbar.cell
-    count = 2 if isinstance(cell, TransmissionGateCell) else 1
+    count = len(cell.transistors)
     if len(access.threshold_sigma) != count:
         raise InputError(
             source="access",

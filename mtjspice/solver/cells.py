@@ -1,4 +1,4 @@
-"""What sits between two lines, in torch: the junction, and the access device in series with it."""
+"""What sits between two lines, in torch: the junction, and what is in series with it."""
 
 import math
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mtjspice.device.conductance import Coefficients
+from mtjspice.solver.series import Series
 from mtjspice.spec.mtj import Mtj
 
 
@@ -95,14 +96,14 @@ class Cells:
         cubic: the same shape, S/V².
         drop: the same shape, S·V².
         at: the same shape, V².
-        access: in series with the junctions; None where there is none.
+        access: in series with the junctions, transistors or a law of its own; None without either.
     """
 
     linear: Tensor
     cubic: Tensor
     drop: Tensor
     at: Tensor
-    access: ShiftedAccess | None = None
+    access: Series | None = None
 
     @classmethod
     def resistors(cls, conductance: Tensor) -> Self:
@@ -111,7 +112,7 @@ class Cells:
         return cls(conductance, zero, zero, zero + 1)
 
     @classmethod
-    def stacked(cls, laws: Sequence[Coefficients], access: ShiftedAccess | None = None) -> Self:
+    def stacked(cls, laws: Sequence[Coefficients], access: Series | None = None) -> Self:
         """Tiles one over the other, in float64."""
         linear, cubic, drop, at = (
             torch.stack([torch.from_numpy(law[k].copy()) for law in laws]) for k in range(4)
@@ -125,7 +126,7 @@ class Cells:
         r_p: Tensor,
         tmr0: Tensor,
         mtj: Mtj,
-        access: ShiftedAccess | None = None,
+        access: Series | None = None,
     ) -> Self:
         """Junctions by what makes them; all of it may ask for gradients.
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from mtjspice.errors import InputError
 from mtjspice.solver.array import Array, at_rest
 from mtjspice.solver.elimination import eliminate
-from mtjspice.solver.leakage import settled
+from mtjspice.solver.leaking import settled
 from mtjspice.solver.linear import Method, check_method, chosen
 from mtjspice.solver.lines import column_drop, row_drop
 from mtjspice.solver.newton import NoSolutionError, Solution, solved

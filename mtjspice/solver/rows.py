@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from mtjspice.solver.lines import Lines
-from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.experiment import Experiment
 
 
@@ -18,9 +17,9 @@ def needed_rows(e: Experiment, *, leaking: bool = False) -> range:
         e: the read.
         leaking: whether rows that are off leak: where lines are broken all rows are needed then.
     """
-    cell, rows = e.crossbar.cell, e.crossbar.rows
+    gate, rows = e.crossbar.cell.gate, e.crossbar.rows
     every = range(rows)
-    if isinstance(cell, PassiveCell) or cell.gates == "column":
+    if gate is None or gate.along == "column":
         return every
     if leaking and has_broken_lines(e):
         return every

@@ -6,6 +6,7 @@ from mtjspice.spec.cell import (
     Cell,
     GatedCell,
     PassiveCell,
+    SelectorCell,
     Transistor,
     TransmissionGateCell,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "ProgrammedTile",
     "Readout",
     "Resources",
+    "SelectorCell",
     "SenseAmplifier",
     "SignOff",
     "SignOffLimits",

@@ -11,7 +11,13 @@ MOST_POINTS = 1_000_000
 
 
 class DcRead(Spec):
-    """Currents at rest, one input vector after the other in one sweep."""
+    """Currents at rest, one input vector after the other in one sweep.
+
+    Example:
+        >>> from mtjspice import DcRead
+        >>> DcRead().kind
+        'dc'
+    """
 
     kind: Literal["dc"] = "dc"
 
@@ -31,6 +37,11 @@ class TransientRead(Spec):
             of `settle_to` if given.
         gates: ``on`` keeps selected gate lines on all the time; ``pulsed`` opens them with each
             vector and closes them when it is taken away, as a read of one row after the other does.
+
+    Example:
+        >>> from mtjspice import TransientRead
+        >>> TransientRead(settle_to=0.01).settles
+        True
     """
 
     kind: Literal["transient"] = "transient"

@@ -290,12 +290,14 @@ def _write_states(matrix: States) -> list[str]:
 
 VoltageMatrix = Annotated[
     Floats,
-    BeforeValidator(_read_volts),
+    BeforeValidator(_read_volts, json_schema_input_type=list[list[Annotated[float, VOLTS]]]),
     PlainSerializer(lambda m: m.tolist(), return_type=list),
 ]
 """A read-only float64 matrix, V; entries may be written with suffix and unit."""
 StateMatrix = Annotated[
-    States, BeforeValidator(_read_states), PlainSerializer(_write_states, return_type=list)
+    States,
+    BeforeValidator(_read_states, json_schema_input_type=list[str]),
+    PlainSerializer(_write_states, return_type=list),
 ]
 """A read-only uint8 matrix of junction states: 0 is P (low resistance), 1 is AP.
 

@@ -162,6 +162,11 @@ class Calibration(Spec):
         limits: of the verdict.
         seed: of states, dies and inputs.
         ngspice: limits on its processes; no part of the spec's key.
+
+    Example:
+        >>> from mtjspice import Calibration, read_spec
+        >>> read_spec("examples/passive15/calibration.toml", Calibration).plan.vectors
+        60
     """
 
     name: Name
@@ -182,6 +187,12 @@ class Calibration(Spec):
 
     @model_validator(mode="after")
     def _check_range(self) -> Self:
+        if self.crossbar.cell.series == "own":
+            raise ValueError(
+                f"crossbar.cell.kind ({self.crossbar.cell.kind}) has no calibration card: a card "
+                "holds powers of small voltages, which do not follow the law of such a cell; "
+                "allowed are cells with nothing or transistors in series with the junction"
+            )
         if self.die.defects:
             raise ValueError("die.defects must be left out: the plan draws defects of its own")
         self.die.check_short(self.crossbar.cell.mtj, drawn=True)

@@ -27,6 +27,11 @@ class Crossbar(Spec):
         unselected: what holds the lines that are neither driven nor sensed: ``grounded`` (at the
             read-out's reference), ``floating`` (nothing) or ``half`` (half the read voltage above
             the reference).
+
+    Example:
+        >>> from mtjspice import Crossbar, Line
+        >>> Crossbar(rows=4, columns=3, row=Line(resistance=5.0)).shape
+        (4, 3)
     """
 
     rows: Lines

@@ -31,6 +31,11 @@ class DieDesign(Spec):
         vectors: random input vectors of a trial, for each tile.
         seed: of random states and inputs; every tile has its own.
         ngspice: limits on its processes; no part of the spec's key.
+
+    Example:
+        >>> from mtjspice import DieDesign, read_spec
+        >>> read_spec("examples/die20k/die.toml", DieDesign).tiles
+        32
     """
 
     name: Name

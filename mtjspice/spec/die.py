@@ -35,6 +35,11 @@ class Defect(Spec):
         row: of the junction or line.
         column: of the junction or line.
         tile: which tile of the die.
+
+    Example:
+        >>> from mtjspice import Defect
+        >>> Defect(kind="short", row=3, column=7).about.words
+        'shorted'
     """
 
     kind: DefectKind
@@ -115,6 +120,11 @@ class Die(Spec):
             says; 0 for identical ones.
         defects: what is wrong, at most one at a place.
         seed: of the draw.
+
+    Example:
+        >>> from mtjspice import Defect, Die
+        >>> len(Die(sigma_ln_rp=0.05, defects=(Defect(kind="dead_row", row=2),)).shorts())
+        0
     """
 
     sigma_ln_rp: Spread = 0.0

@@ -42,6 +42,11 @@ class Experiment(Spec):
             at most 3e-9, for about the same time.
         ngspice: limits on its process where this experiment is simulated by itself; no part of the
             experiment's key.
+
+    Example:
+        >>> from mtjspice import Experiment, read_spec
+        >>> read_spec("examples/array/array.toml", Experiment).sensed_columns
+        (0, 1, 2, 3)
     """
 
     crossbar: Crossbar

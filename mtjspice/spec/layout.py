@@ -20,10 +20,9 @@ from mtjspice.spec.base import (
     Share,
     Spec,
 )
-from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
-from mtjspice.spec.periphery import Periphery, SenseAmplifier, VirtualGround
+from mtjspice.spec.periphery import Periphery, VirtualGround
 from mtjspice.spec.ranges import Whole, Within
 from mtjspice.spec.rates import DefectRates
 from mtjspice.spec.resources import Ngspice, Resources
@@ -323,6 +322,11 @@ class Layout(Spec):
         largest: most rows and columns that the search over sizes tries.
         limits: of the verdict.
         ngspice: limits on its processes; no part of the spec's key.
+
+    Example:
+        >>> from mtjspice import Crossbar, Layout
+        >>> Layout(name="mine", crossbar=Crossbar(rows=8, columns=8)).rows_read
+        8
     """
 
     name: Name
@@ -386,7 +390,7 @@ class Layout(Spec):
             )
         if self.die.defects:
             raise ValueError("die.defects must be left out: defects.rates says what is drawn")
-        if isinstance(self.periphery, SenseAmplifier) and self.periphery.reference != 0:
+        if self.periphery.latch is not None and self.periphery.reference != 0:
             raise ValueError(
                 f"periphery.reference ({self.periphery.reference:g} V) must be 0: the latch works "
                 "near ground"
@@ -397,14 +401,14 @@ class Layout(Spec):
     def _check_conditions(self) -> Self:
         """See that gates and supplies stay in their range under every condition."""
         # A cell with a transistor is swept with a short in the place of its junction.
-        gated = not isinstance(self.crossbar.cell, PassiveCell)
+        gated = bool(self.crossbar.cell.transistors)
         self.die.check_short(self.crossbar.cell.mtj, drawn=self.defects.rates.short > 0 or gated)
         cell, periphery = self.crossbar.cell, self.periphery
         volts = {"supply.volts": self.supply.volts}
-        if not isinstance(cell, PassiveCell):
-            volts["crossbar.cell.gate_volts"] = cell.gate_volts
-        if isinstance(periphery, SenseAmplifier):
-            volts["periphery.supply"] = periphery.supply
+        if (gate := cell.gate) is not None:
+            volts["crossbar.cell.gate_volts"] = gate.volts
+        if (latch := periphery.latch) is not None:
+            volts["periphery.supply"] = latch.supply
         for name, value in volts.items():
             for factor in self.corners.supply:
                 if not GATE_VOLTS.holds(factor * value):
@@ -419,12 +423,12 @@ class Layout(Spec):
         """Refuse limits on what this design does not have."""
         lacking = {
             "the periphery is a virtual ground, which has no output voltage": (
-                isinstance(self.periphery, VirtualGround),
+                self.periphery.volts_per_ampere is None,
                 ("margin", "margin_sigmas", "array_yield", "line_failure"),
             ),
             "sense.offset is 0": (self.sense.offset == 0, ("margin_sigmas",)),
             "the periphery has no latch": (
-                not isinstance(self.periphery, SenseAmplifier), ("decision_time",)
+                self.periphery.latch is None, ("decision_time",)
             ),
             "there is no table writing": (
                 self.writing is None,
@@ -435,10 +439,10 @@ class Layout(Spec):
                 ),
             ),
             "only passive arrays have it": (
-                self.crossbar.cell.kind != "passive", ("sneak", "half_select", "half_select_mean")
+                not self.crossbar.cell.sneaks, ("sneak", "half_select", "half_select_mean")
             ),
         }  # fmt: skip
-        if self.timing.settle_within is not None and isinstance(self.periphery, VirtualGround):
+        if self.timing.settle_within is not None and self.periphery.volts_per_ampere is None:
             raise ValueError(
                 "timing.settle_within must be left out: a virtual ground has no output voltage; "
                 "give timing.settle_to"

@@ -93,6 +93,11 @@ class Line(Spec):
         geometry: in the place of `resistance` and `capacitance`.
 
     A resistance of zero joins the nodes; it is not replaced by a small number.
+
+    Example:
+        >>> from mtjspice import Line
+        >>> Line(resistance=5.0, capacitance=0.3e-15, end=100.0).r
+        5.0
     """
 
     resistance: WireResistance = 0.0

@@ -63,6 +63,11 @@ class Mtj(Spec):
         decay: coefficient of T^1.5 in the fall of the spin polarisation with temperature, K^−1.5.
 
     The defaults are assumptions of this project for a 50 nm perpendicular junction.
+
+    Example:
+        >>> from mtjspice import Mtj
+        >>> round(Mtj(ra=10e-12, diameter=50e-9).r_p)
+        5093
     """
 
     ra: ResistanceArea = 10e-12

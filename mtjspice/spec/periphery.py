@@ -26,18 +26,54 @@ Bits = Annotated[int, Whole(1, 24, "converters of arrays have 1 to 16 bits, the 
 """Of a code, 1 to 24."""
 
 
-class VirtualGround(Spec):
+class ReadOut(Spec):
+    """What every kind of read-out says of itself, so that nothing else has to ask which it is.
+
+    A further kind is a class here and how `mtjspice.netlist.readout` draws it.
+    """
+
+    @property
+    def ohms(self) -> float:
+        """Between the end of a column that is read and the reference, Ω."""
+        return 0.0
+
+    @property
+    def volts_per_ampere(self) -> float | None:
+        """How steeply its voltage follows the current of a column, Ω; None if it gives none."""
+        return None
+
+    @property
+    def amplifier(self) -> "TransimpedanceAmplifier | None":
+        """Itself, if it amplifies currents and clips what is beyond its range."""
+        return None
+
+    @property
+    def latch(self) -> "SenseAmplifier | None":
+        """Itself, if it latches a decision in a read in time."""
+        return None
+
+    def at_supply(self, factor: float) -> Self:
+        """The same where its supply, if it has one, is so many times what is written."""
+        return self
+
+
+class VirtualGround(ReadOut):
     """An ideal current meter that holds its column at the reference.
 
     Attributes:
         reference: potential of the column end, V; stimulus voltages count from it.
+
+    Example:
+        >>> from mtjspice import VirtualGround
+        >>> VirtualGround(reference=0.5).kind
+        'virtual_ground'
     """
 
     kind: Literal["virtual_ground"] = "virtual_ground"
     reference: Voltage = 0.0
 
 
-class TransimpedanceAmplifier(Spec):
+class TransimpedanceAmplifier(ReadOut):
     """A macromodel: an input resistance to the reference, a linear gain, and hard clipping.
 
     The output is ``zero − gain·I``, held between ``clip_low`` and ``clip_high``, where I is the
@@ -51,6 +87,11 @@ class TransimpedanceAmplifier(Spec):
         clip_low: lowest output, V.
         clip_high: highest output, V.
         clipped: share of reads that may be clipped before a warning says so.
+
+    Example:
+        >>> from mtjspice import TransimpedanceAmplifier
+        >>> TransimpedanceAmplifier(gain=5e3).clip_high
+        1.65
     """
 
     kind: Literal["transimpedance"] = "transimpedance"
@@ -71,8 +112,23 @@ class TransimpedanceAmplifier(Spec):
             )
         return self
 
+    @property
+    def ohms(self) -> float:
+        """The input resistance, Ω."""
+        return self.input_resistance
 
-class SenseAmplifier(Spec):
+    @property
+    def volts_per_ampere(self) -> float:
+        """The gain, Ω; its output falls where the current rises."""
+        return self.gain
+
+    @property
+    def amplifier(self) -> "TransimpedanceAmplifier":
+        """Itself."""
+        return self
+
+
+class SenseAmplifier(ReadOut):
     """A load that makes a voltage of each column's current, and a clocked comparator on it.
 
     The comparator is the PMOS-input StrongARM latch of ``models/periphery.lib``, for voltages up to
@@ -89,6 +145,11 @@ class SenseAmplifier(Spec):
             column: with the column's own capacitance both move alike. That of the column's wires if
             left out; access devices add to it.
         card: of the latch's transistors, as `Technology.card`; the corner is the technology's.
+
+    Example:
+        >>> from mtjspice import SenseAmplifier
+        >>> SenseAmplifier(load=3e3, threshold=0.05).supply
+        1.2
     """
 
     kind: Literal["sense_amplifier"] = "sense_amplifier"
@@ -99,6 +160,25 @@ class SenseAmplifier(Spec):
     latch_load: Capacitance = 2e-15
     replica: LineCapacitance | None = None
     card: FileName = "cmos12_bsim4"
+
+    @property
+    def ohms(self) -> float:
+        """The load, Ω."""
+        return self.load
+
+    @property
+    def volts_per_ampere(self) -> float:
+        """The load, Ω."""
+        return self.load
+
+    @property
+    def latch(self) -> "SenseAmplifier":
+        """Itself."""
+        return self
+
+    def at_supply(self, factor: float) -> Self:
+        """The same where the latch has so many times its supply."""
+        return self.replace(supply=factor * self.supply)
 
 
 class Converter(Spec):

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from mtjspice.units import parse_quantity, si
@@ -30,6 +30,8 @@ SHOWN: Final = {
 """Units that a prefix may stand before, as people read them."""
 AS_WRITTEN: Final = {"V^-2": " V⁻²", "degC": " °C", "1": ""}
 """Units that none may stand before, behind a number."""
+QUANTITY: Final = "^\\s*[+\u2212-]?(inf|[0-9]|\\.[0-9])"
+"""How every quantity begins that is written as text; JSON Schema checks no more of it."""
 PER_MICRON: Final = 1e-12
 """Ω·m² in one Ω·µm²."""
 
@@ -84,6 +86,19 @@ class Within:
         read = core_schema.no_info_before_validator_function(self.read, handler(source))
         return core_schema.no_info_after_validator_function(self._checked, read)
 
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """A number in the range, or a text with suffix and unit, whose range is checked later."""
+        text = {"type": "string", "pattern": QUANTITY}
+        if self.named:
+            return text
+        number = {"type": "number", "minimum": self.low}
+        if not self.endless:
+            number["maximum"] = self.high
+        zero = [{"const": 0}] if self.zero and self.low > 0 else []
+        return {"anyOf": [number, *zero, text]}
+
     def read(self, value: Any) -> Any:
         """A number as it was written, by itself or as text with suffix and unit.
 
@@ -119,11 +134,13 @@ class Whole:
         low: least value.
         high: largest value.
         why: where the upper bound comes from.
+        text: whether it may be written as text, which another validator reads before.
     """
 
     low: int
     high: int
     why: str
+    text: bool = False
 
     def says(self) -> str:
         """The range, with the reason."""
@@ -134,6 +151,13 @@ class Whole:
     ) -> CoreSchema:
         """Check type and range before pydantic's own schema, which then has nothing to add."""
         return core_schema.no_info_before_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """A whole number in the range."""
+        number = {"type": "integer", "minimum": self.low, "maximum": self.high}
+        return {"anyOf": [number, {"type": "string"}]} if self.text else number
 
     def _checked(self, value: Any) -> int:
         if type(value) is not int or not self.low <= value <= self.high:

@@ -26,6 +26,11 @@ class DefectRates(Spec):
         bridged_lines: mean number of pairs of neighbouring lines of a tile that are shorted.
         tiles_per_row: so many consecutive tiles share their rows: a dead row is dead in all.
         tiles_per_column: the same of columns.
+
+    Example:
+        >>> from mtjspice import DefectRates
+        >>> DefectRates(short=0.002).stuck_p
+        0.0025
     """
 
     short: Share = 0.001

@@ -39,13 +39,13 @@ Duration = Annotated[float, Within("s", 0.01, 31 * _DAY_S, "no simulation is wai
 """s, from 10 ms to 31 days."""
 Memory = Annotated[
     int,
-    Whole(256 * _MIB, _PIB, "bytes; with less a process cannot load ngspice"),
+    Whole(256 * _MIB, _PIB, "bytes; with less a process cannot load ngspice", text=True),
     BeforeValidator(_read_bytes),
 ]
 """Bytes, from 256 MiB, which a process needs before it has loaded anything."""
 FileSize = Annotated[
     int,
-    Whole(_MIB, _PIB, "bytes; with less no result can be written"),
+    Whole(_MIB, _PIB, "bytes; with less no result can be written", text=True),
     BeforeValidator(_read_bytes),
 ]
 """Bytes, from 1 MiB."""

@@ -90,6 +90,11 @@ class SignOff(Spec):
         level_netlists: the same, of other levels.
         limits: of the verdict.
         ngspice: limits on its processes; no part of the spec's key.
+
+    Example:
+        >>> from mtjspice import SignOff
+        >>> SignOff(confidence=0.95).limits.drop_die
+        0.05
     """
 
     name: Name = "sign-off"

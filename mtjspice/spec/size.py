@@ -17,7 +17,6 @@ from typing import assert_never
 
 from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.calibration import CONFIRMED, KINDS_SEARCHED, Calibration
-from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.design import DieDesign
 from mtjspice.spec.experiment import Experiment
@@ -214,7 +213,7 @@ def sweeps_seconds(crossbar: Crossbar, simulations: float, vectors: float) -> fl
 def _sweep(
     what: str, crossbar: Crossbar, vectors: int, *, points: float = 0.0, count: float = 1.0
 ) -> Sweep:
-    kind = "passive" if isinstance(crossbar.cell, PassiveCell) else "with transistors"
+    kind = "with transistors" if crossbar.cell.transistors else "passive"
     return Sweep(what, crossbar.rows, crossbar.columns, kind, vectors, points, count)
 
 
@@ -266,7 +265,7 @@ def _of_calibration(spec: Calibration) -> Size:
 def _of_layout(spec: Layout) -> Size:
     """Under each condition patterns at rest and two transients; arrays of the audit; all sizes."""
     corners, audited = spec.corners, max(1.0, spec.monte_carlo.audit * spec.monte_carlo.samples)
-    processes = 1 if isinstance(spec.crossbar.cell, PassiveCell) else len(corners.process)
+    processes = len(corners.process) if spec.crossbar.cell.transistors else 1
     conditions = 1 + processes * len(corners.supply) * len(corners.temperature)
     reads = 1
     if spec.read.rows is not None:

@@ -18,6 +18,11 @@ class Stimulus(Spec):
             lines where the crossbar asks for ``half``.
         held: potential of unselected lines, V above the reference, in the place of what the
             crossbar asks for: an inhibited line of a write follows the one that drives it.
+
+    Example:
+        >>> from mtjspice import Stimulus
+        >>> Stimulus(volts=[[0.1, 0.0], [0.1, 0.1]]).volts.shape
+        (2, 2)
     """
 
     volts: VoltageMatrix

@@ -18,7 +18,6 @@ from mtjspice.spec.base import (
     Spec,
     one_of,
 )
-from mtjspice.spec.cell import PassiveCell
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
 from mtjspice.spec.periphery import Periphery, VirtualGround
@@ -171,6 +170,11 @@ class Study(Spec):
         readout: how currents become numbers.
         limits: of the verdict.
         ngspice: limits on its processes; no part of the spec's key.
+
+    Example:
+        >>> from mtjspice import Crossbar, Study
+        >>> Study(name="mine", crossbar=Crossbar(rows=15, columns=15)).network.restarts
+        16
     """
 
     name: Name
@@ -198,10 +202,10 @@ class Study(Spec):
     def _check_array(self) -> Self:
         self.die.check_fit(self.crossbar.shape)
         self.die.check_short(self.crossbar.cell.mtj)
-        if self.writing is not None and not isinstance(self.crossbar.cell, PassiveCell):
+        if self.writing is not None and self.crossbar.cell.series != "nothing":
             raise ValueError(
                 "writing must be left out for cells of the kind "
-                f"{self.crossbar.cell.kind}: what the access device takes of a pulse has no closed "
-                "form here; allowed is passive"
+                f"{self.crossbar.cell.kind}: what is in series with the junction takes a part of a "
+                "pulse that has no closed form here; allowed is passive"
             )
         return self

@@ -11,6 +11,11 @@ class Technology(Spec):
             a spec's file, relative to its folder.
         corner: a section of that library; the default also for one without sections.
         temperature: of the whole circuit, °C.
+
+    Example:
+        >>> from mtjspice import Technology
+        >>> Technology(corner="ss", temperature=125.0).card
+        'cmos33_bsim4'
     """
 
     card: FileName = "cmos33_bsim4"

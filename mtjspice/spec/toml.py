@@ -13,7 +13,7 @@ from mtjspice.spec.base import Spec
 S = TypeVar("S", bound=Spec)
 
 
-def read_spec(path: Path, *kinds: type[S]) -> S:
+def read_spec(path: str | Path, *kinds: type[S]) -> S:
     """Read a spec from a TOML file.
 
     Args:
@@ -22,7 +22,13 @@ def read_spec(path: Path, *kinds: type[S]) -> S:
 
     Raises:
         InputError: if the file cannot be read, is not TOML, or does not describe a `kind`.
+
+    Example:
+        >>> from mtjspice import Experiment, read_spec
+        >>> read_spec("examples/array/array.toml", Experiment).crossbar.shape
+        (4, 4)
     """
+    path = Path(path)
     data = parse_toml(read_text(path), path)
     kind = max(kinds, key=lambda kind: len(data.keys() & kind.model_fields.keys()))
     return build_spec(data, kind, source=path, folder=path.parent.resolve())

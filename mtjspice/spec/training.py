@@ -141,6 +141,11 @@ class TrainingStudy(Spec):
         network: what is trained.
         hardware: what it lives on.
         training: how.
+
+    Example:
+        >>> from mtjspice import TrainingStudy
+        >>> TrainingStudy(name="mine").training.method
+        'statistics-aware'
     """
 
     name: Name

@@ -68,7 +68,7 @@ class FreeLayer(Spec):
     Attributes:
         saturation: magnetisation M_s at 27 °C, A/m.
         anisotropy_field: effective H_k at 27 °C, A/m: what is left after demagnetisation.
-        thickness: m.
+        thickness: of the layer, m.
         damping: Gilbert's α.
         efficiency: η, share of the electrons' spin that becomes torque; the same both ways and at
             all temperatures.

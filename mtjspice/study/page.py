@@ -1,52 +1,35 @@
 """Write a study's report: ``report.json``, ``report.html``, ``manifest.json``."""
 
-import json
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
-from mtjspice.data.files import write_text
-from mtjspice.data.network import Network
-from mtjspice.data.samples import Samples
+from mtjspice.data.outputs import Outputs
 from mtjspice.report.page import inline, render
 from mtjspice.report.words import interval_words, value_and_limit
+from mtjspice.report.written import determined, write_report
 from mtjspice.spec.study import Study
 from mtjspice.spec.toml import format_spec
 from mtjspice.study import plots
-from mtjspice.study.verdict import SPLITS, Comparison
+from mtjspice.study.findings import Story
+from mtjspice.study.verdict import SPLITS
 from mtjspice.units import si
-from mtjspice.verdicts.figures import Figure, Verdict
+from mtjspice.verdicts.intervals import of_share
 
 
-@dataclass(frozen=True)
-class Story:
-    """Everything that a report tells."""
-
-    study: Study
-    samples: Samples
-    networks: list[Network]
-    comparison: Comparison
-    figures: list[Figure]
-    verdict: Verdict
-    warnings: list[str]
-    versions: dict[str, str]
-    times: dict[str, float]
-    simulations: dict[str, int]
-    keys: list[str]
+def write_study(story: Story, out: Outputs) -> None:
+    """Write the report of a study."""
+    manifest = determined(
+        story.study,
+        seed=story.study.seed,
+        versions=story.versions,
+        simulations=story.keys,
+    )
+    write_report(out, report(story), manifest, _page(story))
 
 
-def write_report(story: Story, out: Path) -> Path:
-    """Write the three files, each whole; the path of the page."""
-    write_text(out / "report.json", json.dumps(_report(story), indent=1) + "\n")
-    write_text(out / "manifest.json", json.dumps(_manifest(story), indent=1) + "\n")
-    write_text(out / "report.html", _page(story))
-    return out / "report.html"
-
-
-def _report(story: Story) -> dict[str, Any]:
+def report(story: Story) -> dict[str, Any]:
     """The machine-readable report. All that differs from run to run is under ``times``."""
     c, names = story.comparison, [network.name for network in story.networks]
     return {
@@ -72,16 +55,6 @@ def _report(story: Story) -> dict[str, Any]:
         "flips": [asdict(flip) for flip in c.flips],
         "versions": story.versions,
         "times": story.times | {"simulations": story.simulations},
-    }
-
-
-def _manifest(story: Story) -> dict[str, Any]:
-    return {
-        "study_key": story.study.key(),
-        "seed": story.study.seed,
-        "study": format_spec(story.study),
-        "versions": story.versions,
-        "simulations": story.keys,
     }
 
 
@@ -131,7 +104,7 @@ def _interval(story: Story) -> dict[str, str] | None:
         return None
     count = int((~story.samples.train).sum())
     right = round(float(story.comparison.ngspice.tuned("test")[0]) * count)
-    bounds = stats.binomtest(right, count).proportion_ci(0.95, method="exact")
+    bounds = of_share(right, count, 0.95)
     low, high = f"{100 * bounds.low:.1f}", f"{100 * bounds.high:.1f}"
     return {"samples": str(count), "low": low, "high": high}
 

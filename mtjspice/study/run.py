@@ -13,6 +13,7 @@ import numpy as np
 from mtjspice.collect.simulator import Simulator
 from mtjspice.data import nist, versions
 from mtjspice.data.network import Layer, Network, load_networks, save_networks
+from mtjspice.data.outputs import Outputs
 from mtjspice.data.samples import Samples
 from mtjspice.data.wine import load_wine
 from mtjspice.errors import InputError
@@ -25,34 +26,14 @@ from mtjspice.spec.study import (
     TrainedNetwork,
     WineNistData,
 )
-from mtjspice.study.page import Story, write_report
-from mtjspice.study.verdict import Comparison, compare, judge, warnings
+from mtjspice.study.findings import Story
+from mtjspice.study.page import write_study
+from mtjspice.study.verdict import compare, judge, warnings
 from mtjspice.train.mapping import place_network
-from mtjspice.verdicts.figures import Figure, Verdict, verdict_of
+from mtjspice.verdicts.figures import verdict_of
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, steps done, steps in all)."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a study came to.
-
-    Attributes:
-        verdict: what the limits come to.
-        figures: the stated numbers, with limits.
-        warnings: what to know before trusting them.
-        comparison: what they rest on.
-        report: the page, beside which lie ``report.json``, ``manifest.json`` and the results.
-        times: wall seconds of each step.
-    """
-
-    verdict: Verdict
-    figures: list[Figure]
-    warnings: list[str]
-    comparison: Comparison
-    report: Path
-    times: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -87,7 +68,7 @@ class Simulated:
 
 def simulate_study(
     study: Study,
-    out: Path,
+    out: Path | None = None,
     *,
     solutions: Path | None = None,
     jobs: int | None = None,
@@ -100,7 +81,8 @@ def simulate_study(
     """
     tell = progress or (lambda what, done, total: None)
     samples, ready = read_study(study, solutions)
-    with Simulator(jobs=jobs, store=out / "simulations", limits=study.ngspice) as simulator:
+    store = None if out is None else out / "simulations"
+    with Simulator(jobs=jobs, store=store, limits=study.ngspice) as simulator:
         times, start = {}, time.perf_counter()
         networks = ready or trained(study, samples, out, functools.partial(tell, "training"))
         chips = write_chips(study, networks)
@@ -143,17 +125,18 @@ def read_study(study: Study, solutions: Path | None = None) -> tuple[Samples, li
 
 def run_study(
     study: Study,
-    out: Path,
+    out: Path | None = None,
     *,
     solutions: Path | None = None,
     jobs: int | None = None,
     progress: Progress | None = None,
-) -> Outcome:
-    """Simulate a study on both levels, judge, write the report.
+) -> Story:
+    """Simulate a study on both levels, judge, and write the report where a folder is named.
 
     Args:
         study: what to do.
-        out: folder of the report, the networks and the results; made if it is missing.
+        out: folder of the report, the networks and the results; made if it is missing. Nothing is
+            written if it is left out.
         solutions: folder in NIST's format, where the study asks for it.
         jobs: worker processes; all processors if left out.
         progress: told of each step.
@@ -178,8 +161,9 @@ def run_study(
         simulations=done.simulations,
         keys=done.keys,
     )
-    report = write_report(story, out)
-    return Outcome(story.verdict, figures, story.warnings, comparison, report, done.times)
+    if out is not None:
+        write_study(story, Outputs(out))
+    return story
 
 
 def check_fit(study: Study, samples: Samples, networks: list[Network]) -> None:
@@ -248,16 +232,16 @@ def _check_stored(networks: list[Network], wanted: FullBatch, samples: Samples, 
 
 
 def trained(
-    study: Study, samples: Samples, out: Path, progress: Callable[[int, int], None]
+    study: Study, samples: Samples, out: Path | None, progress: Callable[[int, int], None]
 ) -> list[Network]:
-    """The networks of a study, trained unless the folder holds them already."""
+    """The networks of a study, trained unless the folder, if one is named, holds them already."""
     assert isinstance(study.network, TrainedNetwork | PopulationNetwork)
     first = study.network.first if isinstance(study.network, PopulationNetwork) else None
     whole = study.network if first is None else study.network.replace(first=None)
-    path = out / "networks.json"
+    path = None if out is None else out / "networks.json"
     determines = whole.canonical() + study.data.canonical() + versions.of_training()
     key = hashlib.sha256(f"{determines} {study.seed}".encode()).hexdigest()
-    if path.exists():
+    if path is not None and path.exists():
         networks, its_key = load_networks(path)
         if its_key == key:
             _check_stored(networks, study.network, samples, path)
@@ -265,5 +249,6 @@ def trained(
     from mtjspice.train.loop import train_networks  # noqa: PLC0415, torch takes seconds to import
 
     networks = train_networks(whole, samples, study.seed, progress)
-    save_networks(networks, path, key=key)
+    if path is not None:
+        save_networks(networks, path, key=key)
     return networks[:first]

@@ -263,8 +263,8 @@ class Card(Spec):
         if self.units != UNITS:
             raise ValueError(f"units must be those of this version of cards: {UNITS}")
         for name, needed in (
-            ("access", circuit.crossbar.cell.kind != "passive"),
-            ("amplifier", circuit.periphery.kind == "transimpedance"),
+            ("access", circuit.crossbar.cell.series == "measured"),
+            ("amplifier", circuit.periphery.amplifier is not None),
         ):
             if needed != (getattr(self, name) is not None):
                 there = "is missing" if needed else "must be left out"
@@ -304,6 +304,11 @@ def load_card(name: str | Path) -> Card:
     Raises:
         InputError: if there is none, if it was changed after it was written, or if it is of another
             version.
+
+    Example:
+        >>> from mtjspice import load_card
+        >>> load_card("die20k").circuit.crossbar.shape
+        (25, 25)
     """
     path = Path(name)
     if not is_path(str(name)):

@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 
 from mtjspice.solver.array import Array, at_rest
+from mtjspice.solver.cells import ShiftedAccess
 from mtjspice.solver.linear import Method
 from mtjspice.solver.lines import column_drop
 from mtjspice.solver.nodal import all_column_currents, sources
@@ -177,6 +178,7 @@ def _excess(array: Array) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     if cells.access is None:
         zero = torch.zeros_like(slopes)
         return zero, zero, zero, cubic
+    assert isinstance(cells.access, ShiftedAccess)  # no card is made for other laws
     forward, back = (side[:, :, :, 0] for side in cells.access.resistance)  # [x, y, tile, r, c]
     i_0, b_0 = cells.access.current_scale, cells.access.potential_scale
     even, odd = (forward[1, 0] + back[1, 0]) / (2 * i_0), (forward[1, 0] - back[1, 0]) / (2 * i_0)

@@ -43,6 +43,11 @@ class Surrogate(torch.nn.Module):
 
     Raises:
         InputError: if there is no such level.
+
+    Example:
+        >>> from mtjspice import Surrogate, load_card
+        >>> Surrogate(load_card("die20k"), level="linear").level
+        'linear'
     """
 
     def __init__(self, card: Card, level: Level = "full"):

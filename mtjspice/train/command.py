@@ -4,6 +4,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mtjspice.data.defects import dies_from
 from mtjspice.data.files import write_text
@@ -44,6 +45,16 @@ class Outcome:
     figures: list[Figure]
     warnings: list[str]
 
+    def report(self) -> dict[str, Any]:
+        """The machine-readable report."""
+        return {
+            "study": self.title,
+            "warnings": self.warnings,
+            "figures": [figure.as_dict() for figure in self.figures],
+            "loss": list(self.weights.loss),
+            "key": self.weights.key,
+        }
+
 
 def run_training(
     study: TrainingStudy,
@@ -77,15 +88,9 @@ def run_training(
     weights = fill(Order(study, folder, own, start), data, progress, warnings)
     figures = judge_training(weights, folder, data, own, warnings)
     title = f"{study.name}, {study.training.method}: {weights.data}"
-    report = {
-        "study": title,
-        "warnings": warnings,
-        "figures": [figure.as_dict() for figure in figures],
-        "loss": list(weights.loss),
-        "key": weights.key,
-    }
-    write_text(folder / REPORT, json.dumps(report, indent=1) + "\n")
-    return Outcome(title, weights, figures, warnings)
+    outcome = Outcome(title, weights, figures, warnings)
+    write_text(folder / REPORT, json.dumps(outcome.report(), indent=1) + "\n")
+    return outcome
 
 
 def _check_folder(folder: Path) -> None:

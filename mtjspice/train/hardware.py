@@ -16,11 +16,12 @@ from mtjspice.errors import InputError
 from mtjspice.spec.base import is_path
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.die import Die
-from mtjspice.spec.periphery import Converter, TransimpedanceAmplifier
+from mtjspice.spec.periphery import Converter
 from mtjspice.surrogate.card import Card, load_card
 from mtjspice.surrogate.model import Surrogate
 from mtjspice.surrogate.programmed import Programmed
 from mtjspice.train.model import activated, weighed
+from mtjspice.train.through import through
 from mtjspice.train.tiles import experiments_of, placement_of
 
 CHUNK = 2000
@@ -75,14 +76,22 @@ class OnDies:
         return placement.summed(counted)
 
     def _through(self, inputs: Tensor) -> Tensor:
-        x = inputs[:, list(self.weights.features)]
-        last = len(self.weights.layers) - 1
-        for k, layer in enumerate(self.weights.layers):
-            bias = torch.from_numpy(layer.bias).to(x.dtype)
-            x = self.sums(k, x) * (layer.unit / layer.g_norm) + bias
-            if k < last:
-                x = activated(x, self.weights.study.network.activation)
-        return x
+        return _through(self.weights, inputs, self.sums)
+
+
+def _through(
+    weights: ProgrammedNetwork, inputs: Tensor, sums: Callable[[int, Tensor], Tensor]
+) -> Tensor:
+    """Outputs of a network for inputs [sample, feature]; sums are those of `OnDies.sums`."""
+
+    def read(k: int, x: Tensor) -> Tensor:
+        layer = weights.layers[k]
+        return sums(k, x) * (layer.unit / layer.g_norm) + torch.from_numpy(layer.bias).to(x.dtype)
+
+    def activate(x: Tensor) -> Tensor:
+        return activated(x, weights.study.network.activation)
+
+    return through(len(weights.layers), inputs[:, list(weights.features)], read, activate)
 
 
 def on_dies(
@@ -232,15 +241,14 @@ def in_software(weights: ProgrammedNetwork, inputs: Tensor) -> Tensor:
         InputError: if the inputs lack a feature.
     """
     check_inputs(weights, inputs)
-    x = inputs[:, list(weights.features)]
-    for k, layer in enumerate(weights.layers):
+
+    def sums(k: int, x: Tensor) -> Tensor:
+        layer = weights.layers[k]
         placement = placement_of(layer)
         matrix = placement.weights(torch.from_numpy(layer.states)).to(x.dtype)
-        sums = placement.summed(weighed(placement.dealt(x) @ matrix, layer.outlier))
-        x = sums * (layer.unit / layer.g_norm) + torch.from_numpy(layer.bias).to(x.dtype)
-        if k < len(weights.layers) - 1:
-            x = activated(x, weights.study.network.activation)
-    return x
+        return placement.summed(weighed(placement.dealt(x) @ matrix, layer.outlier))
+
+    return _through(weights, inputs, sums)
 
 
 def corrected(network: OnDies, reference: OnDies, inputs: Tensor) -> OnDies:
@@ -288,8 +296,8 @@ def given_by(circuit: Calibration, x: Tensor) -> Tensor:
 
 def converted(circuit: Calibration, currents: Tensor) -> Tensor:
     """Currents that amplifiers report, as the ADC gives them, A; no change without amplifiers."""
-    amplifier = circuit.periphery
-    if not isinstance(amplifier, TransimpedanceAmplifier):
+    amplifier = circuit.periphery.amplifier
+    if amplifier is None:
         return currents
     volts = amplifier.zero - amplifier.gain * currents + circuit.adc.offset
     volts = quantised(volts, circuit.adc)

@@ -11,7 +11,13 @@ from typing import Any, Literal
 
 
 class Verdict(StrEnum):
-    """What limits come to."""
+    """What limits come to.
+
+    Example:
+        >>> from mtjspice import Verdict
+        >>> Verdict("inconclusive") is Verdict.INCONCLUSIVE
+        True
+    """
 
     PASS = "pass"
     """All that was asked for holds."""
@@ -72,6 +78,11 @@ class Figure:
         how: how the number was got.
         interval: of the number, where it stands for more than what was counted.
         needed: of a limit that is not decided: what would decide it.
+
+    Example:
+        >>> from mtjspice import Figure
+        >>> Figure("accuracy", 0.97, "share", ">= 0.95", True, "counted").verdict.value
+        'pass'
     """
 
     name: str

@@ -68,6 +68,7 @@ SHAPES: tuple[Shape, ...] = (
     Shape(("netlist", "array.toml"), "array.toml", {"--tile": NUMBER, "--out": PATH}),
     Shape(("netlist", "spec.toml"), "spec.toml", {"--tile": NUMBER, "--out": PATH}),
     Shape(("netlist", "die.toml", "--tile", "0"), "die.toml", {"--out": PATH}),
+    Shape(("spec", "experiment"), options={"--schema": FLAG}),
     Shape(("simulate", "array.toml"), "array.toml", COMMON, costly=True),
     Shape(("simulate", "die.toml"), "die.toml", COMMON, costly=True),
     Shape(("run", "study.toml"), "study.toml", COMMON | {"--solutions": PATH, "--only": NUMBER},

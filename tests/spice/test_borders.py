@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mtjspice.data.defects import load_dies
-from mtjspice.reproduce.borders2024.page import (
+from mtjspice.reproduce.borders2024.findings import (
     AWARE,
     AWARE_PLAIN,
     DEEP,

@@ -14,8 +14,9 @@ import torch
 from reference.raw import read_raw
 
 from mtjspice import cli
+from mtjspice.calibrate.findings import CalibrationStory
 from mtjspice.calibrate.plan import CLUSTERED, HARD, KINDS, LINES, SEARCHED, Run, make_plan
-from mtjspice.calibrate.run import Calibrated, run_calibration
+from mtjspice.calibrate.run import card_path, run_calibration
 from mtjspice.calibrate.searched import searched_runs
 from mtjspice.collect import Simulator
 from mtjspice.errors import InputError, SimulationError, SimulatorError
@@ -72,11 +73,11 @@ EACH = pytest.mark.parametrize("kind", SPECS)
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Callable[[str], tuple[Path, Calibrated]]:
+def finished(tmp_path_factory) -> Callable[[str], tuple[Path, CalibrationStory]]:
     """Folder and outcome of a calibration that was run once for all tests."""
-    made: dict[str, tuple[Path, Calibrated]] = {}
+    made: dict[str, tuple[Path, CalibrationStory]] = {}
 
-    def of(kind: str) -> tuple[Path, Calibrated]:
+    def of(kind: str) -> tuple[Path, CalibrationStory]:
         if kind not in made:
             out = tmp_path_factory.mktemp(kind)
             made[kind] = out, run_calibration(SPECS[kind], out, jobs=2)
@@ -156,10 +157,10 @@ def card_bytes(out: Path) -> bytes:
     return path.read_bytes()
 
 
-def every_run(kind: str, outcome: Calibrated) -> list[Run]:
+def every_run(kind: str, outcome: CalibrationStory) -> list[Run]:
     """The plan, and the runs whose inputs were searched: they follow from the written card."""
     spec = SPECS[kind]
-    return [*make_plan(spec), *searched_runs(load_card(outcome.path), spec)]
+    return [*make_plan(spec), *searched_runs(outcome.card, spec)]
 
 
 def written(spec: Calibration, folder: Path, **changes) -> Path:
@@ -173,8 +174,8 @@ def test_a_small_calibration_gives_a_card_that_follows_ngspice(finished, kind):
     out, outcome = finished(kind)
     assert outcome.verdict is Verdict.PASS
     assert outcome.failures == []
-    assert outcome.path == out / f"{SPECS[kind].name}.card.json"
-    assert load_card(outcome.path) == outcome.card
+    assert card_path(SPECS[kind], out) == out / f"{SPECS[kind].name}.card.json"
+    assert load_card(card_path(SPECS[kind], out)) == outcome.card
     full = {line.group: line for line in outcome.card.errors if line.level == "full"}
     assert {"new inputs", "new tiles", "defects", "shorts", HARD, CLUSTERED, LINES} <= set(full)
     assert {f"{SEARCHED}{of}" for of in KINDS} <= set(full)
@@ -194,7 +195,7 @@ def test_every_file_is_written_and_nothing_else(finished, kind):
     names = {path.name for path in out.iterdir()}
     assert names == {
         "simulations", "worst", "report.html", "report.json", "manifest.json",
-        outcome.path.name,
+        card_path(SPECS[kind], out).name,
     }  # fmt: skip
     runs = every_run(kind, outcome)
     assert len(list((out / "simulations").glob("*.nc"))) == len(runs) == outcome.card.planned
@@ -239,7 +240,7 @@ def test_the_page_needs_no_other_file_and_shows_every_group(finished, kind):
         assert re.search(rf"<td>{group}</td>", text), group
     words = re.sub(r"<[^>]+>", " ", text)
     assert not re.search(r"\b(nan|inf|None|Traceback)\b", words, re.IGNORECASE)
-    for name in ("report.json", "manifest.json", outcome.path.name):
+    for name in ("report.json", "manifest.json", card_path(SPECS[kind], out).name):
         assert not re.search(r"\bNaN\b", (out / name).read_text(encoding="utf-8"))
 
 
@@ -274,7 +275,7 @@ def test_a_worst_case_prints_its_currents(finished, tmp_path):
 @EACH
 def test_the_surrogate_of_the_written_card_gives_the_stated_worst_currents(finished, kind):
     out, outcome = finished(kind)
-    surrogate = Surrogate(load_card(outcome.path))
+    surrogate = Surrogate(load_card(card_path(SPECS[kind], out)))
     runs = {run.name: run.experiment for run in every_run(kind, outcome)}
     for case in report(out)["worst"]:
         e = runs[case["name"]]
@@ -330,7 +331,7 @@ def test_a_card_without_the_simulations_that_failed_names_them(copied, failing):
     (name,) = failing(spec, lambda name: name == "new tiles 1")
     outcome = run_calibration(spec, out, jobs=1)
     assert outcome.verdict is Verdict.PASS
-    card = load_card(outcome.path)
+    card = load_card(card_path(spec, out))
     assert card.failed == (name,)
     assert outcome.failures == [f"{name}: made to fail (kept)"]
     assert (out / "failures.txt").read_text() == f"{name}: made to fail (kept)\n"
@@ -384,7 +385,7 @@ def test_limits_on_a_group_that_failed_whole_do_not_pass(copied, failing):
     outcome = run_calibration(spec, out, jobs=1)
     assert outcome.verdict is Verdict.FAIL
     broken = ("new tiles, full: RMS error",)
-    assert load_card(outcome.path).broken == broken
+    assert load_card(card_path(spec, out)).broken == broken
     said = report(out)
     assert said["verdict"] == "fail"
     (figure,) = (f for f in said["figures"] if f["name"] in broken)

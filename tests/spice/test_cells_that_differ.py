@@ -5,8 +5,8 @@ import pytest
 
 from mtjspice.layout.circuit import under
 from mtjspice.layout.disturb import write_plan, written_cell
-from mtjspice.layout.findings import Condition
 from mtjspice.layout.population import Factors
+from mtjspice.layout.quantities import Condition
 from mtjspice.layout.switching import reached
 from mtjspice.spec import Layout, read_spec
 

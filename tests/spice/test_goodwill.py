@@ -120,4 +120,4 @@ def test_a_study_writes_a_population_into_dies_of_its_own(tmp_path):
     outcome = run_study(study, tmp_path, jobs=2)
     assert outcome.comparison.ngspice.best.size == 2
     assert len(load_networks(tmp_path / "networks.json")[0]) == 3
-    assert 'dies = "own"' in json.loads((tmp_path / "manifest.json").read_text())["study"]
+    assert 'dies = "own"' in json.loads((tmp_path / "manifest.json").read_text())["spec"]

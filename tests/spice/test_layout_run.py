@@ -20,11 +20,12 @@ from mtjspice.layout.circuit import (
     under,
 )
 from mtjspice.layout.disturb import write_plan
-from mtjspice.layout.findings import QUANTITIES
+from mtjspice.layout.judged import verdict_of_layout
 from mtjspice.layout.montecarlo import estimate_yield
 from mtjspice.layout.patterns import named_patterns
+from mtjspice.layout.quantities import QUANTITIES
 from mtjspice.layout.read import measure, pattern_experiments, worst_patterns
-from mtjspice.layout.run import run_layout, verdict_of_layout
+from mtjspice.layout.run import run_layout
 from mtjspice.layout.sense import margins, worst_reads
 from mtjspice.solver import nodal
 from mtjspice.solver.array import array_of

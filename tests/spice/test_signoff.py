@@ -30,8 +30,9 @@ from mtjspice.networks.tiles import in_ngspice
 from mtjspice.signoff.dies import OnOneDie, Specimen
 from mtjspice.signoff.findings import ALL, AUDIT, NOT, UNSAFE
 from mtjspice.signoff.guided import Read, read_guided
-from mtjspice.signoff.run import Images, Subject, run_signoff
+from mtjspice.signoff.run import run_signoff
 from mtjspice.signoff.statement import audit_size, most_flips, of_round
+from mtjspice.signoff.subject import Images, Subject
 from mtjspice.spec import (
     Converter,
     Crossbar,

@@ -6,7 +6,7 @@ import pytest
 
 from mtjspice.layout.circuit import under
 from mtjspice.layout.disturb import write_findings, write_plan
-from mtjspice.layout.findings import Condition
+from mtjspice.layout.quantities import Condition
 from mtjspice.spec import Layout, read_spec
 
 SPEC = Path(__file__).parents[2] / "examples" / "passive15" / "slow_writes.toml"

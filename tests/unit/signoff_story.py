@@ -222,4 +222,7 @@ def make_story(
         versions={"mtjspice": "0.1", "simulator": "ngspice 46 (KLU)"},
         keys=("a" * 64, "b" * 64),
         times=times or {"surrogate": 12.3, "SPICE": 4567.8, "simulations run": 17.0},
+        netlists={
+            flip.netlist: f"* {flip.key}\n" for one in judged for flip in one.flips if flip.netlist
+        },
     )

@@ -15,11 +15,12 @@ from scipy import stats
 from mtjspice import cli
 from mtjspice.data import mnist
 from mtjspice.data.mnist import FILES, find_mnist
+from mtjspice.data.outputs import Outputs
 from mtjspice.device.dies import draw_die
 from mtjspice.errors import CapacityError, InputError
 from mtjspice.reproduce.borders2024 import run as borders
 from mtjspice.reproduce.borders2024.figures import figures_of
-from mtjspice.reproduce.borders2024.page import (
+from mtjspice.reproduce.borders2024.findings import (
     AWARE,
     AWARE_PLAIN,
     DEEP,
@@ -32,9 +33,8 @@ from mtjspice.reproduce.borders2024.page import (
     BordersStory,
     Findings,
     Judged,
-    rows_of,
-    write_borders,
 )
+from mtjspice.reproduce.borders2024.page import rows_of, write_borders
 from mtjspice.reproduce.borders2024.run import _merged, shipped_spec
 from mtjspice.reproduce.borders2024.runs import drawn, explore
 from mtjspice.reproduce.borders2024.spec import Borders
@@ -305,7 +305,8 @@ def test_the_table_has_a_line_for_each_kind_in_per_cent():
 
 def test_the_report_has_all_that_was_found(tmp_path):
     found = made_up()
-    page = write_borders(story(found), tmp_path)
+    write_borders(story(found), Outputs(tmp_path))
+    page = tmp_path / "report.html"
     assert {p.name for p in tmp_path.iterdir()} == {"report.html", "report.json", "manifest.json"}
     report = strict((tmp_path / "report.json").read_text())
     assert report["errors"]["dies"] == {k: v.errors.tolist() for k, v in found.dies.items()}
@@ -320,7 +321,8 @@ def test_the_report_has_all_that_was_found(tmp_path):
 
 
 def test_the_page_names_all_kinds_and_has_no_holes(tmp_path):
-    page = write_borders(story(made_up()), tmp_path).read_text(encoding="utf-8")
+    write_borders(story(made_up()), Outputs(tmp_path))
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
     text = re.sub(r'"data:[^"]+"', '""', page)
     for kind in KINDS:
         assert f"<td>{kind}<br>" in text
@@ -342,7 +344,8 @@ def test_a_report_without_audit_correction_and_high_rate_is_whole(tmp_path):
     found.audit = found.high = None
     found.dies = {kind: Judged(judged.errors) for kind, judged in found.dies.items()}
     found.by_rate[RETRAINED] = np.zeros(0)
-    page = write_borders(story(found), tmp_path).read_text(encoding="utf-8")
+    write_borders(story(found), Outputs(tmp_path))
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
     report = strict((tmp_path / "report.json").read_text())
     assert report["audit"] is None
     assert report["errors"]["dies at 0.3 % shorts"] is None
@@ -359,7 +362,8 @@ def test_dies_without_any_error_can_be_drawn(tmp_path):
             errors[:, 0] = 0
     for errors in found.deep.values():
         errors[0] = 0
-    page = write_borders(story(found), tmp_path).read_text(encoding="utf-8")
+    write_borders(story(found), Outputs(tmp_path))
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
     text = re.sub(r'"data:[^"]+"', '""', page)
     strict((tmp_path / "report.json").read_text())
     assert not re.search(r"\b(nan|inf)\b", text, re.IGNORECASE)

@@ -15,7 +15,7 @@ import pytest
 from unit.builders import DESIGN, EXPERIMENT, STUDY
 from unit.commands import caller
 
-from mtjspice import cli, ending, tables
+from mtjspice import ending, spec, tables
 from mtjspice.data.checksums import stamped
 from mtjspice.data.weights import FORMAT
 from mtjspice.errors import ExitCode, InputError
@@ -49,10 +49,10 @@ def process(*arguments: str, before: str = "", **options) -> subprocess.Complete
 def failing(error: str) -> str:
     """Has the command `netlist` raise this."""
     return (
-        "from mtjspice import cli\n"
+        "from mtjspice import spec\n"
         "def fails(*_):\n"
         f"    raise {error}\n"
-        "cli.read_spec = fails\n"
+        "spec.read_spec = fails\n"
     )  # fmt: skip
 
 
@@ -91,7 +91,7 @@ def test_debug_prints_that_of_an_error_on_purpose_too(folder, monkeypatch, capsy
 
 def test_details_that_cannot_be_written_are_said_to_be_so(folder, monkeypatch, capsys):
     monkeypatch.setattr(ending.tempfile, "tempdir", str(folder / "nowhere"))
-    monkeypatch.setattr(cli, "read_spec", lambda *_: 1 // 0)
+    monkeypatch.setattr(spec, "read_spec", lambda *_: 1 // 0)
     answer = caller(monkeypatch, capsys)("netlist", "spec.toml")
     assert answer.code == 70
     assert ONE_LINE.match(answer.err)
@@ -119,7 +119,7 @@ def test_every_way_out_has_its_code_and_one_line(folder, monkeypatch, capsys, er
     def fails(*_):
         raise eval(error)
 
-    monkeypatch.setattr(cli, "read_spec", fails)
+    monkeypatch.setattr(spec, "read_spec", fails)
     answer = caller(monkeypatch, capsys)("netlist", "spec.toml")
     assert answer.code == code
     assert answer.out == ""
@@ -133,7 +133,7 @@ def test_notes_of_an_error_are_told(folder, monkeypatch, capsys):
         error.add_note("2 of 3 failed")
         raise error
 
-    monkeypatch.setattr(cli, "read_spec", fails)
+    monkeypatch.setattr(spec, "read_spec", fails)
     answer = caller(monkeypatch, capsys)("netlist", "spec.toml")
     assert answer.err == "mtjspice: spec.toml: a: b\n2 of 3 failed\n"
 
@@ -149,11 +149,11 @@ def test_a_library_that_does_not_load_is_one_line(folder):
 def test_a_fault_in_a_thread_ends_the_command(folder):
     before = (
         "import threading, time\n"
-        "from mtjspice import cli\n"
+        "from mtjspice import spec\n"
         "def waits(*_):\n"
         "    threading.Thread(target=lambda: 1 // 0).start()\n"
         "    time.sleep(60)\n"
-        "cli.read_spec = waits"
+        "spec.read_spec = waits"
     )
     ended = process("netlist", "spec.toml", before=before)
     assert ended.returncode == 70
@@ -164,12 +164,12 @@ def test_a_fault_in_a_thread_ends_the_command(folder):
 def test_warnings_of_libraries_are_one_line_without_code(folder):
     before = (
         "import warnings\n"
-        "from mtjspice import cli\n"
-        "read = cli.read_spec\n"
+        "from mtjspice import spec\n"
+        "read = spec.read_spec\n"
         "def warns(*given):\n"
         "    warnings.warn('of a\\nlibrary')\n"
         "    return read(*given)\n"
-        "cli.read_spec = warns"
+        "spec.read_spec = warns"
     )
     ended = process("netlist", "spec.toml", before=before)
     assert ended.returncode == 0

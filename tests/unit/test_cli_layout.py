@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from unit.commands import Answer, assert_refused, caller
 
-from mtjspice.layout.findings import QUANTITIES
+from mtjspice.layout.quantities import QUANTITIES
 
 LAYOUT = """\
 name = "small"

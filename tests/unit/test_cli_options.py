@@ -12,7 +12,7 @@ from mtjspice.data.files import make_folder
 from mtjspice.data.mnist import find_mnist, read_small_digits
 from mtjspice.errors import InputError
 from mtjspice.reproduce.subjects import goodwill_subject
-from mtjspice.signoff.subjects import images_of
+from mtjspice.signoff.from_files import images_of
 
 THEIRS = STUDY.replace('kind = "trained"\nepochs = 2\nrestarts = 1', 'kind = "solutions"')
 THEIRS += "[data]\nkind = 'wine_nist'\n"

@@ -30,8 +30,8 @@ from mtjspice.layout.circuit import (
     under,
     volts_per_ampere,
 )
-from mtjspice.layout.findings import Condition
 from mtjspice.layout.patterns import named_patterns
+from mtjspice.layout.quantities import Condition
 from mtjspice.layout.read import MEASURES, pattern_experiments
 from mtjspice.layout.spread import in_turn
 from mtjspice.layout.stages import Bench, read_stage

@@ -5,12 +5,13 @@ import pytest
 from scipy import stats
 
 from mtjspice.layout.circuit import read_experiment
-from mtjspice.layout.findings import Condition, Finding, Sampled
-from mtjspice.layout.montecarlo import interval
-from mtjspice.layout.run import judge, verdict_of_layout
+from mtjspice.layout.findings import Finding, Sampled
+from mtjspice.layout.judged import judge, verdict_of_layout
+from mtjspice.layout.quantities import Condition
 from mtjspice.spec import Crossbar, TransimpedanceAmplifier
 from mtjspice.spec.layout import Layout, LayoutLimits, MonteCarlo
 from mtjspice.verdicts.figures import Interval, Verdict
+from mtjspice.verdicts.intervals import of_share
 
 NOMINAL, HOT = Condition("tt", 1.0, 27.0), Condition("tt", 1.0, 125.0)
 LAYOUT = Layout(
@@ -23,9 +24,9 @@ SHOWN = read_experiment(LAYOUT, np.zeros((2, 2)), (0, 1))
 
 
 def of_yield(good: int, samples: int = 2000, condition: Condition = NOMINAL) -> Finding:
-    low, high = interval(good, samples, 0.95)
-    told = Sampled(good / samples, Interval(low, high, 0.95), samples, "monte_carlo.samples")
-    return Finding("array_yield", low, condition, "nodal", "somewhere", SHOWN, told)
+    within = of_share(good, samples, 0.95)
+    told = Sampled(good / samples, within, samples, "monte_carlo.samples")
+    return Finding("array_yield", within.low, condition, "nodal", "somewhere", SHOWN, told)
 
 
 def of_failure(estimate: float, low: float, high: float, counted: int | None = None) -> Finding:

@@ -14,7 +14,6 @@ from mtjspice.layout.montecarlo import (
     Sample,
     draw_samples,
     estimate_yield,
-    interval,
     line_margins,
     nodal_currents,
 )
@@ -36,6 +35,7 @@ from mtjspice.spec import (
     TransimpedanceAmplifier,
 )
 from mtjspice.spec.layout import DefectLimits, Layout, MonteCarlo, Reading, Sensing
+from mtjspice.verdicts.intervals import of_share
 
 FITTED = Fitted(None, 1e-5)
 ACCESS = AccessModel(
@@ -374,24 +374,6 @@ def test_the_margin_rises_with_current_for_an_amplifier_that_inverts_too():
     assert line_margins(one, 20e-3, currents, np.zeros((1, 1))) == near(10e-3)
 
 
-@pytest.mark.parametrize("confidence", [0.6, 0.95, 0.999])
-@pytest.mark.parametrize("count", [1, 10, 2000])
-def test_the_interval_of_a_share_is_that_of_clopper_and_pearson(count, confidence):
-    alpha = 1 - confidence
-    low, high = interval(count, count, confidence)
-    assert low == near((alpha / 2) ** (1 / count), rel=1e-9)
-    assert high == 1
-    low, high = interval(0, count, confidence)
-    assert low == 0
-    assert high == near(1 - (alpha / 2) ** (1 / count), rel=1e-9)
-    if count > 1:
-        good = int(0.7 * count)
-        low, high = interval(good, count, confidence)
-        # Its ends are where as many, or as few, good ones have half of the rest's probability.
-        assert stats.binom.sf(good - 1, count, low) == near(alpha / 2, rel=1e-6)
-        assert stats.binom.cdf(good, count, high) == near(alpha / 2, rel=1e-6)
-
-
 def judged(one: Layout, threshold: float, **how):
     simulator = how.pop("simulator", Nodal())
     return estimate_yield(one, nominal_condition(one), FITTED, threshold, simulator, **how)
@@ -446,7 +428,8 @@ def test_the_finding_is_the_lower_end_of_the_interval_of_good_arrays():
     one = layout(samples=50, sense=Sensing(offset=4e-3))
     found, finding = judged(one, middle(one))
     assert 0 < found.good < 50
-    assert (found.low, found.high) == interval(found.good, 50, 0.95)
+    within = of_share(found.good, 50, 0.95)
+    assert (found.low, found.high) == (within.low, within.high)
     assert finding.value == found.low
     assert finding.quantity == "array_yield"
     assert f"{found.good} of 50" in finding.where

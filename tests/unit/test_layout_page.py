@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from mtjspice.data.outputs import Outputs
 from mtjspice.layout import page_words as words
 from mtjspice.layout.findings import (
-    QUANTITIES,
-    Condition,
     Finding,
     Judged,
     LayoutStory,
@@ -29,6 +28,7 @@ from mtjspice.layout.findings import (
 )
 from mtjspice.layout.page import write_comparison, write_layout
 from mtjspice.layout.page_tables import advice
+from mtjspice.layout.quantities import QUANTITIES, Condition
 from mtjspice.spec import Crossbar, Experiment, Line, ProgrammedTile, Stimulus, parse_spec
 from mtjspice.spec.layout import Layout, LayoutLimits, Sensing
 from mtjspice.spec.periphery import SenseAmplifier
@@ -277,6 +277,7 @@ def make_story(
         verdict=together(line.verdict for line in judged if line.verdict is not None),
         nominal=NOMINAL,
         conditions=every,
+        netlists={line.netlist: f"* {line.quantity.name}\n" for line in judged},
         judged=judged,
         findings=tuple(findings),
         figures=(
@@ -316,7 +317,7 @@ def story() -> LayoutStory:
 @pytest.fixture(scope="module")
 def folder(story, tmp_path_factory):
     out = tmp_path_factory.mktemp("layout")
-    write_layout(story, out)
+    write_layout(story, Outputs(out))
     return out
 
 
@@ -336,7 +337,8 @@ def bare(tmp_path_factory) -> str:
 
 
 def written(story: LayoutStory, out) -> str:
-    return write_layout(story, out).read_text(encoding="utf-8")
+    write_layout(story, Outputs(out))
+    return (out / "report.html").read_text(encoding="utf-8")
 
 
 def without_pictures(page: str) -> str:
@@ -352,11 +354,12 @@ def front_rows(page: str) -> list[str]:
     return re.findall(r"<tr.*?</tr>", table, re.DOTALL)[1:]
 
 
-def test_a_report_has_three_files(folder):
+def test_a_report_has_three_files_and_the_worst_cases(folder):
     assert sorted(p.name for p in folder.iterdir()) == [
         "manifest.json",
         "report.html",
         "report.json",
+        "worst",
     ]
 
 
@@ -510,7 +513,7 @@ def test_the_report_for_machines_has_every_quantity(folder, story):
 
 
 def test_what_is_not_a_number_is_null_in_json(tmp_path):
-    write_layout(make_story(settling=math.inf, tuned_error=math.nan), tmp_path)
+    write_layout(make_story(settling=math.inf, tuned_error=math.nan), Outputs(tmp_path))
     report = json.loads((tmp_path / "report.json").read_text(), parse_constant=pytest.fail)
     named = {one["quantity"]: one for one in report["quantities"]}
     assert named["settling"]["worst"] == "inf"
@@ -520,9 +523,8 @@ def test_what_is_not_a_number_is_null_in_json(tmp_path):
 
 
 def test_runs_differ_under_times_only(folder, story, tmp_path):
-    write_layout(
-        dataclasses.replace(story, times={"corners": 9.9}, simulations={"run": 0}), tmp_path
-    )
+    other = dataclasses.replace(story, times={"corners": 9.9}, simulations={"run": 0})
+    write_layout(other, Outputs(tmp_path))
     one, other = (json.loads((p / "report.json").read_text()) for p in (folder, tmp_path))
     assert one.pop("times") != other.pop("times")
     assert one == other
@@ -539,7 +541,7 @@ def test_the_manifest_determines_the_report(folder, story):
 
 
 def test_the_same_story_is_the_same_bytes(folder, tmp_path):
-    write_layout(make_story(), tmp_path)
+    write_layout(make_story(), Outputs(tmp_path))
     for name in ("report.html", "report.json", "manifest.json"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 

@@ -13,7 +13,7 @@ from mtjspice.layout import scale
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import nominal_condition
 from mtjspice.layout.fast import Hardest, fast_values, first_order_yield
-from mtjspice.layout.findings import QUANTITIES
+from mtjspice.layout.quantities import QUANTITIES
 from mtjspice.layout.read import read_findings, worst_patterns
 from mtjspice.layout.scale import (
     Known,

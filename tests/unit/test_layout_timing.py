@@ -11,8 +11,8 @@ from mtjspice.collect.settling import settled_and_recovered
 from mtjspice.layout import timing
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import Reads, blocks, read_experiment
-from mtjspice.layout.findings import Condition
 from mtjspice.layout.patterns import named_patterns
+from mtjspice.layout.quantities import Condition
 from mtjspice.layout.rc import Response
 from mtjspice.layout.timing import Course, course, held_longer, step_of
 from mtjspice.solver import nodal
@@ -306,11 +306,11 @@ def test_a_load_alone_takes_the_current_of_the_amplifier_and_never_clips():
     own, other = (nodal.read(array_of([x]), volts).numpy() for x in (e, e.replace(periphery=alone)))
     assert other == near(own, rel=1e-9)
     assert alone.gain * own.max() < min(alone.clip_high, -alone.clip_low)
-    assert timing.load_of(one) == 900
+    assert one.periphery.ohms == 900
     for periphery in (TransimpedanceAmplifier(input_resistance=50), VirtualGround()):
         assert timing.load_alone(periphery) == periphery
         ohms = 50 if isinstance(periphery, TransimpedanceAmplifier) else 0
-        assert timing.load_of(one.replace(periphery=periphery)) == ohms
+        assert periphery.ohms == ohms
 
 
 def test_a_read_in_time_is_of_the_rows_that_are_farthest_from_the_read_out():

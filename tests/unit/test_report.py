@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from unit.builders import network
 
+from mtjspice.data.outputs import Outputs
 from mtjspice.data.samples import Samples
 from mtjspice.networks.levels import LayerRead, SpiceRun, ideal_current, ideal_outputs
 from mtjspice.spec import Crossbar, Limits, Line, Readout, Study, parse_spec
 from mtjspice.study import plots
-from mtjspice.study.page import Story, write_report
+from mtjspice.study.findings import Story
+from mtjspice.study.page import write_study
 from mtjspice.study.verdict import compare, judge
 from mtjspice.verdicts.figures import Verdict, verdict_of
 
@@ -64,7 +66,7 @@ def story() -> Story:
 @pytest.fixture(scope="module")
 def folder(story, tmp_path_factory):
     out = tmp_path_factory.mktemp("report")
-    write_report(story, out)
+    write_study(story, Outputs(out))
     return out
 
 
@@ -126,9 +128,9 @@ def test_the_report_for_machines_has_every_figure(folder, story):
 
 def test_the_manifest_determines_the_study(folder):
     manifest = json.loads((folder / "manifest.json").read_text())
-    study = manifest["study"].replace(STUDY.name.replace('"', '\\"'), "study")
+    study = manifest["spec"].replace(STUDY.name.replace('"', '\\"'), "study")
     assert parse_spec(study, Study).replace(name="study") == STUDY.replace(name="study")
-    assert manifest["study_key"] == STUDY.key()
+    assert manifest["spec_key"] == STUDY.key()
     assert manifest["simulations"] == ["a", "b"]
 
 
@@ -141,7 +143,7 @@ def test_a_report_has_three_files(folder):
 
 
 def test_the_same_story_is_the_same_bytes(story, folder, tmp_path):
-    write_report(story, tmp_path)
+    write_study(story, Outputs(tmp_path))
     for name in ("report.html", "report.json", "manifest.json"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 
@@ -163,7 +165,7 @@ def test_the_same_picture_is_the_same_bytes(story, draw):
 
 
 def test_a_failed_study_says_so(story, tmp_path):
-    write_report(dataclasses.replace(story, verdict=Verdict.FAIL), tmp_path)
+    write_study(dataclasses.replace(story, verdict=Verdict.FAIL), Outputs(tmp_path))
     assert "FAIL" in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert json.loads((tmp_path / "report.json").read_text())["verdict"] == "fail"
 
@@ -179,10 +181,8 @@ def test_limits_stand_beside_their_intervals_and_what_would_decide(page, story):
 def test_the_page_tells_how_sure_the_test_accuracy_is_once(page, story, tmp_path):
     words = f"With {int((~story.samples.train).sum())} test samples"
     assert words not in page, "the limit has the interval"
-    write_report(
-        dataclasses.replace(story, study=story.study.model_copy(update={"limits": Limits()})),
-        tmp_path,
-    )
+    without = dataclasses.replace(story, study=story.study.model_copy(update={"limits": Limits()}))
+    write_study(without, Outputs(tmp_path))
     page = (tmp_path / "report.html").read_text()
     assert words in page
     assert "at 95 % confidence (Clopper–Pearson)" in page

@@ -7,7 +7,8 @@ import pytest
 
 from mtjspice.signoff.audit import MOST_OPEN, SLACK, allowed_flips, foreseen
 from mtjspice.signoff.findings import GivenAccuracy, OtherWeights
-from mtjspice.signoff.population import Seen, doubt_of, known_of, of_surrogate
+from mtjspice.signoff.known import known_of
+from mtjspice.signoff.population import Seen, doubt_of, of_surrogate
 from mtjspice.signoff.statement import audit_size, of_round
 from mtjspice.spec.signoff import SignOff, SignOffLimits
 from mtjspice.verdicts.figures import Verdict

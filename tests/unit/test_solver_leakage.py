@@ -10,7 +10,8 @@ from scipy import optimize
 from mtjspice.solver import nodal
 from mtjspice.solver.access import AccessModel
 from mtjspice.solver.array import array_of
-from mtjspice.solver.leakage import Leakage, LeakageError
+from mtjspice.solver.leakage import Leakage
+from mtjspice.solver.leaking import LeakageError
 from mtjspice.spec import Crossbar, Die, Experiment, GatedCell, Line, Mtj, ProgrammedTile, Stimulus
 from mtjspice.spec.die import Defect
 from mtjspice.spec.periphery import TransimpedanceAmplifier

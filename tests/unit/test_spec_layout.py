@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from mtjspice.errors import InputError
-from mtjspice.layout.findings import QUANTITIES, SWITCHING
+from mtjspice.layout.quantities import QUANTITIES, SWITCHING
 from mtjspice.spec import (
     Crossbar,
     Defect,

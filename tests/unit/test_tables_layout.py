@@ -10,7 +10,8 @@ from unit.test_layout_page import LIMITS, NOMINAL, make_story
 from mtjspice import tables
 from mtjspice.layout.findings import LayoutStory, Sampled
 from mtjspice.layout.page_words import scaling_words
-from mtjspice.layout.run import notes, quickened
+from mtjspice.layout.quick import quickened
+from mtjspice.layout.run import notes
 from mtjspice.report.numbers import NO_BREAK
 from mtjspice.spec.layout import Layout, LayoutLimits
 from mtjspice.verdicts.figures import Figure, Interval, Verdict

@@ -196,3 +196,21 @@ def test_so_many_samples_decide_and_fewer_do_not():
         assert least <= found <= 1.12 * least + 1
     assert samples_needed(30, lambda _: False) is None
     assert samples_needed(30, lambda n: n >= 3e6) is None
+
+
+@pytest.mark.parametrize("confidence", [0.6, 0.95, 0.999])
+@pytest.mark.parametrize("count", [1, 10, 2000])
+def test_the_interval_of_a_share_is_that_of_clopper_and_pearson(count, confidence):
+    alpha = 1 - confidence
+    within = of_share(count, count, confidence)
+    assert within.low == pytest.approx((alpha / 2) ** (1 / count), rel=1e-9)
+    assert within.high == 1
+    within = of_share(0, count, confidence)
+    assert within.low == 0
+    assert within.high == pytest.approx(1 - (alpha / 2) ** (1 / count), rel=1e-9)
+    if count > 1:
+        good = int(0.7 * count)
+        within = of_share(good, count, confidence)
+        # Its ends are where as many, or as few, good ones have half of the rest's probability.
+        assert stats.binom.sf(good - 1, count, within.low) == pytest.approx(alpha / 2, rel=1e-6)
+        assert stats.binom.cdf(good, count, within.high) == pytest.approx(alpha / 2, rel=1e-6)

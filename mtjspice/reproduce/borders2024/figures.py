@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from mtjspice.reproduce.borders2024.page import AWARE, DEEP, OWN, UNAWARE, Findings
+from mtjspice.reproduce.borders2024.findings import AWARE, DEEP, OWN, UNAWARE, Findings
 from mtjspice.reproduce.borders2024.spec import Borders
 from mtjspice.verdicts.figures import Figure, at_least, at_most
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import Any, assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -11,12 +11,10 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from mtjspice.report.canvas import as_svg, picture
+from mtjspice.reproduce.borders2024.findings import Findings
 from mtjspice.reproduce.borders2024.spec import Sweeps
 from mtjspice.spec.defects import OF_JUNCTION, Bridged, Cut, Opened, Shorted, Stuck
 from mtjspice.spec.die import Defect, Die
-
-if TYPE_CHECKING:
-    from mtjspice.reproduce.borders2024.page import Findings
 
 Floats = npt.NDArray[np.float64]
 
@@ -40,7 +38,7 @@ LEAST = 0.01
 """Per cent; no error at all is drawn there, on a logarithmic axis."""
 
 
-def dies_plot(found: "Findings", base: float) -> str:
+def dies_plot(found: Findings, base: float) -> str:
     """Error of every network on every die, a strip for each kind of weights."""
     with picture(9.5, 4.2) as (canvas, (axis,)):
         chance = np.random.default_rng(0)  # spreads points that would lie on each other
@@ -65,7 +63,7 @@ def dies_plot(found: "Findings", base: float) -> str:
         return as_svg(canvas)
 
 
-def defects_plot(found: "Findings", base: float) -> str:
+def defects_plot(found: Findings, base: float) -> str:
     """Error against the mean number of defects of a die."""
     with picture(9.5, 4.2) as (canvas, (axis,)):
         number = found.defects.mean(axis=1)
@@ -75,7 +73,7 @@ def defects_plot(found: "Findings", base: float) -> str:
         return as_svg(canvas)
 
 
-def rates_plot(found: "Findings", sweeps: Sweeps, base: float) -> str:
+def rates_plot(found: Findings, sweeps: Sweeps, base: float) -> str:
     """Error against the share of shorted junctions."""
     with picture(9.5, 4.2) as (canvas, (axis,)):
         for kind, errors in found.by_rate.items():
@@ -104,7 +102,7 @@ def along_plot(along: Mapping[str, Floats], shares: tuple[float, ...]) -> str:
         return as_svg(canvas)
 
 
-def deep_plot(found: "Findings") -> str:
+def deep_plot(found: Findings) -> str:
     """Error of the deep network on each set of dies."""
     with picture(9.5, 3.6) as (canvas, (axis,)):
         order = np.argsort(found.deep["unaware"])

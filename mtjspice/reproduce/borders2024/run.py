@@ -10,8 +10,10 @@ from typing import Any
 from mtjspice.collect.machine import checked_jobs
 from mtjspice.data import versions
 from mtjspice.data.mnist import find_mnist
+from mtjspice.data.outputs import Outputs
 from mtjspice.reproduce.borders2024.figures import figures_of
-from mtjspice.reproduce.borders2024.page import TIME, BordersStory, write_borders
+from mtjspice.reproduce.borders2024.findings import TIME, BordersStory
+from mtjspice.reproduce.borders2024.page import write_borders
 from mtjspice.reproduce.borders2024.runs import explore
 from mtjspice.reproduce.borders2024.spec import Borders
 from mtjspice.spec.toml import build_spec, changed
@@ -97,7 +99,7 @@ def reproduce_borders(
         warnings=warnings + found.notes,
         versions=versions.of_everything(simulator),
     )
-    write_borders(story, out)
+    write_borders(story, Outputs(out))
     return story
 
 

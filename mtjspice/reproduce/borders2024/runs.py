@@ -18,7 +18,7 @@ from mtjspice.data.files import make_folder
 from mtjspice.data.weights import load_weights
 from mtjspice.device.dies import draw_dies
 from mtjspice.networks.tiles import in_ngspice
-from mtjspice.reproduce.borders2024.page import (
+from mtjspice.reproduce.borders2024.findings import (
     AWARE,
     AWARE_PLAIN,
     DEEP,

@@ -1,106 +1,38 @@
 """Write the report of the reproduction of Goodwill et al. (2022)."""
 
-import json
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mtjspice.data.files import write_text
-from mtjspice.data.samples import Samples
+from mtjspice.data.outputs import Outputs
 from mtjspice.device.variation import diameters, draw_junctions
 from mtjspice.device.writing import error_rates
-from mtjspice.networks.levels import Chip
 from mtjspice.report.page import inline, render
+from mtjspice.report.written import determined, write_report
 from mtjspice.reproduce.goodwill2022 import plots
-from mtjspice.reproduce.goodwill2022.correlation import Correlations
+from mtjspice.reproduce.goodwill2022.findings import GoodwillStory
 from mtjspice.reproduce.goodwill2022.predictors import (
-    FIDELITY,
-    Predictor,
-    Programmed,
     junction_conductance,
 )
-from mtjspice.reproduce.goodwill2022.spec import Goodwill
-from mtjspice.spec.study import Study
 from mtjspice.spec.toml import format_spec
 from mtjspice.study.page import array_words
-from mtjspice.study.verdict import LevelScore
 from mtjspice.train.mapping import place_network
-from mtjspice.verdicts.figures import Figure, Verdict
 
 
-@dataclass(frozen=True)
-class GoodwillStory:
-    """Everything that the report tells.
-
-    Attributes:
-        spec: as it was given.
-        study: what was done, with what the command line changed.
-        quick: whether only the first networks were taken.
-        samples: data and split.
-        chips: the networks in their tiles.
-        devices: the same as read back and as applied.
-        levels: scores at ``ideal``, ``surrogate`` and ``ngspice``.
-        metrics: numbers that may predict tuned accuracy.
-        correlations: of the metrics, by target.
-        best: which metric goes with tuned accuracy best.
-        figures: the stated numbers.
-        verdict: what the limits come to; times do not count.
-        versions: of everything.
-        times: wall seconds.
-        simulations: how many were run and found.
-        keys: of all simulations.
-        card_key: of the data of the surrogate's card.
-    """
-
-    spec: Goodwill
-    study: Study
-    quick: bool
-    samples: Samples
-    chips: list[Chip]
-    devices: list[Programmed]
-    levels: dict[str, LevelScore]
-    metrics: list[Predictor]
-    correlations: dict[str, Correlations]
-    best: int
-    figures: list[Figure]
-    verdict: Verdict
-    versions: dict[str, str]
-    times: dict[str, float]
-    simulations: dict[str, int]
-    keys: list[str]
-    card_key: str
-
-    @property
-    def title(self) -> str:
-        """What was done, in one line."""
-        return self.study.name
-
-    @property
-    def fidelity(self) -> int:
-        """Which metric is write fidelity."""
-        return [metric.name for metric in self.metrics].index(FIDELITY)
+def write_goodwill(story: GoodwillStory, out: Outputs) -> None:
+    """Write the report of the experiment."""
+    manifest = determined(
+        story.spec.replace(study=story.study),
+        seed=story.study.seed,
+        versions=story.versions,
+        simulations=story.keys,
+        card=story.spec.card,
+        card_data_key=story.card_key,
+    )
+    write_report(out, report(story), manifest, _page(story))
 
 
-def write_goodwill(story: GoodwillStory, out: Path) -> Path:
-    """Write the three files, each whole; the path of the page."""
-    manifest = {
-        "spec": format_spec(story.spec.replace(study=story.study)),
-        "study_key": story.study.key(),
-        "seed": story.study.seed,
-        "card": story.spec.card,
-        "card_data_key": story.card_key,
-        "versions": story.versions,
-        "simulations": story.keys,
-    }
-    write_text(out / "report.json", json.dumps(_report(story), indent=1) + "\n")
-    write_text(out / "manifest.json", json.dumps(manifest, indent=1) + "\n")
-    write_text(out / "report.html", _page(story))
-    return out / "report.html"
-
-
-def _report(story: GoodwillStory) -> dict[str, Any]:
+def report(story: GoodwillStory) -> dict[str, Any]:
     """All that differs from run to run is under ``times`` and in the figure of the wall time."""
     g = story.study.readout.g_norm
     return {

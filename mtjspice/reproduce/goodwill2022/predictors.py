@@ -207,9 +207,7 @@ def _linear(
 def _outputs(chip: Programmed, inputs: Floats) -> tuple[Floats, Floats]:
     """(ideal outputs, those of the array's matrix at the G_norm where they differ least)."""
     ideal = ideal_outputs(chip.network, inputs, [1.0])[0]
-    g, x = SCALES[:, None, None], inputs[None]
-    for k, (matrix, layer) in enumerate(zip(chip.effective, chip.network.layers, strict=True)):
-        x = (np.tanh(x) if k else x) @ matrix / g + layer.bias
+    x = ideal_outputs(chip.network, inputs, SCALES.tolist(), chip.effective)
     best = int(np.argmin([_spread(one - ideal) for one in x]))
     return ideal, np.asarray(x[best])
 

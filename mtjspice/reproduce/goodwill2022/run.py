@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from mtjspice.data.outputs import Outputs
 from mtjspice.networks.levels import ideal_outputs
 from mtjspice.networks.surrogate import Fast, effective_conductances, surrogate_outputs
 from mtjspice.reproduce.goodwill2022.correlation import Correlations, rank_correlations
-from mtjspice.reproduce.goodwill2022.page import GoodwillStory, write_goodwill
+from mtjspice.reproduce.goodwill2022.findings import GoodwillStory
+from mtjspice.reproduce.goodwill2022.page import write_goodwill
 from mtjspice.reproduce.goodwill2022.predictors import FIDELITY, Predictor, predictors, read_devices
 from mtjspice.reproduce.goodwill2022.spec import Goodwill
 from mtjspice.spec.experiment import Experiment
@@ -38,7 +40,7 @@ def shipped_spec() -> Goodwill:
 
 def reproduce_goodwill(
     spec: Goodwill,
-    out: Path,
+    out: Path | None = None,
     *,
     quick: bool = False,
     solutions: Path | None = None,
@@ -52,7 +54,8 @@ def reproduce_goodwill(
 
     Args:
         spec: what to do; `shipped_spec` for the one of the paper.
-        out: folder of the report, the networks and the results; made if it is missing.
+        out: folder of the report, the networks and the results; made if it is missing. Nothing is
+            written if it is left out.
         quick: only the first networks.
         solutions: folder of NIST's published networks and split, in the place of training.
         seed: replaces the study's.
@@ -73,7 +76,8 @@ def reproduce_goodwill(
     done.times["surrogate and metrics"] = time.perf_counter() - begun
     done.times["all"] = time.perf_counter() - start
     story.figures.append(_time_figure(spec, done, quick=quick))
-    write_goodwill(story, out)
+    if out is not None:
+        write_goodwill(story, Outputs(out))
     return story
 
 

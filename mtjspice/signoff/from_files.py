@@ -14,7 +14,8 @@ from mtjspice.data.weights import ProgrammedNetwork, load_weights
 from mtjspice.errors import InputError
 from mtjspice.signoff.dies import Specimen
 from mtjspice.signoff.findings import GivenAccuracy, OtherWeights, Reference
-from mtjspice.signoff.run import Images, Subject, chance_of, check_subject
+from mtjspice.signoff.run import check_subject
+from mtjspice.signoff.subject import Images, Subject, chance_of
 from mtjspice.spec.die import Die
 from mtjspice.spec.signoff import SignOff
 from mtjspice.spec.size import Size, signoff_size

@@ -1,0 +1,74 @@
+"""What a calibration finds, as data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from mtjspice.spec.unusual import unusual
+from mtjspice.surrogate.card import Card
+from mtjspice.verdicts.figures import Figure, Verdict
+
+Floats = npt.NDArray[np.float64]
+Pooled = Mapping[str, Floats]
+"""``error`` and ``current`` (shares of full scale), ``column``, ``cells``: flat, a read each."""
+
+
+@dataclass(frozen=True)
+class WorstCase:
+    """A read with a large error, and the netlist that gives it again.
+
+    Attributes:
+        name: of the run.
+        vector: which of its input vectors.
+        column: which output.
+        ngspice: A.
+        surrogate: A.
+        error: share of full scale.
+        netlist: path beside the report; plain ``ngspice -b`` runs it.
+    """
+
+    name: str
+    vector: int
+    column: int
+    ngspice: float
+    surrogate: float
+    error: float
+    netlist: str
+
+
+@dataclass(frozen=True)
+class CalibrationStory:
+    """What a calibration came to: everything that its report tells.
+
+    Attributes:
+        verdict: what the limits come to.
+        reach: for which tiles, in a sentence.
+        card: the card.
+        figures: the stated numbers, with limits.
+        failures: a line for each simulation that failed.
+        reads: of each group.
+        worst: reads with the largest errors.
+        times: wall seconds of each step.
+        simulations: how many were ``run`` and how many ``found`` from before.
+        keys: of all simulations.
+        netlists: text of each worst read, by the file that `worst` names.
+    """
+
+    verdict: Verdict
+    reach: str
+    card: Card
+    figures: list[Figure]
+    failures: list[str]
+    reads: dict[str, Pooled]
+    worst: list[WorstCase]
+    times: dict[str, float]
+    simulations: dict[str, int]
+    keys: list[str]
+    netlists: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is unusual in the circuit that the card is for."""
+        return unusual(self.card.circuit)

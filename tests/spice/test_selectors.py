@@ -1,0 +1,128 @@
+"""Selector cells in ngspice: against a netlist by hand, and the nodal solver against both."""
+
+import subprocess
+
+import numpy as np
+import pytest
+import torch
+from unit.builders import experiment
+
+from mtjspice.solver import nodal
+from mtjspice.solver.array import array_of
+from mtjspice.spec import Defect, Die, Experiment, Line, Mtj, SelectorCell
+
+pytestmark = pytest.mark.ngspice
+
+FULL_SCALE = 1e-6
+"""Largest error of a current, as a share of the largest that flows."""
+WIRES = {"row": Line(resistance=5.0, end=20.0), "column": Line(resistance=5.0, end=20.0)}
+
+
+def selected(size: int, volts: float, cell: SelectorCell, **parts) -> Experiment:
+    """One cell of an array of random states is selected, the other lines lie at half of that."""
+    rng = np.random.default_rng(size)
+    states = ["".join(rng.choice(["P", "A"], size)) for _ in range(size)]
+    return experiment(
+        states,
+        [[volts]],
+        crossbar={"cell": cell, "unselected": "half"} | WIRES,
+        stimulus={"driven_rows": (0,), "sensed_columns": (1,), "read_voltage": volts},
+        **parts,
+    )
+
+
+def ours(e: Experiment) -> float:
+    return float(nodal.read(array_of([e]), torch.tensor(e.stimulus.volts.copy())))
+
+
+HAND = """\
+* two by two selectors by hand: row 1 at 1.2 V, the other row and column at 0.6 V
+.options reltol=1e-9 abstol=1e-18 vntol=1e-12 gmin=1e-18
+V1 in1 0 1.2
+V2 in2 0 0.6
+V3 out1 0 0
+V4 out2 0 0.6
+R1 in1 a 20
+R2 a b 5
+R3 in2 c 20
+R4 c d 5
+R5 e g 5
+R6 g out1 20
+R7 f h 5
+R8 h out2 20
+Rj1 a p1 4000
+Rj2 b p2 8000
+Rj3 c p3 8000
+Rj4 d p4 4000
+Bs1 p1 e I=1e-9*sinh(v(p1,e)/0.05)
+Bs2 p2 f I=1e-9*sinh(v(p2,f)/0.05)
+Bs3 p3 g I=1e-9*sinh(v(p3,g)/0.05)
+Bs4 p4 h I=1e-9*sinh(v(p4,h)/0.05)
+.op
+.control
+set numdgt=12
+op
+print v3#branch v1#branch
+quit
+.endc
+.end
+"""
+
+
+def test_two_by_two_selectors_are_those_of_a_netlist_by_hand(simulator, tmp_path):
+    (tmp_path / "hand.cir").write_text(HAND)
+    done = subprocess.run(
+        ["ngspice", "-b", "hand.cir"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    lines = dict(line.split(" = ") for line in done.stdout.splitlines() if "#branch =" in line)
+    out, into = float(lines["v3#branch"]), -float(lines["v1#branch"])
+    # 4 kΩ and a diameter of one nanometre squared by pi/4: what r_p is follows from both.
+    mtj = Mtj(ra=4000 * np.pi / 4 * (50e-9) ** 2, diameter=50e-9, tmr0=1.0, v_half=float("inf"))
+    e = experiment(
+        ["PA", "AP"],
+        [[1.2]],
+        crossbar={"cell": SelectorCell(mtj=mtj, i_0=1e-9, v_0=0.05), "unselected": "half"} | WIRES,
+        stimulus={"driven_rows": (0,), "sensed_columns": (0,), "read_voltage": 1.2},
+    )
+    (result,) = simulator.run([e])
+    assert out > 1e-5
+    assert float(result["current"].to_numpy()[0, 0]) == pytest.approx(out, rel=1e-8)
+    assert float(result["input_current"].to_numpy()[0, 0]) == pytest.approx(into, rel=1e-8)
+    assert ours(e) == pytest.approx(out, rel=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("volts", "v_0", "i_0"),
+    [
+        (0.65, 0.04, 1e-10),
+        (1.4, 0.04, 1e-10),
+        (0.3, 0.04, 1e-10),
+        (2.0, 0.005, 1e-15),
+        (1.0, 0.2, 1e-7),
+    ],
+)
+def test_the_nodal_solver_reads_selectors_as_ngspice_does(simulator, volts, v_0, i_0):
+    cell = SelectorCell(mtj=Mtj(v_half=0.4, c_parallel=0.5), v_0=v_0, i_0=i_0)
+    whole = selected(8, volts, cell)
+    broken = selected(
+        8, volts, cell,
+        die=Die(sigma_ln_rp=0.1, seed=2, defects=(
+            Defect(kind="short", row=0, column=1), Defect(kind="open", row=2, column=1),
+            Defect(kind="open", row=0, column=4), Defect(kind="dead_row", row=5),
+            Defect(kind="bridged_columns", row=3, column=1),
+        )),
+    )  # fmt: skip
+    for e in (whole, broken):
+        (result,) = simulator.run([e])
+        theirs = float(result["current"].to_numpy()[0, 0])
+        scale = max(abs(theirs), float(np.abs(result["input_current"].to_numpy()).max()))
+        assert abs(ours(e) - theirs) <= FULL_SCALE * scale
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("volts", [0.65, 1.4])
+def test_large_arrays_of_selectors_converge(simulator, volts):
+    e = selected(64, volts, SelectorCell())
+    (result,) = simulator.run([e])
+    theirs = float(result["current"].to_numpy()[0, 0])
+    assert ours(e) == pytest.approx(theirs, rel=1e-5)

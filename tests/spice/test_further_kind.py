@@ -144,7 +144,7 @@ def run(other: Path, *command: str) -> str:
         text=True,
         check=False,
     )
-    assert done.returncode in (0, 1), done.stderr
+    assert done.returncode in (0, 1, 4), done.stderr  # any verdict
     return done.stdout
 
 

@@ -11,18 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from mtjspice.layout.findings import (
-    Floats,
-    Judged,
-    LineMargins,
-    Scaling,
-    Size,
-    VoltageMap,
-    Waveform,
-    Yield,
-)
+from mtjspice.layout.findings import Floats, Judged, LineMargins, VoltageMap, Waveform, Yield
 from mtjspice.layout.page_words import name_of
 from mtjspice.layout.quantities import Quantity
+from mtjspice.layout.sizes import Scaling, Size
 from mtjspice.report.canvas import IDEAL, SPICE, as_svg, picture, style
 
 FRONT = (4.3, 3.1)

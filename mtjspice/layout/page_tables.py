@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from mtjspice.layout.findings import Judged, LayoutStory, Sensitivity
+from mtjspice.layout.findings import Judged, LayoutStory
 from mtjspice.layout.page_words import (
     condition_words,
     name_of,
@@ -13,6 +13,7 @@ from mtjspice.layout.page_words import (
     value_and_limit,
 )
 from mtjspice.layout.quantities import QUANTITIES
+from mtjspice.layout.sizes import Sensitivity
 from mtjspice.report.canvas import IDEAL, SPICE
 from mtjspice.report.numbers import percent, shown
 from mtjspice.verdicts.figures import WORDS

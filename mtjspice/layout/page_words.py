@@ -4,8 +4,9 @@ import math
 from collections.abc import Sequence
 from typing import assert_never
 
-from mtjspice.layout.findings import Finding, Judged, LayoutStory, Scaling
+from mtjspice.layout.findings import Finding, Judged, LayoutStory
 from mtjspice.layout.quantities import Condition, Quantity
+from mtjspice.layout.sizes import Scaling
 from mtjspice.report.numbers import MOST_DIGITS, NO_BREAK, percent, shown
 from mtjspice.report.words import figure_value
 from mtjspice.spec.layout import Layout

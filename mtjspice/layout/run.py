@@ -25,12 +25,13 @@ from mtjspice.layout.circuit import (
     same_processes,
 )
 from mtjspice.layout.fast import Hardest
-from mtjspice.layout.findings import Finding, Judged, LayoutStory, LineMargins, Scaling, Sensitivity
+from mtjspice.layout.findings import Finding, Judged, LayoutStory, LineMargins
 from mtjspice.layout.judged import as_printed, verdict_of_layout, with_settling, with_smallest
 from mtjspice.layout.page import write_comparison, write_layout
 from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.quantities import Condition
 from mtjspice.layout.quick import quick_conditions, quick_largest, quickened
+from mtjspice.layout.sizes import Scaling, Sensitivity
 from mtjspice.layout.spread import over
 from mtjspice.layout.stages import (
     Bench,

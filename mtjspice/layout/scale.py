@@ -12,11 +12,11 @@ from mtjspice.layout.access import Fitted, fit_layouts
 from mtjspice.layout.circuit import blocks, read_experiment
 from mtjspice.layout.disturb import Write, write_plan
 from mtjspice.layout.fast import Hardest, fast_values
-from mtjspice.layout.findings import Scaling, Sensitivity, Size
 from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.quantities import QUANTITIES
 from mtjspice.layout.read import worst_patterns
 from mtjspice.layout.sense import worst_reads
+from mtjspice.layout.sizes import Scaling, Sensitivity, Size
 from mtjspice.layout.spread import Spread, in_turn
 from mtjspice.netlist.deck import build_deck
 from mtjspice.spec.base import Spec

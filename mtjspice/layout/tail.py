@@ -158,24 +158,8 @@ def estimate_tail(
         )
     at = max(events, key=lambda key: (events[key].high, events[key].probability))
     event = events[at]
-    power = np.split(event.slopes**2, np.cumsum(list(counts.values()))[:-1])
-    whole = max(float(sum(part.sum() for part in power)), np.finfo(float).tiny)
-    tail = Tail(
-        condition=condition,
-        probability=event.probability,
-        error=event.error,
-        low=event.low,
-        high=event.high,
-        confidence=plan.confidence,
-        distance=event.distance if math.isfinite(event.distance) else None,
-        samples=sum(one.solved for one in events.values()),
-        effective=event.effective,
-        regions=event.regions,
-        checked=None if math.isnan(event.checked) else event.checked,
-        doubts=event.doubts,
-        side=at[0],
-        shares={name: float(p.sum()) / whole for name, p in zip(counts, power, strict=True)},
-    )
+    solved = sum(one.solved for one in events.values())
+    tail = _tail(condition, event, at[0], solved, counts)
     away = f", {event.distance:.2f} σ away" if math.isfinite(event.distance) else ""
     where = (
         f"upper end of the interval; column {at[2]}, {at[0]} side, worst pattern"
@@ -201,3 +185,27 @@ def estimate_tail(
     )
     return tail, Finding("line_failure", event.high, condition, "nodal", where, experiment, told,
                          shown=shown)  # fmt: skip
+
+
+def _tail(
+    condition: Condition, event: RareEvent, side: str, solved: int, counts: Mapping[str, int]
+) -> Tail:
+    """What is stated of a rare failure, with the share of each source in how it fails."""
+    power = np.split(event.slopes**2, np.cumsum(list(counts.values()))[:-1])
+    whole = max(float(sum(part.sum() for part in power)), np.finfo(float).tiny)
+    return Tail(
+        condition=condition,
+        probability=event.probability,
+        error=event.error,
+        low=event.low,
+        high=event.high,
+        confidence=event.confidence,
+        distance=event.distance if math.isfinite(event.distance) else None,
+        samples=solved,
+        effective=event.effective,
+        regions=event.regions,
+        checked=None if math.isnan(event.checked) else event.checked,
+        doubts=event.doubts,
+        side=side,
+        shares={name: float(p.sum()) / whole for name, p in zip(counts, power, strict=True)},
+    )

@@ -10,6 +10,7 @@ import torch
 
 from mtjspice.layout import timing
 from mtjspice.layout.circuit import Reads, blocks, full_scale, sense_volts, under
+from mtjspice.layout.decision import Decision, columns_of, decided, strips
 from mtjspice.layout.fast import cell_capacitance
 from mtjspice.layout.findings import Finding, Waveform
 from mtjspice.layout.montecarlo import draw_samples, nodal_currents
@@ -171,7 +172,7 @@ def _energies(bench: Bench) -> dict[Condition, tuple[Experiment, Mapping[str, fl
     }
 
 
-Latches = dict[Condition, tuple[Mapping[str, Experiment], timing.Decision]]
+Latches = dict[Condition, tuple[Mapping[str, Experiment], Decision]]
 
 
 def _latches(bench: Bench, sense: SensePart, capacitance: float) -> Latches:
@@ -189,14 +190,14 @@ def _latches(bench: Bench, sense: SensePart, capacitance: float) -> Latches:
         layout, fitted = bench.at(condition)
         found = sense.margins[condition]
         line = found.worst[2]
-        columns = timing.columns_of([worst.states[0, line] for worst in sense.sides], line)
+        columns = columns_of([worst.states[0, line] for worst in sense.sides], line)
         read_out = timing.with_replica(layout, capacitance)
         margin = float(found.of_lines.min())
-        planned[condition] = timing.strips(read_out, fitted, columns, margin)
+        planned[condition] = strips(read_out, fitted, columns, margin)
     experiments = [e for of_one in planned.values() for e in of_one.values()]
     results = iter(bench.simulator.run(experiments, partial(bench.tell, "latches")))
     return {
-        condition: (of_one, timing.decided({side: next(results) for side in of_one}))
+        condition: (of_one, decided({side: next(results) for side in of_one}))
         for condition, of_one in planned.items()
     }
 

@@ -7,8 +7,7 @@ smallest margin of the array. Under nominal conditions the whole array with all 
 simulated besides, as a check.
 """
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,9 +19,9 @@ from mtjspice.layout.circuit import (
     Reads,
     blocks,
     read_experiment,
-    sense_volts,
     volts_per_ampere,
 )
+from mtjspice.layout.decision import Decision
 from mtjspice.layout.findings import Finding, Floats, Shown, States, Waveform
 from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.quantities import Condition
@@ -41,8 +40,6 @@ AT_REST = 0.05
 """Share of what counts as settled that may still be missing at the end of `hold`."""
 STILL = 1e-3
 """An output that moves by less than this share of it is at rest."""
-LEAST_MARGIN = 1e-4
-"""What a latch sees where the margin is smaller or negative, V: the sign is `sense`'s business."""
 RESTING = 1e-3
 """A cell with less of the read voltage than this is taken at rest."""
 WIDE = 1e3
@@ -268,64 +265,6 @@ def held_longer(analysis: TransientRead) -> TransientRead | None:
     return analysis.replace(hold=analysis.hold + more, period=period, step=analysis.step)
 
 
-def strips(
-    layout: Layout, fitted: Fitted, columns: Mapping[str, States], margin: float
-) -> dict[str, Experiment]:
-    """Reads in time of one line with its latch, which sees the smallest margin, by side.
-
-    Args:
-        layout: under its condition; its read-out is a sense amplifier.
-        fitted: under the same condition.
-        columns: uint8 [row] states of the worst line of each side.
-        margin: the smallest of the array, V.
-    """
-    latch = layout.periphery.latch
-    assert latch is not None
-    narrow = layout.replace(crossbar=layout.crossbar.replace(columns=1))
-    seen = max(abs(margin), LEAST_MARGIN)
-    made = {}
-    for side, states in columns.items():
-        reads = Reads.of(narrow, fitted.access, blocks(narrow)[0], leakage=fitted.leakage)
-        current = reads.currents(torch.from_numpy(states[None, :, None].astype(np.float64)))
-        volts = float(sense_volts(narrow, current)[0, 0, 0])
-        threshold = volts + seen if side == "low" else volts - seen
-        shifted = narrow.replace(periphery=latch.replace(threshold=threshold))
-        read = read_experiment(shifted, states[:, None], blocks(narrow)[0])
-        made[side] = read.replace(analysis=layout.timing.analysis)
-    return made
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What the latch does.
-
-    Attributes:
-        time: of the slower side, s; infinite if it does not decide in time.
-        energy: of one decision and reset, J.
-        right: whether it decides as it should on both sides.
-        slower: side.
-        costlier: the side whose energy it is.
-    """
-
-    time: float
-    energy: float
-    right: bool
-    slower: str
-    costlier: str
-
-
-def decided(results: Mapping[str, xr.Dataset]) -> Decision:
-    """The decisions of `strips`."""
-    times = {side: float(r["decision_time"].to_numpy()[0, 0]) for side, r in results.items()}
-    times = {side: math.inf if math.isnan(t) else t for side, t in times.items()}
-    signs = {side: float(r["decision"].to_numpy()[0, 0]) for side, r in results.items()}
-    slower = max(times, key=lambda side: times[side])
-    energy = {side: float(r["decision_energy"].to_numpy()[0, 0]) for side, r in results.items()}
-    costlier = max(energy, key=lambda side: energy[side])
-    right = signs == {"low": -1.0, "high": 1.0}
-    return Decision(times[slower], energy[costlier], right, slower, costlier)
-
-
 def time_findings(
     layout: Layout,
     condition: Condition,
@@ -407,9 +346,3 @@ def waveform(
         decision=None if decision is None else read.settled + decision,
         recovered=analysis.hold + read.recovered,
     )
-
-
-def columns_of(states: Sequence[States], line: int) -> dict[str, States]:
-    """States of one line in the worst patterns of the low and the high side, uint8 [row]."""
-    low, high = states
-    return {"low": low[:, line], "high": high[:, line]}

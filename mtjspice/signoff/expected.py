@@ -6,7 +6,7 @@ from pathlib import Path
 from mtjspice.collect.simulator import Simulator
 from mtjspice.errors import InputError
 from mtjspice.reading import read_json
-from mtjspice.signoff.guided import Chosen, Read
+from mtjspice.signoff.chosen import Chosen, Read
 from mtjspice.signoff.page_words import duration
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.signoff import SignOff

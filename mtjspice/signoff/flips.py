@@ -6,9 +6,9 @@ import torch
 
 from mtjspice.netlist.deck import build_deck
 from mtjspice.networks.tiles import driven_tiles
+from mtjspice.signoff.chosen import Read
 from mtjspice.signoff.dies import FoundFlip, Specimen
 from mtjspice.signoff.findings import Flip
-from mtjspice.signoff.guided import Read
 from mtjspice.signoff.subject import Subject
 from mtjspice.spec.signoff import SignOff
 from mtjspice.surrogate.card import Card

@@ -8,7 +8,6 @@ widens the bound: the set is made anew, and a new sample is drawn from what is l
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from mtjspice.collect.machine import processors
 from mtjspice.collect.simulator import Progress, Simulator
+from mtjspice.signoff.chosen import Audit, Chosen, Read
 from mtjspice.signoff.dies import FoundFlip, OnOneDie, Specimen
 from mtjspice.signoff.findings import ALL, AUDIT, NOT, UNSAFE, DieRead, Statement
 from mtjspice.signoff.margins import Foreseen
@@ -31,9 +31,6 @@ Told = Callable[[str, int, int], None]
 """Called with (what is being done, how much of it is done, how much there is): dies by the
 surrogate, input vectors of tiles by ngspice."""
 Flags = npt.NDArray[np.bool_]
-Allowed = Callable[[Ints, Ints, Flags], int]
-"""How many flips the audit may leave open, from the classes by the surrogate and by the weights as
-numbers, int64 [die, image], and which are not safe."""
 USUAL_BOUND = 0.001
 """What flips may do to the mean accuracy, where nobody says anything of it."""
 WIDER = 1.1
@@ -42,57 +39,6 @@ MOST_ROUNDS = 5
 MOST_AT_ONCE = 10.0
 """A class that flips without any doubt in it says that the errors are too small, not by how much:
 they are widened so many times at most for it, in one round."""
-
-
-@dataclass(frozen=True)
-class Audit:
-    """What the audit is to find out.
-
-    Attributes:
-        allowed: how many flips it may leave open.
-        confidence: of that.
-    """
-
-    allowed: Allowed
-    confidence: float
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """What is about to be simulated, in the first round.
-
-    Attributes:
-        images: on all dies.
-        unsafe: of those, because they are not safe.
-        audited: of those, drawn at random from the safe ones.
-        vectors: input vectors of tiles that this makes.
-        simulations: in which tiles read these, each loaded once.
-    """
-
-    images: int
-    unsafe: int
-    audited: int
-    vectors: int
-    simulations: int
-
-
-@dataclass(frozen=True)
-class Read:
-    """All specimens under one condition.
-
-    Attributes:
-        dies: what was found on each.
-        statement: about what was not simulated.
-        found: flips of each specimen, and whether the bound allows each.
-        vectors: input vectors of tiles that were simulated.
-        seconds: that ngspice took, summed over workers; also in runs before.
-    """
-
-    dies: tuple[DieRead, ...]
-    statement: Statement
-    found: tuple[tuple[tuple[FoundFlip, bool], ...], ...]
-    vectors: int
-    seconds: float
 
 
 def read_guided(

@@ -18,11 +18,12 @@ from mtjspice.data.outputs import Outputs
 from mtjspice.errors import InputError
 from mtjspice.netlist.cards import read_card
 from mtjspice.signoff.audit import allowed_flips
+from mtjspice.signoff.chosen import Audit, Read
 from mtjspice.signoff.dies import Specimen, check_specimen
 from mtjspice.signoff.expected import FOUND, RAN, SUMMED, VECTORS, Expected
 from mtjspice.signoff.findings import Judged, SignOffStory
 from mtjspice.signoff.flips import flips_of
-from mtjspice.signoff.guided import Audit, Read, read_guided
+from mtjspice.signoff.guided import read_guided
 from mtjspice.signoff.judged import Asked, judge
 from mtjspice.signoff.page import write_signoff
 from mtjspice.signoff.population import doubt_of, of_surrogate

@@ -27,9 +27,10 @@ from mtjspice.device.converter import to_codes
 from mtjspice.device.dies import draw_dies
 from mtjspice.errors import InputError, SimulationError
 from mtjspice.networks.tiles import in_ngspice
+from mtjspice.signoff.chosen import Read
 from mtjspice.signoff.dies import OnOneDie, Specimen
 from mtjspice.signoff.findings import ALL, AUDIT, NOT, UNSAFE
-from mtjspice.signoff.guided import Read, read_guided
+from mtjspice.signoff.guided import read_guided
 from mtjspice.signoff.run import run_signoff
 from mtjspice.signoff.statement import audit_size, most_flips, of_round
 from mtjspice.signoff.subject import Images, Subject

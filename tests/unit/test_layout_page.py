@@ -18,9 +18,6 @@ from mtjspice.layout.findings import (
     LayoutStory,
     LineMargins,
     PatternLine,
-    Scaling,
-    Sensitivity,
-    Size,
     Tail,
     VoltageMap,
     Waveform,
@@ -29,6 +26,7 @@ from mtjspice.layout.findings import (
 from mtjspice.layout.page import write_comparison, write_layout
 from mtjspice.layout.page_tables import advice
 from mtjspice.layout.quantities import QUANTITIES, Condition
+from mtjspice.layout.sizes import Scaling, Sensitivity, Size
 from mtjspice.spec import Crossbar, Experiment, Line, ProgrammedTile, Stimulus, parse_spec
 from mtjspice.spec.layout import Layout, Sensing
 from mtjspice.spec.layout_limits import LayoutLimits

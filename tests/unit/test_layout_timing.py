@@ -8,7 +8,7 @@ import torch
 import xarray as xr
 
 from mtjspice.collect.settling import settled_and_recovered
-from mtjspice.layout import timing
+from mtjspice.layout import decision, timing
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import Reads, blocks, read_experiment
 from mtjspice.layout.patterns import named_patterns
@@ -393,7 +393,7 @@ def test_a_strip_sees_the_margin_of_the_array(margin):
     one = layout(5, 4, row=WIRE, column=WIRE, periphery=SenseAmplifier(load=600, threshold=0.1))
     low = np.array([1, 1, 1, 0, 0], dtype=np.uint8)
     high = np.array([1, 1, 0, 0, 0], dtype=np.uint8)
-    made = timing.strips(one, FITTED, {"low": low, "high": high}, margin)
+    made = decision.strips(one, FITTED, {"low": low, "high": high}, margin)
     assert made.keys() == {"low", "high"}
     for side, e in made.items():
         assert e.crossbar.shape == (5, 1)
@@ -402,7 +402,7 @@ def test_a_strip_sees_the_margin_of_the_array(margin):
         volts = torch.from_numpy(e.stimulus.volts.copy())
         seen = 600 * float(nodal.read(array_of([e]), volts)[0, 0, 0])
         distance = e.periphery.threshold - seen if side == "low" else seen - e.periphery.threshold
-        assert distance == near(max(abs(margin), timing.LEAST_MARGIN), rel=1e-4)
+        assert distance == near(max(abs(margin), decision.LEAST_MARGIN), rel=1e-4)
 
 
 def latched(decision: float, time: float, energy: float) -> xr.Dataset:
@@ -417,7 +417,7 @@ def latched(decision: float, time: float, energy: float) -> xr.Dataset:
 
 
 def test_the_slower_side_of_a_latch_counts():
-    found = timing.decided({"low": latched(-1, 0.3e-9, 4e-15), "high": latched(1, 0.2e-9, 5e-15)})
+    found = decision.decided({"low": latched(-1, 0.3e-9, 4e-15), "high": latched(1, 0.2e-9, 5e-15)})
     assert (found.time, found.slower, found.energy) == (0.3e-9, "low", 5e-15)
     assert found.right
 
@@ -425,7 +425,7 @@ def test_the_slower_side_of_a_latch_counts():
 @pytest.mark.parametrize(("low", "high"), [(1, 1), (-1, -1), (0, 1), (-1, 0)])
 def test_a_latch_that_decides_wrongly_or_not_at_all_is_not_right(low, high):
     times = [math.nan if side == 0 else 1e-10 for side in (low, high)]
-    found = timing.decided({"low": latched(low, times[0], 0), "high": latched(high, times[1], 0)})
+    found = decision.decided({"low": latched(low, times[0], 0), "high": latched(high, times[1], 0)})
     assert not found.right
     assert math.isinf(found.time) == (0 in (low, high))
 
@@ -445,21 +445,21 @@ def test_a_period_is_settling_decision_and_recovery_and_operations_are_two_a_cel
     step = timing.Step(np.zeros(3), final, allowed, np.zeros(3))
     slow = e, Course(3e-9, 1e-9, 2, {}, latest=1), "all AP", step
     data = e, ENERGY
-    latch = ({"low": e, "high": e}, timing.Decision(0.4e-9, 5e-15, True, "high", "low"))
+    latch = ({"low": e, "high": e}, decision.Decision(0.4e-9, 5e-15, True, "high", "low"))
     found, energy = timing.time_findings(
         one, Condition("tt", 1.0, 27.0), slow, data, latch if with_latch else None
     )
     values = {finding.quantity: finding.value for finding in found}
     latches = 3 * 5e-15 if with_latch else 0.0
-    decision = 0.4e-9 if with_latch else 0.0
+    of_latch = 0.4e-9 if with_latch else 0.0
     assert values["settling"] == 3e-9
     shown = {finding.quantity: finding.shown for finding in found}
     assert shown["settling"].column == 2
     assert (shown["settling"].given["final"], shown["settling"].given["allowed"]) == (3e-6, 3e-8)
     assert (shown["read_period"].given["latest"], shown["read_period"].given["rest"]) == (1, 0.0)
     assert (shown["energy"].latched is None) == (not with_latch)
-    assert values.get("decision_time", 0.0) == decision
-    assert values["read_period"] == near(3e-9 + decision + 1e-9)
+    assert values.get("decision_time", 0.0) == of_latch
+    assert values["read_period"] == near(3e-9 + of_latch + 1e-9)
     assert values["energy"] == near(1e-12 + latches)
     assert values["operations_per_joule"] == near(2 * 2 * 3 / (1e-12 + latches))
     assert energy == ENERGY | ({"latches": latches} if with_latch else {})
@@ -491,7 +491,7 @@ def test_a_waveform_goes_from_rest_to_one():
 
 def test_the_column_of_a_line_is_taken_from_the_patterns_of_both_sides():
     low, high = np.arange(6).reshape(3, 2) % 2, np.ones((3, 2))
-    found = timing.columns_of([low, high], 1)
+    found = decision.columns_of([low, high], 1)
     assert found["low"].tolist() == [1, 1, 1]
     assert found["high"].tolist() == [1, 1, 1]
-    assert timing.columns_of([low, high], 0)["low"].tolist() == [0, 0, 0]
+    assert decision.columns_of([low, high], 0)["low"].tolist() == [0, 0, 0]

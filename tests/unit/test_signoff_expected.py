@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from mtjspice.signoff.chosen import Chosen
 from mtjspice.signoff.expected import FOUND, RAN, SUMMED, VECTORS, Expected
-from mtjspice.signoff.guided import Chosen
 from mtjspice.spec.signoff import SignOff
 from mtjspice.spec.size import LOAD, sweeps_seconds
 from mtjspice.surrogate.card import load_card

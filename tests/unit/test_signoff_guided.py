@@ -9,10 +9,11 @@ from unit.tiled import NO_DEFECTS, study, surrogate, written
 
 from mtjspice.errors import SimulationError
 from mtjspice.signoff import guided
+from mtjspice.signoff.chosen import Audit
 from mtjspice.signoff.compare import Differing
 from mtjspice.signoff.dies import FoundFlip, Log, Specimen
 from mtjspice.signoff.findings import ALL, AUDIT, NOT, UNSAFE
-from mtjspice.signoff.guided import MOST_AT_ONCE, MOST_ROUNDS, WIDER, Audit, read_guided
+from mtjspice.signoff.guided import MOST_AT_ONCE, MOST_ROUNDS, WIDER, read_guided
 from mtjspice.signoff.margins import Foreseen
 from mtjspice.signoff.statement import audit_size, most_flips, of_round
 from mtjspice.spec.signoff import SignOff

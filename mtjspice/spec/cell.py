@@ -187,11 +187,11 @@ SelectorCurrent = Annotated[
 SelectorVoltage = Annotated[
     float,
     Within(
-        "V", 5e-3, 1, "steeper ones, below 12 mV a decade, are threshold switches, which snap and "
-        "have no such law; a volt is no selector", usual=(0.01, 0.2),
+        "V", 0.02, 1, "steeper ones, below 46 mV a decade, are threshold switches, which snap and "
+        "have no such law; a volt is no selector", usual=(0.025, 0.2),
     ),
 ]  # fmt: skip
-"""V, the scale of a selector's law: 5 mV to 1 V."""
+"""V, the scale of a selector's law: 20 mV to 1 V."""
 
 
 class SelectorCell(CellKind):

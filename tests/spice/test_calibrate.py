@@ -457,7 +457,7 @@ def test_the_amplifier_and_the_access_device_are_in_the_card(finished, kind):
 
 
 def test_tiles_of_another_kind_or_size_are_refused_by_the_written_card(finished):
-    cards = {kind: load_card(finished(kind)[1].path) for kind in SPECS}
+    cards = {kind: load_card(card_path(SPECS[kind], finished(kind)[0])) for kind in SPECS}
     runs = {kind: make_plan(SPECS[kind])[-1].experiment for kind in SPECS}
     with pytest.raises(InputError, match="cell"):
         Surrogate(cards["passive"]).program([runs["gated"]])

@@ -5,10 +5,10 @@ import subprocess
 import numpy as np
 import pytest
 import torch
-from mtjspice.spice.simulate import run_measures
 from scipy.optimize import brentq
 from unit.builders import experiment
 
+from mtjspice.collect import Simulator
 from mtjspice.layout.circuit import nominal_condition, under
 from mtjspice.layout.decks import netlist
 from mtjspice.layout.disturb import write_findings, write_plan
@@ -17,6 +17,7 @@ from mtjspice.layout.probes import Case, half_selected
 from mtjspice.layout.switching import several, sizes_of, switched
 from mtjspice.solver import nodal
 from mtjspice.solver.array import array_of
+from mtjspice.solver.newton import NoSolutionError
 from mtjspice.spec import (
     Defect,
     Die,
@@ -28,6 +29,7 @@ from mtjspice.spec import (
     parse_spec,
     read_spec,
 )
+from mtjspice.spice.ngspice.simulate import run_measures
 
 pytestmark = pytest.mark.ngspice
 
@@ -109,32 +111,42 @@ def test_two_by_two_selectors_are_those_of_a_netlist_by_hand(simulator, tmp_path
     assert ours(e) == pytest.approx(out, rel=1e-8)
 
 
-@pytest.mark.parametrize(
-    ("volts", "v_0", "i_0"),
-    [
-        (0.65, 0.04, 1e-10),
-        (1.4, 0.04, 1e-10),
-        (0.3, 0.04, 1e-10),
-        (2.0, 0.005, 1e-15),
-        (1.0, 0.2, 1e-7),
-    ],
+LAWS = [(0.65, 0.04, 1e-10), (1.4, 0.04, 1e-10), (0.3, 0.04, 1e-10), (1.0, 0.2, 1e-7)]
+"""Volts over a selected cell, v_0, i_0."""
+DEFECTS = (
+    Defect(kind="short", row=0, column=1),
+    Defect(kind="open", row=2, column=1),
+    Defect(kind="open", row=0, column=4),
+    Defect(kind="dead_row", row=5),
+    Defect(kind="bridged_columns", row=3, column=1),
 )
+
+
+def agrees(simulator: Simulator, e: Experiment) -> None:
+    (result,) = simulator.run([e])
+    theirs = float(result["current"].to_numpy()[0, 0])
+    scale = max(abs(theirs), float(np.abs(result["input_current"].to_numpy()).max()))
+    assert abs(ours(e) - theirs) <= FULL_SCALE * scale
+
+
+@pytest.mark.parametrize(("volts", "v_0", "i_0"), [*LAWS, (2.0, 0.02, 1e-15)])
 def test_the_nodal_solver_reads_selectors_as_ngspice_does(simulator, volts, v_0, i_0):
     cell = SelectorCell(mtj=Mtj(v_half=0.4, c_parallel=0.5), v_0=v_0, i_0=i_0)
-    whole = selected(8, volts, cell)
-    broken = selected(
-        8, volts, cell,
-        die=Die(sigma_ln_rp=0.1, seed=2, defects=(
-            Defect(kind="short", row=0, column=1), Defect(kind="open", row=2, column=1),
-            Defect(kind="open", row=0, column=4), Defect(kind="dead_row", row=5),
-            Defect(kind="bridged_columns", row=3, column=1),
-        )),
-    )  # fmt: skip
-    for e in (whole, broken):
-        (result,) = simulator.run([e])
-        theirs = float(result["current"].to_numpy()[0, 0])
-        scale = max(abs(theirs), float(np.abs(result["input_current"].to_numpy()).max()))
-        assert abs(ours(e) - theirs) <= FULL_SCALE * scale
+    agrees(simulator, selected(8, volts, cell))
+
+
+@pytest.mark.parametrize(("volts", "v_0", "i_0"), LAWS)
+def test_so_it_does_with_defects(simulator, volts, v_0, i_0):
+    cell = SelectorCell(mtj=Mtj(v_half=0.4, c_parallel=0.5), v_0=v_0, i_0=i_0)
+    agrees(simulator, selected(8, volts, cell, die=Die(sigma_ln_rp=0.1, seed=2, defects=DEFECTS)))
+
+
+def test_where_the_solver_does_not_arrive_it_says_so():
+    """Steep selectors, a line that floats, a bridge, and many times the selector's scale."""
+    die = Die(sigma_ln_rp=0.1, seed=2, defects=DEFECTS)
+    e = selected(8, 2.0, SelectorCell(v_0=0.02, i_0=1e-15), die=die)
+    with pytest.raises(NoSolutionError, match="Newton's method stands"):
+        ours(e)
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from mtjspice.spec import (
     GatedCell,
     Line,
     PassiveCell,
+    SelectorCell,
     SenseAmplifier,
     Technology,
     TransientRead,
@@ -32,6 +33,7 @@ from mtjspice.spec.periphery import Periphery
 CELLS = {
     "ohmic": OHMIC,
     "passive": PassiveCell(),
+    "selector": SelectorCell(),
     "gated": GatedCell(),
     "gates along rows": GatedCell(gates="row"),
     "transmission gate": TransmissionGateCell(),

@@ -58,7 +58,8 @@ def test_the_worst_inputs_come_first_and_give_their_errors():
     error = convex(6, 3, 4)
     found = search(error, short_starts(6, 0.1), 0.1, 2)
     sizes = error(found.worst(5)).abs().amax(-1)[0]
-    assert sizes.tolist() == sorted(found.errors.abs().amax(-1)[0].tolist(), reverse=True)[:5]
+    largest = sorted(found.errors.abs().amax(-1)[0].tolist(), reverse=True)[:5]
+    assert sizes.tolist() == pytest.approx(largest, rel=1e-14)  # of other numbers side by side
 
 
 def test_inputs_that_nothing_depends_on_stay_where_they_are():

@@ -104,9 +104,8 @@ class Experiment(Spec):
         self.die.check_fit(self.crossbar.shape, self.tile.index)
         self.die.check_short(self.crossbar.cell.mtj)
         if isinstance(self.analysis, TransientRead):
-            if self.analysis.settle_within is not None and isinstance(
-                self.periphery, VirtualGround
-            ):
+            volts = self.periphery.volts_per_ampere
+            if self.analysis.settle_within is not None and volts is None:
                 raise ValueError(
                     "analysis.settle_within must be left out: a virtual ground has no output "
                     "voltage; give analysis.settle_to"

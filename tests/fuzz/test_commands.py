@@ -15,8 +15,11 @@ def test_every_command_is_asked():
 def test_a_seed_has_one_command_line():
     lines = [command_line(seed) for seed in range(200)]
     assert lines == [command_line(seed) for seed in range(200)]
-    # Commands without a file, such as `spec` and `doctor`, have few lines.
-    assert len({(line.arguments, tuple(line.files.items())) for line in lines}) > 170
+    # Of `spec` and `doctor` there are only a few lines; the others hardly ever repeat.
+    varied = [line for line in lines if not {"spec", "doctor"} & set(line.arguments)]
+    found = {(line.arguments, tuple(line.files.items())) for line in varied}
+    assert len(varied) > 150
+    assert len(found) > 0.9 * len(varied)
 
 
 def test_some_command_lines_end_in_order():

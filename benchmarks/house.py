@@ -1,14 +1,17 @@
 """How the house is built: where kinds are asked for, simulators named, lines repeated.
 
-The package is read as text and as syntax trees; nothing is run but one import.
+The package is read as text and as syntax trees, and the history as git tells it; nothing is run but
+one import and two type checkers.
 
     python benchmarks/house.py [--json]
 """
 
 import ast
+import json
 import re
 import subprocess
 import sys
+import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -32,6 +35,13 @@ FEATURES = {
 RUN = 6
 """Lines of a run that counts as repeated."""
 LONG_MODULE, LONG_FUNCTION = 400, 60
+TOUCHED = {
+    "a kind of cell (selector)": ("6ad13d1", 4),
+    "a simulator (Xyce)": ("1289c12", 5),
+}
+"""What was added, in which commit, and how many files of the package that may touch."""
+USERS = REPOSITORY / "tests" / "typed"
+"""Scripts of users, one of them with faults that say so."""
 
 
 @cache
@@ -246,11 +256,59 @@ def imports() -> list[Figure]:
                     ", ".join(heavy) or "of torch, PySpice, xarray, scipy")]  # fmt: skip
 
 
+def touched() -> list[Figure]:
+    """Files of the package that the commit of an addition changed or added."""
+    figures = []
+    for what, (commit, limit) in TOUCHED.items():
+        names = _printed(
+            "git", "-C", str(REPOSITORY), "show", "--format=", "--name-only", commit, "--",
+            "mtjspice",
+        ).split()  # fmt: skip
+        figures.append(at_most(f"files that {what} touched", len(names), limit, "",
+                               f"{commit}: {', '.join(names)}"))  # fmt: skip
+    return figures
+
+
+def faults_found() -> list[Figure]:
+    """Faults in a script of a user that type checkers miss, and what they say of right lines."""
+    faults = {
+        (path.name, number)
+        for path in USERS.glob("*.py")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if "# fault:" in line
+    }
+    scripts = [str(path) for path in sorted(USERS.glob("*.py"))]
+    with tempfile.TemporaryDirectory() as folder:
+        said = _printed(
+            sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir", folder,
+            *scripts,
+        )  # fmt: skip
+    by_mypy = [(n, int(k)) for n, k in re.findall(r"(\w+\.py):(\d+): error:", said)]
+    said = _printed(
+        sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable, *scripts
+    )
+    by_pyright = [
+        (one["file"].rpartition("/")[2], one["range"]["start"]["line"] + 1)
+        for one in json.loads(said)["generalDiagnostics"]
+    ]
+    figures = []
+    for name, found in (("mypy", by_mypy), ("pyright", by_pyright)):
+        wrong = len(faults ^ set(found))
+        figures.append(at_most(f"planted faults missed or invented by {name}", wrong, 0, "",
+                               f"{len(faults & set(found))} of {len(faults)} found"))  # fmt: skip
+    return figures
+
+
+def _printed(*command: str) -> str:
+    """What a program prints, whatever its exit status."""
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False).stdout
+
+
 def measure() -> list[Figure]:
     """All figures."""
     parts = (
         kinds_asked_for, defects_named, loops_over_layers, simulator_named, folders_of_features,
-        circles, lengths, repeated, imports,
+        circles, lengths, repeated, imports, touched, faults_found,
     )  # fmt: skip
     return [figure for part in parts for figure in part()]
 

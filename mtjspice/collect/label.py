@@ -76,16 +76,19 @@ def clipped_share(experiment: Experiment, volts: Floats) -> float:
 def _decisions(experiment: Experiment, deck: Deck, vectors: Vectors) -> dict[str, Any]:
     """What each latch decided, how long after the clock's edge, and at what cost.
 
-    On the simulator's own points, which are finer than the time axis where a latch switches.
+    On the simulator's own points, which are finer than the time axis where a latch switches. What
+    charging the clock takes from the supply is shared by the latches; it goes to ground when the
+    clock falls.
     """
     analysis, latch = experiment.analysis, experiment.periphery.latch
     assert isinstance(analysis, TransientRead)
     assert latch is not None
     time, shape = vectors.values["time"], (len(experiment.stimulus.volts), len(deck.latch_volts))
     decision, delay, energy = np.zeros(shape), np.full(shape, np.nan), np.zeros(shape)
+    clock = np.maximum(-vectors.values[deck.clock_current], 0.0) / len(deck.latch_volts)
     for j, (column, (p, n)) in enumerate(deck.latch_volts.items()):
         difference = vectors.values[p] - vectors.values[n]
-        power = -latch.supply * vectors.values[deck.latch_currents[column]]
+        power = latch.supply * (clock - vectors.values[deck.latch_currents[column]])
         for k in range(shape[0]):
             clocked = k * analysis.period + analysis.sense_at
             last = np.searchsorted(time, k * analysis.period + analysis.hold)

@@ -12,8 +12,9 @@ After a transient ``time`` (s, from the start of a period) follows ``vector`` ev
 - ``amplifier_voltage`` (vector, output_line), V: with amplifiers only.
 - ``sense_voltage`` (vector, output_line), V: what latches compare; with sense amplifiers only.
 - ``decision`` (vector, output_line): +1 above the threshold, −1 below, 0 not decided;
-  ``decision_time`` s after the clock's edge; ``decision_energy`` J from the latch's supply, until
-  the end of the period. With sense amplifiers, after a transient only, without ``time``.
+  ``decision_time`` s after the clock's edge; ``decision_energy`` J from the latch's supply, and of
+  its share of the clock, until the end of the period. With sense amplifiers, after a transient
+  only, without ``time``.
 - ``settling_time`` (vector, output_line), s: from the start of the period until the output stays
   within what is allowed of where it is at the end of `hold`; ``recovery_time`` from there until it
   is where the period began, not a number if it is not before the period ends. After a transient

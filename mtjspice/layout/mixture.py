@@ -7,6 +7,7 @@ samples stay standard normal.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,6 +29,8 @@ ROUNDS = 5
 """Of telling what each component is worth."""
 FEWEST_MEMBERS = 10
 """Samples of a region from which its place is taken."""
+CONVERGED = 3
+"""Regions whose place is their most likely failure, the nearest first; it takes many margins."""
 
 
 @dataclass(frozen=True)
@@ -100,12 +103,7 @@ def mixture_of(margin: Margin, failing: Tensor, outside: Tensor) -> Mixture:
     ][: MOST_REGIONS - len(centres)]
     member = _cosines(failing @ directions.T, towards[centres]).argmax(1)
     means, roots = [], []
-    places = torch.stack(
-        [
-            _pulled(margin, every[k], aims[k]) if k < first else _nearest(margin, every[k], aims[k])
-            for k in centres
-        ]
-    )
+    places = _places(margin, every[centres], aims[centres], [k >= first for k in centres])
     groups = [(failing[member == k], place) for k, place in enumerate(places)]
     # All together are one more group: where conditions meet, their gradients differ in one region.
     for own, place in [*groups, (failing, places[0])][: None if len(groups) > 1 else 1]:
@@ -185,13 +183,25 @@ def _aims(margin: Margin, z: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(usable[:, None], aims, z), (slopes / power.sqrt()[:, None])[usable]
 
 
-def _nearest(margin: Margin, z: Tensor, aim: Tensor) -> Tensor:
-    """The most likely failure of the region of a sample that a wide draw has found.
+def _places(margin: Margin, z: Tensor, aims: Tensor, wide: Sequence[bool]) -> Tensor:
+    """Where each region of failure is, from a sample [region, number] of it that fails.
 
-    Such a sample is far out in the directions, too, in which the margin does not change.
+    It is the most likely failure of the nearest regions, and of those that only wide draws have
+    found, whose samples are far out in the directions, too, in which the margin does not change.
+    Of the others, and where the way leads to a place that is taken, it is what one step along the
+    gradient says: regions that are really one, such as a ridge, keep their width.
     """
-    found = most_likely(margin, len(z), z)
-    return found.z if found.arrived else _pulled(margin, z, aim)
+    places: list[Tensor] = []
+    for k, (one, aim) in enumerate(zip(z, aims, strict=True)):
+        place = None
+        if k < CONVERGED or wide[k]:
+            found = most_likely(margin, len(one), one)
+            taken = (
+                bool(places) and float(_cosines(found.z[None], torch.stack(places)).max()) >= APART
+            )
+            place = found.z if found.arrived and not taken else None
+        places.append(_pulled(margin, one, aim) if place is None else place)
+    return torch.stack(places)
 
 
 def _pulled(margin: Margin, z: Tensor, aim: Tensor) -> Tensor:

@@ -153,7 +153,7 @@ def energy(case: Case) -> Probe:
         ]
         prints["latches_energy"] = "J"
         parts, printed = [*parts, "latches_energy"], [*printed, "latch_power"]
-        says.append(f"latches: {columns} times what the latch of {LATCHED} takes for a decision")
+        says.append(f"latches: {columns} times what the latch of {LATCHED} and its clock take to decide")
     operations = 2 * layout.rows_read * columns
     measures += [
         f".meas tran energy param='{'+'.join(parts)}'",
@@ -186,10 +186,11 @@ def _summed(node: str, laws: Sequence[str]) -> list[Element]:
 
 
 def _latch_power(experiment: Experiment) -> BehaviouralVoltage:
-    """What the one latch of a line takes from its supply, W."""
+    """What the one latch of a line and its clock take from the supply, W."""
     deck = build_deck(experiment)
     latch = experiment.periphery.latch
     assert latch is not None
     (current,) = deck.latch_currents.values()
-    law = f"-{latch.supply!r}*{as_expression(current)}"
+    clock = f"max(-{as_expression(deck.clock_current)},0)"
+    law = f"{latch.supply!r}*({clock}-{as_expression(current)})"
     return BehaviouralVoltage("latch_power", "latch_power", GROUND, law)

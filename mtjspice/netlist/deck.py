@@ -57,6 +57,8 @@ class Deck:
         sense_volts: node vectors that latches compare, by column; empty without latches.
         latch_volts: node vectors (p, n) of the latch outputs, by column; in transients only.
         latch_currents: branch vectors of the latches' supplies, by column; in transients only.
+        clock_current: that of `other_currents` that belongs to the clock of all latches; empty
+            without one.
         gate_currents: those of `other_currents` that belong to gate lines which open and close.
         other_currents: branch vectors of all other sources that carry current to ground.
         word_volts: node vectors [row][column] of the input lines; empty unless cells are observed.
@@ -75,6 +77,7 @@ class Deck:
     sense_volts: dict[int, str]
     latch_volts: dict[int, tuple[str, str]]
     latch_currents: dict[int, str]
+    clock_current: str
     gate_currents: tuple[str, ...]
     other_currents: tuple[str, ...]
     word_volts: tuple[tuple[str, ...], ...]
@@ -250,6 +253,7 @@ def _what_to_read(experiment: Experiment, elements: tuple[Element, ...]) -> Deck
         sense_volts={c: nodes.column_end(c) for c in latched},
         latch_volts={c: (nodes.latch(c, "p"), nodes.latch(c, "n")) for c in compared},
         latch_currents=supplies,
+        clock_current=sources.get(nodes.CLOCK, ""),
         gate_currents=tuple(sources[name] for name in pulsed_gates(experiment)),
         other_currents=tuple(sources.values()),
         word_volts=tuple(tuple(place.row(r, c) for c in range(columns)) for r in cells),

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mtjspice.layout.findings import Floats
 from mtjspice.layout.nearest import most_likely
 from mtjspice.layout.subset import FARTHEST, Margin, evaluated, with_slopes
 
@@ -29,6 +30,8 @@ ROUNDS = 5
 """Of telling what each component is worth."""
 FEWEST_MEMBERS = 10
 """Samples of a region from which its place is taken."""
+MOST_STRONG = 10
+"""Directions in which failures without gradients are far out, at most."""
 CONVERGED = 3
 """Regions whose place is their most likely failure, the nearest first; it takes many margins."""
 
@@ -43,6 +46,7 @@ class Mixture:
         means: float64 [component, direction].
         roots: float64 [component, direction, direction], Cholesky factors of the covariances.
         centres: float64 [region, number], where each region of failure is.
+        sloping: whether the margin has a gradient at all failures that were found.
     """
 
     directions: Tensor
@@ -50,6 +54,7 @@ class Mixture:
     means: Tensor
     roots: Tensor
     centres: Tensor
+    sloping: bool
 
     @property
     def regions(self) -> int:
@@ -91,8 +96,11 @@ def mixture_of(margin: Margin, failing: Tensor, outside: Tensor) -> Mixture:
         outside: the same, from elsewhere: a region that only these have found counts, too.
     """
     every = torch.cat([failing, outside])
-    aims, slopes = _aims(margin, every)
-    directions = _directions(slopes, aims)
+    aims, slopes, sloping = _aims(margin, every)
+    strong = _strong(every[~sloping])
+    # Without a gradient only what failures have in common tells where their region is.
+    aims[~sloping] = every[~sloping] @ strong.T @ strong
+    directions = _directions(slopes, strong)
     towards = aims @ directions.T
     first = len(failing)
     centres = _told_apart(towards[:first])
@@ -101,10 +109,14 @@ def mixture_of(margin: Margin, failing: Tensor, outside: Tensor) -> Mixture:
         for k in _told_apart(towards[first:])
         if not centres or float(_cosines(towards[first + k, None], towards[centres]).max()) < APART
     ][: MOST_REGIONS - len(centres)]
-    member = _cosines(failing @ directions.T, towards[centres]).argmax(1)
+    member = _cosines(every @ directions.T, towards[centres]).argmax(1)
     means, roots = [], []
-    places = _places(margin, every[centres], aims[centres], [k >= first for k in centres])
-    groups = [(failing[member == k], place) for k, place in enumerate(places)]
+    wide = [k >= first for k in centres]
+    places = _places(margin, every[centres], aims[centres], wide)
+    groups = [
+        (every[first:][member[first:] == k] if wide[k] else failing[member[:first] == k], place)
+        for k, place in enumerate(places)
+    ]
     # All together are one more group: where conditions meet, their gradients differ in one region.
     for own, place in [*groups, (failing, places[0])][: None if len(groups) > 1 else 1]:
         found = _shapes(own @ directions.T, place @ directions.T)
@@ -121,7 +133,16 @@ def mixture_of(margin: Margin, failing: Tensor, outside: Tensor) -> Mixture:
         means=torch.stack([*means, means[-1]]),
         roots=torch.stack([*roots, eye]),
         centres=places,
+        sloping=bool(sloping.all()),
     )
+
+
+def weighted(
+    margin: Margin, mixture: Mixture, samples: int, chance: np.random.Generator
+) -> tuple[Tensor, Floats]:
+    """Samples [sample, number] of a mixture, and what each counts: nothing if it holds."""
+    z, ratio = mixture.draw(samples, chance)
+    return z, torch.where(evaluated(margin, z) < 0, ratio, 0.0).numpy()
 
 
 def better(margin: Margin, mixture: Mixture, samples: int, chance: np.random.Generator) -> Mixture:
@@ -131,12 +152,12 @@ def better(margin: Margin, mixture: Mixture, samples: int, chance: np.random.Gen
     expectation maximisation over weighted samples (cross-entropy method; R. Rubinstein, D. Kroese,
     The Cross-Entropy Method, Springer 2004). The standard distribution keeps its share.
     """
-    z, ratio = mixture.draw(samples, chance)
-    fails = evaluated(margin, z) < 0
+    z, counts = weighted(margin, mixture, samples, chance)
+    fails = torch.from_numpy(counts > 0)
     if int(fails.sum()) < FEWEST_MEMBERS or len(mixture.shares) < 3:
         return mixture
     parts = mixture.log_densities(z[fails] @ mixture.directions.T)[:-1]
-    weight, own = ratio[fails], mixture.shares[:-1]
+    weight, own = torch.from_numpy(counts)[fails], mixture.shares[:-1]
     rest = float(own.sum())
     given = own / rest
     for _ in range(ROUNDS):
@@ -148,39 +169,64 @@ def better(margin: Margin, mixture: Mixture, samples: int, chance: np.random.Gen
 
 def closer(
     margin: Margin,
-    mixture: Mixture,
+    drawn: tuple[Tensor, Floats],
     failing: Tensor,
     outside: Tensor,
-    samples: int,
     chance: np.random.Generator,
-) -> Mixture:
+) -> Mixture | None:
     """A mixture around failures as the samples of another one say that they are distributed.
 
     Of a region that only wide draws have found, the first mixture knows neither place nor width,
-    and its few samples there weigh much: they are taken as often as they weigh.
+    and its few samples there weigh much: they are taken as often as they weigh. None if hardly any
+    sample failed.
+
+    Args:
+        margin: of standard normal numbers.
+        drawn: samples [sample, number] of the other one, and what each counts, 0 if it holds.
+        failing: as those of `mixture_of`.
+        outside: the same.
+        chance: of the draw.
     """
-    z, ratio = mixture.draw(samples, chance)
-    fails = evaluated(margin, z) < 0
-    if int(fails.sum()) < FEWEST_MEMBERS:
-        return mixture
-    found, weight = z[fails], ratio[fails].numpy()
-    count = max(len(failing), samples // 4)
+    z, weight = drawn
+    if int((weight > 0).sum()) < FEWEST_MEMBERS:
+        return None
+    count = max(len(failing), len(z) // 4)
     steps = (np.arange(count) + chance.random()) / count * weight.sum()
     taken = np.searchsorted(weight.cumsum(), steps).clip(max=len(weight) - 1)
-    return mixture_of(margin, torch.cat([failing, found[taken]]), outside)
+    return mixture_of(margin, torch.cat([failing, z[taken]]), outside)
 
 
-def _aims(margin: Margin, z: Tensor) -> tuple[Tensor, Tensor]:
-    """Where one step along the gradient leads from each sample, and the gradients of length one.
+def _aims(margin: Margin, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Where one step along the gradient leads from each sample, the gradients, and who has one.
 
-    Where there is no gradient the sample itself is all that is known.
+    The gradients are of length one. Where there is none the sample itself is all that is known.
     """
     value, slopes = with_slopes(margin, z)
     power = (slopes**2).sum(1)
     ahead = ((slopes * z).sum(1) - value) / power
     aims = ahead[:, None] * slopes
     usable = (power > 0) & (aims.norm(dim=1) <= FARTHEST)
-    return torch.where(usable[:, None], aims, z), (slopes / power.sqrt()[:, None])[usable]
+    unit = (slopes / power.sqrt()[:, None])[usable]
+    return torch.where(usable[:, None], aims, z), unit, usable
+
+
+def _strong(z: Tensor) -> Tensor:
+    """Directions [direction, number] in which failing samples without gradients are far out.
+
+    In all others they are standard normal, of which so few samples show a strength of up to
+    (1 + √(numbers/samples))² (V. A. Marčenko, L. A. Pastur, Math. USSR-Sbornik 1, 457 (1967)).
+    """
+    if not len(z):
+        return z
+    _, strength, rows = torch.linalg.svd(z, full_matrices=False)
+    noise = len(z) * (1 + math.sqrt(z.shape[1] / _distinct(z))) ** 2
+    strong: Tensor = rows[: min(max(int((strength**2 > noise).sum()), 1), MOST_STRONG)]
+    return strong
+
+
+def _distinct(z: Tensor) -> int:
+    """How many samples differ: chains repeat theirs."""
+    return len(torch.unique(z, dim=0))
 
 
 def _places(margin: Margin, z: Tensor, aims: Tensor, wide: Sequence[bool]) -> Tensor:
@@ -214,17 +260,20 @@ def _pulled(margin: Margin, z: Tensor, aim: Tensor) -> Tensor:
     return shares[first] * z
 
 
-def _directions(slopes: Tensor, aims: Tensor) -> Tensor:
-    """Orthonormal directions [direction, number] that hold nearly all of the gradients."""
-    size = aims.shape[1]
+def _directions(slopes: Tensor, strong: Tensor) -> Tensor:
+    """Orthonormal directions [direction, number] that hold nearly all of the gradients.
+
+    Those in which failures without gradients are far out are among them.
+    """
+    size = slopes.shape[1]
     if size <= MOST_DIRECTIONS:
         return torch.eye(size, dtype=torch.float64)
-    given = slopes if len(slopes) else aims / aims.norm(dim=1, keepdim=True)
-    _, strength, rows = torch.linalg.svd(given, full_matrices=False)
+    _, strength, rows = torch.linalg.svd(slopes, full_matrices=False)
     held = (strength**2).cumsum(0) / (strength**2).sum()
-    count = min(int((held < ENERGY).sum()) + 1, MOST_DIRECTIONS)
-    first: Tensor = rows[:count]
-    return first
+    count = min(int((held < ENERGY).sum()) + 1, MOST_DIRECTIONS - len(strong))
+    both, _ = torch.linalg.qr(torch.cat([strong, rows[:count]]).T)
+    directions: Tensor = both.T
+    return directions
 
 
 def _cosines(a: Tensor, b: Tensor) -> Tensor:
@@ -261,7 +310,7 @@ def _shapes(members: Tensor, centre: Tensor) -> list[tuple[Tensor, Tensor]]:
     away = members - mean
     width, ways = torch.linalg.eigh(away.T @ away / (count - 1))
     # Of so few samples even the standard distribution looks narrower and wider than it is.
-    seeming = math.sqrt(size / count)
+    seeming = math.sqrt(size / _distinct(members))
     wider = torch.where(width > (1 + seeming) ** 2, 1.2 * width, 1.0).clamp(1.0, 16.0)
     narrower = torch.where(width < (1 - min(seeming, 1)) ** 2, 2 * width, wider).clamp(0.25, 16.0)
     return found + [

@@ -27,7 +27,7 @@ from scipy import stats
 from torch import Tensor
 
 from mtjspice.layout.findings import Floats
-from mtjspice.layout.mixture import better, closer, mixture_of
+from mtjspice.layout.mixture import better, closer, mixture_of, weighted
 from mtjspice.layout.nearest import MostLikely, most_likely
 from mtjspice.layout.subset import LEAST, Explored, Margin, evaluated, explore, relaxed
 from mtjspice.verdicts.intervals import of_share
@@ -42,10 +42,14 @@ PILOT = 4
 """A quarter of the samples are drawn to tell what each component is worth."""
 REFINED = 3
 """Regions whose most likely failure is looked for, the nearest first."""
+ENOUGH, DRAWS = 100.0, 3
+"""Effective failing samples that are enough, and how often samples are drawn until they are."""
 FEW = 40.0
 """Effective failing samples below which an estimate is not trusted by itself."""
 EVIDENCE = 15.0
 """And below which it is no evidence of how rare failures are."""
+BEHIND = "the way to failure ends on a plateau of the margin: regions behind it may be missing"
+FLAT = "the margin has no slope where some reads fail, so that the region is known by samples only"
 DOUBT = 3.0
 """Standard errors between the two estimates beyond which they contradict each other."""
 
@@ -139,31 +143,40 @@ def _estimate(
     explored = explore(margin, size, each, chance)
     others = []
     for width in WIDE:
-        drawn = width * torch.from_numpy(chance.standard_normal((each, size)))
-        others.append(drawn[evaluated(margin, drawn) < 0])
+        far = width * torch.from_numpy(chance.standard_normal((each, size)))
+        others.append(far[evaluated(margin, far) < 0])
     point = most_likely(margin, size)
     if point.arrived and float(point.z.norm()) > 0:
         others.append(_just_beyond(margin, point.z))
     outside = torch.cat(others)
     if not len(explored.failing) and not len(outside):
         found = _nothing_found(explored, point, confidence)
-        if explored.reached <= LEAST:
+        # Chains that do not get on along a ridge take their levels to be rarer than they are: that
+        # nothing fails is believed if gradients lead as far without a failure, too.
+        if explored.reached <= LEAST and float(point.z.norm()) >= stats.norm.isf(LEAST):
             return found
         return _no_better_than_counting(found, margin, size, samples, chance)
     if explored.probability > FREQUENT:
         return _frequent(margin, size, samples, chance, explored, point, confidence)
     outside, pilot = relaxed(margin, outside, chance), samples // PILOT
     mixture = better(margin, mixture_of(margin, explored.failing, outside), pilot, chance)
-    mixture = closer(margin, mixture, explored.failing, outside, pilot, chance)
-    mixture = better(margin, mixture, pilot, chance)
-    z, ratio = mixture.draw(samples, chance)
-    weight = torch.where(evaluated(margin, z) < 0, ratio, 0.0).numpy()
+    drawn = weighted(margin, mixture, pilot, chance)
+    for _ in range(DRAWS):
+        closest = closer(margin, drawn, explored.failing, outside, chance)
+        mixture = better(margin, closest or mixture, pilot, chance)
+        drawn = weighted(margin, mixture, samples, chance)
+        if _effective(drawn[1]) >= ENOUGH:
+            break
+    weight = drawn[1]
     starts = mixture.centres.norm(dim=1).argsort()[:REFINED]
     points = [most_likely(margin, size, mixture.centres[k]) for k in starts]
     point = min((point, *points), key=lambda one: abs(one.distance))
     found = _judged(weight, explored, point, mixture.regions, confidence)
-    if found.effective >= EVIDENCE:
+    unseen = explored.probability == 0 and explored.reached > LEAST
+    if found.effective >= EVIDENCE and mixture.sloping and not unseen:
         return found
+    if not mixture.sloping:
+        found = replace(found, doubts=(*found.doubts, FLAT))
     return _no_better_than_counting(found, margin, size, samples, chance)
 
 
@@ -255,16 +268,17 @@ def _judged(
     whole = weight / unit
     probability = unit * float(whole.sum()) / samples
     error = unit * float(whole.std(ddof=1) / math.sqrt(samples))
-    effective = float(whole.sum()) ** 2 / float((whole**2).sum()) if probability > 0 else 0.0
+    effective = _effective(weight)
     quantile = _quantile(whole, confidence)
     relative = error / probability if probability > 0 else math.inf
     spread = math.exp(min(quantile * relative, 700.0))
-    low, high, doubts = probability / spread, min(probability * spread, 1.0), list[str]()
+    low, doubts = probability / spread, list[str]()
+    high = min(probability * spread + unit * _skewed(whole, quantile), 1.0)
     other = explored.probability
     if other == 0 and explored.reached <= LEAST:
         high = max(high, explored.reached)  # nobody needs to know it better
     elif other == 0:
-        doubts.append("the margin has a plateau: regions of failure behind it may have been missed")
+        doubts.append(BEHIND)
     apart = math.hypot(relative, 2 * explored.error) if other > 0 else math.inf
     second = min(other * math.exp(min(2 * quantile * explored.error, 700.0)), 1.0)
     if other > 0 and (probability == 0 or math.log(other / probability) > DOUBT * apart):
@@ -292,6 +306,13 @@ def _judged(
     )
 
 
+def _effective(weight: Floats) -> float:
+    """As many samples of equal weight would say as much."""
+    whole = weight / (float(weight.max()) or 1.0)
+    squares = float((whole**2).sum())
+    return float(whole.sum()) ** 2 / squares if squares > 0 else 0.0
+
+
 def _quantile(weight: Floats, confidence: float) -> float:
     """Standard errors to either end of an interval of the mean of weights, the largest 1.
 
@@ -306,6 +327,19 @@ def _quantile(weight: Floats, confidence: float) -> float:
     peaked = float((away**4).mean()) / variance**2
     freedom = max(2 * len(weight) / max(peaked - 1, 1e-9), 1.0)
     return float(stats.t.ppf((1 + confidence) / 2, freedom))
+
+
+def _skewed(weight: Floats, quantile: float) -> float:
+    """By how much the upper end of a mean of weights lies higher because they are skewed.
+
+    Where few samples weigh much, most runs have too few of these: the mean is too low more often
+    than too high (N. J. Johnson, J. Am. Stat. Assoc. 73, 536 (1978), equation 2.5).
+    """
+    away = weight - weight.mean()
+    variance = float((away**2).mean())
+    if variance == 0:
+        return 0.0
+    return float((away**3).mean()) / (6 * variance * len(weight)) * (1 + 2 * quantile**2)
 
 
 def _just_beyond(margin: Margin, z: Tensor) -> Tensor:

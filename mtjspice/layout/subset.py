@@ -20,6 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mtjspice.errors import SimulationError
+
 Margin = Callable[[Tensor], Tensor]
 """Margins [sample] of standard normal numbers [sample, number]; differentiable."""
 FARTHEST = 37.0
@@ -66,12 +68,12 @@ def explore(margin: Margin, size: int, count: int, chance: np.random.Generator) 
     z = torch.from_numpy(chance.standard_normal((count, size)))
     value = evaluated(margin, z)
     chains = torch.arange(count)
-    reached, variance, evaluated_so_far, seen = 1.0, 0.0, count, count
+    reached, variance, evaluated_so_far, seen, spread = 1.0, 0.0, count, count, 1.0
     while reached > LEAST:
         level = _next_level(value)
-        inside = value < 0 if level <= 0 else _beyond(value, level)
+        inside = value < 0 if level <= 0 else _beyond(value, level, z)
         share = float(inside.double().mean())
-        if inside.sum() < (1 if level <= 0 else FEWEST):
+        if inside.sum() < (1 if level <= 0 else FEWEST) or (level > 0 and share == 1):
             return Explored(0.0, math.sqrt(variance), reached, z[:0], evaluated_so_far, seen)
         reached *= share
         variance += _variance(inside, chains)
@@ -80,7 +82,7 @@ def explore(margin: Margin, size: int, count: int, chance: np.random.Generator) 
             return Explored(reached, error, reached, z[inside], evaluated_so_far, seen)
         seeds, values = z[inside], value[inside]
         limit = float(values.max())
-        z, value, chains = _chains(margin, seeds, values, limit, count, chance)
+        z, value, chains, spread = _chains(margin, seeds, values, limit, count, spread, chance)
         evaluated_so_far, seen = evaluated_so_far + len(z) - len(seeds), len(seeds)
     if bool((value < 0).any()):  # the last level is also the last that is looked at
         share = float((value < 0).double().mean())
@@ -102,14 +104,22 @@ def relaxed(margin: Margin, failing: Tensor, chance: np.random.Generator) -> Ten
     if not count:
         return failing
     seeds = failing[np.linspace(0, len(failing) - 1, count).astype(int)]
-    z, _, _ = _chains(margin, seeds, evaluated(margin, seeds), 0.0, count * STEPS, chance)
+    values = evaluated(margin, seeds)
+    z = _chains(margin, seeds, values, 0.0, count * STEPS, 1.0, chance)[0]
     return z[-count:]
 
 
 def evaluated(margin: Margin, z: Tensor) -> Tensor:
-    """Margins of many samples, some at a time."""
+    """Margins of many samples, some at a time.
+
+    Raises:
+        SimulationError: if one is no number, which is neither a failure nor none.
+    """
     with torch.no_grad():
-        return torch.cat([margin(some) for some in torch.split(z, AT_A_TIME)])
+        found = torch.cat([margin(some) for some in torch.split(z, AT_A_TIME)])
+    if bool(found.isnan().any()):
+        raise SimulationError(f"{int(found.isnan().sum())} of {len(z)} margins are no numbers")
+    return found
 
 
 def with_slopes(margin: Margin, z: Tensor) -> tuple[Tensor, Tensor]:
@@ -132,10 +142,14 @@ def _next_level(value: Tensor) -> float:
     return float(value.kthvalue(max(1, int(SHARE * len(value))))[0])
 
 
-def _beyond(value: Tensor, level: float) -> Tensor:
-    """Which samples are beyond a level; of a plateau only those that are below it."""
-    inside = value <= level
-    return inside if float(inside.double().mean()) <= FLAT else value < level
+def _beyond(value: Tensor, level: float, z: Tensor) -> Tensor:
+    """Which samples are beyond a level; of a plateau only those that are below it.
+
+    A chain that stays where it is repeats its sample and its margin, which is no plateau.
+    """
+    inside, at_level = value <= level, z[value == level]
+    flat = len(at_level) > 1 and bool((at_level != at_level[0]).any())
+    return value < level if flat and float(inside.double().mean()) > FLAT else inside
 
 
 def _chains(
@@ -144,12 +158,17 @@ def _chains(
     values: Tensor,
     limit: float,
     count: int,
+    spread: float,
     chance: np.random.Generator,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Samples beyond a level, the values of their margins, and the chain that each is of."""
+) -> tuple[Tensor, Tensor, Tensor, float]:
+    """Samples beyond a level, their margins, the chain that each is of, and how far it steps now.
+
+    The first step is as long as the last of the level before: chains are short, and one that has to
+    find its length anew repeats its seed instead.
+    """
     z, value = seeds, values
     found, found_values = [z], [value]
-    spread, size = 1.0, seeds.shape[1]
+    size = seeds.shape[1]
     for step in range(math.ceil(count / len(seeds)) - 1):
         across = min(spread, 1.0)
         drawn = torch.from_numpy(chance.standard_normal((len(seeds), size)))
@@ -164,7 +183,7 @@ def _chains(
         share = float(taken.double().mean())
         spread = math.exp(math.log(spread) + (share - ACCEPTED) / math.sqrt(step + 1))
     chains = torch.arange(len(seeds)).repeat(len(found))
-    return torch.cat(found), torch.cat(found_values), chains
+    return torch.cat(found), torch.cat(found_values), chains, spread
 
 
 def _variance(inside: Tensor, chains: Tensor) -> float:

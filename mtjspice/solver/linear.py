@@ -117,6 +117,6 @@ def chosen(conductance: Tensor, vectors: int) -> Method:
     if conductance.numel() <= FEW_CELLS:
         return "elimination"
     columns = conductance.shape[-1]
-    uneven = (conductance.std((-2, -1)) > UNEVEN * conductance.mean((-2, -1))).any()
+    uneven = (conductance.std((-2, -1), correction=0) > UNEVEN * conductance.mean((-2, -1))).any()
     share = 0.25 if bool(uneven) else 0.8 if columns <= NARROW else 1.0
     return "conjugate_gradients" if vectors <= share * columns else "elimination"

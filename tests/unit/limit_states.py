@@ -103,6 +103,22 @@ STATES = (
     LimitState(
         "five in parallel, of 25", lambda z: (1.5 - z[:, :5]).amax(1), 25, stats.norm.sf(1.5) ** 5
     ),
+    LimitState(
+        "three in parallel, of 10", lambda z: (2.4 - z[:, :3]).amax(1), 10, stats.norm.sf(2.4) ** 3
+    ),
+    LimitState(
+        "four in parallel, of 8", lambda z: (2 - z[:, :4]).amax(1), 8, stats.norm.sf(2.0) ** 4
+    ),
+    LimitState(
+        "flat beside a slope, of 50",
+        lambda z: torch.minimum(4 - z[:, 0], torch.where(z[:, 1] > 3.3, -1.0, 9.0)), 50,
+        stats.norm.sf(3.3) + stats.norm.cdf(3.3) * stats.norm.sf(4),
+    ),
+    LimitState(
+        "flat behind a plateau, of 60",
+        lambda z: torch.where(z[:, 1] > 3.2, -1.0, (4 - z[:, 0]).clamp(max=0.5)), 60,
+        stats.norm.sf(3.2) + stats.norm.cdf(3.2) * stats.norm.sf(4),
+    ),
     LimitState("flat start", lambda z: 16 - z[:, 0] ** 2, 2, 2 * stats.norm.sf(4)),
     LimitState(
         "flat ring", lambda z: 50 - (z[:, :2] ** 2).sum(1) ** 2 / 20, 2,
@@ -137,6 +153,14 @@ HARD = (
     ),
     LimitState(
         "25 in parallel", lambda z: (-0.3 - z[:, :25]).amax(1), 40, stats.norm.sf(-0.3) ** 25
+    ),
+    LimitState(
+        "two flat beside a slope, of 50",
+        lambda z: torch.minimum(
+            4 - z[:, 0], torch.where((z[:, 1] > 3.6) | (z[:, 2] < -3.6), -1.0, 9.0)
+        ),
+        50,
+        1 - stats.norm.cdf(3.6) ** 2 * stats.norm.cdf(4),
     ),
     LimitState(
         "hidden behind a jump",

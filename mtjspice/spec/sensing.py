@@ -25,8 +25,8 @@ class ReferenceCells(Spec):
 
     Attributes:
         position: column that the lines lie at, from 0; the last one if left out.
-        pairs: of lines whose mean counts; their cells differ independently, so that the spread of the
-            threshold goes with one over the square root.
+        pairs: of lines whose mean counts; their cells differ independently, so that the spread of
+            the threshold goes with one over the square root.
     """
 
     position: LineIndex | None = None

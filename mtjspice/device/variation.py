@@ -103,18 +103,23 @@ def draw_spread(
         shape: rows and columns of the tile.
         temperature: as `draw_junctions`.
     """
-    of_die = np.random.default_rng([die.seed, 0])
     of_tile = np.random.default_rng([die.seed, 1, index])
-    z_die = of_die.standard_normal(2)
+    ln_rp, ln_tmr = common_spread(die)
     z = of_tile.standard_normal((2, *shape))
     # Rounded, because the last bit of exp differs between processors, and netlists should not.
     size = np.round((mtj.diameter / diameters(mtj, die, shape)) ** 2, 12)
-    spread = np.round(np.exp(die.sigma_ln_rp_die * z_die[0] + die.sigma_ln_rp * z[0]), 12)
+    spread = np.round(np.exp(ln_rp + die.sigma_ln_rp * z[0]), 12)
     r_p = mtj.r_p * (size * spread)
     tmr0 = tmr_at(mtj.tmr0, temperature, mtj.decay) * np.round(
-        np.exp(die.sigma_ln_tmr_die * z_die[1] + die.sigma_ln_tmr * z[1]), 12
+        np.exp(ln_tmr + die.sigma_ln_tmr * z[1]), 12
     )
     return r_p, tmr0
+
+
+def common_spread(die: Die) -> tuple[float, float]:
+    """What all junctions of a die have in common: added to ln R_P, and to ln TMR0."""
+    z = np.random.default_rng([die.seed, 0]).standard_normal(2)
+    return die.sigma_ln_rp_die * float(z[0]), die.sigma_ln_tmr_die * float(z[1])
 
 
 def with_defects(spread: tuple[Floats, Floats], tile: ProgrammedTile, die: Die) -> Junctions:

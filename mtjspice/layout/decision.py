@@ -36,7 +36,9 @@ def strips(
     """
     latch = layout.periphery.latch
     assert latch is not None
-    narrow = layout.replace(crossbar=layout.crossbar.replace(columns=1))
+    narrow = layout.replace(
+        crossbar=layout.crossbar.replace(columns=1), sense=layout.sense.replace(reference=None)
+    )
     seen = max(abs(margin), LEAST_MARGIN)
     made = {}
     for side, states in columns.items():

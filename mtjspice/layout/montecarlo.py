@@ -16,6 +16,7 @@ import torch
 
 from mtjspice.collect.simulator import Progress, Simulator
 from mtjspice.device.dies import draw_die
+from mtjspice.device.variation import common_spread
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import (
     CHUNK,
@@ -26,6 +27,7 @@ from mtjspice.layout.circuit import (
 )
 from mtjspice.layout.findings import Finding, Floats, Sampled, Shown, States, Yield
 from mtjspice.layout.quantities import Condition
+from mtjspice.layout.reference import drawn_thresholds
 from mtjspice.layout.sense import SIDES, drawn_data, threshold_words
 from mtjspice.layout.spread import Spread, in_turn
 from mtjspice.solver import nodal
@@ -122,22 +124,29 @@ def nodal_currents(fitted: Fitted, experiments: Sequence[Experiment]) -> Floats:
     return found
 
 
-def line_margins(layout: Layout, threshold: float, currents: Floats, offsets: Floats) -> Floats:
+def line_margins(
+    layout: Layout, threshold: float | Floats, currents: Floats, offsets: Floats
+) -> Floats:
     """The smaller margin of every line, V, [sample, line]; arguments as `side_margins`."""
     return np.asarray(side_margins(layout, threshold, currents, offsets).min(0))
 
 
-def group_margins(layout: Layout, threshold: float, currents: Floats, offsets: Floats) -> Floats:
-    """As `side_margins`, of currents [side, sample, group, line]: [side, sample, group, line]."""
-    return side_margins(layout, threshold, currents, offsets[:, None])
+def group_margins(layout: Layout, thresholds: Floats, currents: Floats, offsets: Floats) -> Floats:
+    """As `side_margins`, of currents [side, sample, group, line]: [side, sample, group, line].
+
+    Thresholds are those of [sample, group].
+    """
+    return side_margins(layout, thresholds[..., None], currents, offsets[:, None])
 
 
-def side_margins(layout: Layout, threshold: float, currents: Floats, offsets: Floats) -> Floats:
+def side_margins(
+    layout: Layout, threshold: float | Floats, currents: Floats, offsets: Floats
+) -> Floats:
     """Margin of every line on either side, V, [side, sample, line]; its offset included.
 
     Args:
         layout: under its condition.
-        threshold: V.
+        threshold: V; of all, or of each sample, [sample, 1].
         currents: [side, sample, line], of the low reads and of the high ones, A.
         offsets: [sample, line], V.
     """
@@ -157,22 +166,26 @@ def estimate_yield(
 ) -> tuple[Yield, Finding]:
     """The yield under a condition, which the layout is under; and the array that is worst.
 
+    Reference cells are drawn with every array, and give its thresholds in the place of the given
+    one.
+
     Raises:
         SimulationError: if the simulator fails at a sample of the audit.
     """
     plan = layout.monte_carlo
     calls = [
-        (layout, fitted, first, min(first + EACH, plan.samples))
+        (layout, fitted, threshold, first, min(first + EACH, plan.samples))
         for first in range(0, plan.samples, EACH)
     ]
-    currents, offsets = zip(*spread(_drawn_and_read, calls), strict=True)
+    currents, offsets, of_calls = zip(*spread(_drawn_and_read, calls), strict=True)
+    thresholds = np.concatenate(of_calls)
     margins = group_margins(
-        layout, threshold, np.concatenate(currents, axis=1), np.concatenate(offsets)
+        layout, thresholds, np.concatenate(currents, axis=1), np.concatenate(offsets)
     )
     of_lines = margins.min((0, 2))
     good = (of_lines <= 0).sum(1) <= layout.defects.bad_lines
     audited = np.linspace(0, plan.samples - 1, max(1, round(plan.audit * plan.samples))).astype(int)
-    audit = _audit(layout, threshold, margins, currents, audited, simulator, progress)
+    audit = _audit(layout, thresholds, margins, currents, audited, simulator, progress)
     bounds = of_share(good.sum(), good.size, plan.confidence)
     found = Yield(
         condition=condition,
@@ -196,7 +209,7 @@ def estimate_yield(
     experiment = (worst.lows if side == 0 else worst.highs)[group]
     where = f"{good.sum()} of {good.size} arrays good; the worst in column {line}"
     where += threshold_words(layout)
-    given = {"threshold": threshold, "offset": float(worst.offsets[line])}
+    given = {"threshold": float(thresholds[k, group]), "offset": float(worst.offsets[line])}
     shown = Shown(column=int(line), side=SIDES[side], given=given)
     told = Sampled(float(good.mean()), bounds, good.size, "monte_carlo.samples")
     return found, Finding(
@@ -204,10 +217,19 @@ def estimate_yield(
     )
 
 
-def _drawn_and_read(layout: Layout, fitted: Fitted, first: int, end: int) -> tuple[Floats, Floats]:
-    """Currents of some samples, as `sample_currents`, and their offsets [sample, line], V."""
-    some = [_drawn(layout, k) for k in range(first, end)]
-    return sample_currents(fitted, some), np.stack([one.offsets for one in some])
+def _drawn_and_read(
+    layout: Layout, fitted: Fitted, threshold: float, first: int, end: int
+) -> tuple[Floats, Floats, Floats]:
+    """Currents of some samples, as `sample_currents`; offsets [sample, line]; thresholds.
+
+    Thresholds are those of [sample, group], V: the given one, or what reference cells make of it.
+    """
+    some, groups = [_drawn(layout, k) for k in range(first, end)], row_groups(layout)
+    common = np.array([common_spread(one.lows[0].die) for one in some])
+    thresholds = drawn_thresholds(layout, fitted, groups, common, range(first, end))
+    if thresholds is None:
+        thresholds = np.full((len(some), len(groups)), threshold)
+    return sample_currents(fitted, some), np.stack([one.offsets for one in some]), thresholds
 
 
 def sample_currents(fitted: Fitted, samples: Sequence[Sample]) -> Floats:
@@ -236,7 +258,7 @@ class _Audit:
 
 def _audit(
     layout: Layout,
-    threshold: float,
+    thresholds: Floats,
     margins: Floats,
     currents: Sequence[Floats],
     audited: npt.NDArray[np.int64],
@@ -251,7 +273,7 @@ def _audit(
     theirs = np.stack([r["current"].to_numpy()[0] for r in results])
     theirs = theirs.reshape(2, len(audited), -1)
     offsets = np.stack([s.offsets for s in samples])
-    spice = line_margins(layout, threshold, theirs, offsets)
+    spice = line_margins(layout, thresholds[audited, worst][:, None], theirs, offsets)
     ours = np.stack([margins[:, k, g] for k, g in zip(audited, worst, strict=True)]).min(1)
     most = layout.defects.bad_lines
     good, spice_good = ((found <= 0).sum(1) <= most for found in (ours, spice))

@@ -8,6 +8,7 @@ from mtjspice.layout import page_plots as plots
 from mtjspice.layout.findings import Judged, LayoutStory, LineMargins, VoltageMap, Waveform
 from mtjspice.layout.page_strips import headroom_plot
 from mtjspice.layout.page_words import name_of, scaling_words, tightest_first
+from mtjspice.layout.sense import threshold_words
 from mtjspice.report.numbers import percent, shown
 from mtjspice.units import si
 
@@ -63,14 +64,13 @@ def _reads(story: LayoutStory) -> Front:
     """Margins where there are some, else headroom of the limits, else how the output settles."""
     limits = [line for line in tightest_first(story.judged) if line.limit]
     if story.margins is not None:
-        tracking = story.layout.sense.threshold == "tracking"
-        tracks = ", threshold tracks, at its best and without spread" if tracking else ""
+        threshold = threshold_words(story.layout).replace(";", ",")
         asked = next((line.limit for line in limits if line.quantity.name == "margin"), None)
         return Front(
             title=margin_words(story.margins),
             picture=plots.margins_plot(story.margins, asked),
             alt="Sense margin of every output line, nominal and in the worst condition",
-            note=f"Nodal{tracks}; a line with a margin below 0 reads wrongly.",
+            note=f"Nodal{threshold}; a line with a margin below 0 reads wrongly.",
             quantity="margin",
         )
     if limits:

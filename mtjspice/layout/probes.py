@@ -15,6 +15,7 @@ from mtjspice.device.temperature import tmr_at
 from mtjspice.layout.circuit import full_scale, ideal_currents, r_p_of, under
 from mtjspice.layout.findings import Finding
 from mtjspice.layout.read import SCALES
+from mtjspice.layout.reference import reference_words
 from mtjspice.netlist.cells import Site, kind_of
 from mtjspice.netlist.circuit import as_expression
 from mtjspice.netlist.deck import Added, Deck, build_deck
@@ -217,6 +218,11 @@ def threshold_words(layout: Layout) -> tuple[str, ...]:
                 "threshold is the middle between the worst low and the worst high read under this "
                 "condition",
                 "(tracking: the best there is, without a spread of its own)",
+            )
+        case "reference":
+            return (
+                reference_words(layout),
+                "(where nothing is drawn the threshold is nominal)",
             )
         case "fixed":
             return ("threshold is the same under all conditions",)

@@ -31,6 +31,7 @@ from mtjspice.layout.page import write_comparison, write_layout
 from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.quantities import Condition
 from mtjspice.layout.quick import quick_conditions, quick_largest, quickened
+from mtjspice.layout.reference import reference_words
 from mtjspice.layout.sizes import Scaling, Sensitivity
 from mtjspice.layout.spread import over
 from mtjspice.layout.stages import (
@@ -320,6 +321,11 @@ def threshold_notes(layout: Layout, lines: LineMargins | None) -> tuple[str, ...
             "The threshold tracks: under every condition it is the middle between the worst low "
             "and the worst high read, which is the best there can be, and it has no spread of its "
             "own. Reference columns come to less."
+        )
+    if words := reference_words(layout):
+        said.append(
+            f"{words[0].upper()}{words[1:]}. Margins, also in sigmas of the offset, take nominal "
+            "reference cells; yield and rare failures draw them, without defects."
         )
     if lines.latch is not None and lines.latch_errs is not None:
         given = (

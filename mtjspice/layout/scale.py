@@ -53,13 +53,19 @@ class Known:
 def of_size(layout: Layout, rows: int) -> Layout:
     """The layout with so many rows and as many columns in proportion.
 
-    Rows that are driven at a time stay as they are, or stay all of them.
+    Rows that are driven at a time stay as they are, or stay all of them. Reference lines stay where
+    they are in proportion.
     """
-    crossbar, read = layout.crossbar, layout.read
+    crossbar, read, sense = layout.crossbar, layout.read, layout.sense
     columns = max(1, round(crossbar.columns * rows / crossbar.rows))
     count = None if read.rows in (None, crossbar.rows) else min(layout.rows_read, rows)
+    if (cells := sense.reference) is not None and cells.position is not None:
+        share = cells.position / max(1, crossbar.columns - 1)
+        sense = sense.replace(reference=cells.replace(position=round(share * (columns - 1))))
     return layout.replace(
-        crossbar=crossbar.replace(rows=rows, columns=columns), read=read.replace(rows=count)
+        crossbar=crossbar.replace(rows=rows, columns=columns),
+        read=read.replace(rows=count),
+        sense=sense,
     )
 
 

@@ -24,6 +24,7 @@ from mtjspice.layout.circuit import (
 from mtjspice.layout.findings import Finding, Floats, Shown, States
 from mtjspice.layout.patterns import ALL_EXACT, search
 from mtjspice.layout.quantities import Condition
+from mtjspice.layout.reference import nominal_thresholds, reference_words
 from mtjspice.layout.spread import Spread, in_turn
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.layout import Layout
@@ -54,12 +55,17 @@ class Margins:
     Attributes:
         low: float64 [block, line], largest voltage of a low line, V.
         high: float64 [block, line], smallest voltage of a high line, V.
-        threshold: V.
+        thresholds: float64 [block], V; they differ where reference cells give them.
     """
 
     low: Floats
     high: Floats
-    threshold: float
+    thresholds: Floats
+
+    @property
+    def threshold(self) -> float:
+        """That of the smallest margin, V."""
+        return float(self.thresholds[self.worst[1]])
 
     @property
     def of_lines(self) -> Floats:
@@ -69,7 +75,8 @@ class Margins:
     @property
     def of_sides(self) -> Floats:
         """Margin of each read, V, [side, block, line]."""
-        return np.stack([self.threshold - self.low, self.high - self.threshold])
+        own = self.thresholds[:, None]
+        return np.stack([own - self.low, self.high - own])
 
     @property
     def worst_of_sides(self) -> tuple[tuple[str, int, int], ...]:
@@ -189,7 +196,7 @@ def margins(
         layout: under the condition.
         fitted: under the same.
         worst: hardest patterns of both sides.
-        threshold: V; the middle between the worst reads if None.
+        threshold: V; the middle between the worst reads if None. Reference cells give their own.
     """
     sides = []
     for side in worst:
@@ -200,17 +207,20 @@ def margins(
             of_blocks.append(sense_volts(layout, current).diagonal().numpy())
         sides.append(np.stack(of_blocks))
     middle = float(sides[0].max() + sides[1].min()) / 2
-    return Margins(sides[0], sides[1], middle if threshold is None else threshold)
+    thresholds = nominal_thresholds(layout, fitted)
+    if thresholds is None:
+        thresholds = np.full(len(sides[0]), middle if threshold is None else threshold)
+    return Margins(sides[0], sides[1], thresholds)
 
 
 def fixed_threshold(layout: Layout, nominal: Margins) -> float | None:
-    """The threshold that is kept under all conditions, V; None if it tracks them.
+    """The threshold that is kept under all conditions, V; None if it follows them.
 
     Args:
         layout: whose amplifier may have a threshold of its own.
         nominal: margins under nominal conditions, with the threshold in the middle.
     """
-    if layout.sense.threshold == "tracking":
+    if layout.sense.threshold != "fixed":
         return None
     if (latch := layout.periphery.latch) is not None:
         return latch.threshold
@@ -238,8 +248,13 @@ def margin_findings(
 
 def threshold_words(layout: Layout) -> str:
     """What has to be said of the threshold beside every margin."""
-    tracking = layout.sense.threshold == "tracking"
-    return "; threshold tracks, at its best and without spread" if tracking else ""
+    match layout.sense.threshold:
+        case "tracking":
+            return "; threshold tracks, at its best and without spread"
+        case "reference":
+            return f"; {reference_words(layout)}"
+        case "fixed":
+            return ""
 
 
 def worst_experiment(

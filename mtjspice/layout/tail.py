@@ -1,7 +1,7 @@
 """How seldom the worst line reads its worst pattern wrongly."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from mtjspice.layout.circuit import Reads, blocks, r_p_of, rows_in_words, sense_
 from mtjspice.layout.findings import Finding, Floats, Sampled, Shown, States, Tail
 from mtjspice.layout.quantities import Condition
 from mtjspice.layout.rare import RareEvent, certain, estimate
+from mtjspice.layout.reference import ReferenceReads, numbers
 from mtjspice.layout.sense import SIDES, Margins, Worst, threshold_words, worst_experiment
 from mtjspice.layout.subset import Margin
 from mtjspice.solver.access import AccessModel
@@ -25,7 +26,7 @@ from mtjspice.verdicts.figures import Interval
 def sources(layout: Layout, access: AccessModel | None) -> Mapping[str, int]:
     """What is random in a read, and how many standard normal numbers it takes, in their order."""
     cells = layout.crossbar.rows * layout.crossbar.columns
-    return {
+    found = {
         "R_P from cell to cell": cells,
         "TMR from cell to cell": cells,
         "R_P of the die": 1,
@@ -33,6 +34,8 @@ def sources(layout: Layout, access: AccessModel | None) -> Mapping[str, int]:
         "transistors": cells * len(access.threshold_sigma) if access else 0,
         "offset": 1,
     }
+    own = numbers(layout, access)
+    return found | ({"reference cells": own} if own else {})
 
 
 def read_margin(
@@ -46,7 +49,7 @@ def read_margin(
         fitted: under the same.
         worst: hardest patterns.
         at: side, block and line of the read.
-        threshold: V.
+        threshold: V; reference cells give their own.
     """
     side, block, line = at
     return margin_of(layout, fitted, worst[SIDES.index(side)].states[block, line], at, threshold)
@@ -59,6 +62,7 @@ def margin_of(
     side, block, line = at
     reads = Reads.of(layout, fitted.access, blocks(layout)[block], leakage=fitted.leakage)
     states = torch.from_numpy(pattern.astype(np.float64))
+    level = level_of(layout, fitted, block, threshold)
     access = fitted.access
     sign = 1.0 if side == "low" else -1.0
 
@@ -67,10 +71,20 @@ def margin_of(
         shape = (len(z), *layout.crossbar.shape)
         array = reads.array(states.expand(shape), drawn.ln_rp, drawn.ln_tmr, drawn.shifts, access)
         volts = sense_volts(layout, reads.answer(array).current[:, 0, line])
-        own: Tensor = threshold + drawn.offset - volts
+        own: Tensor = level(drawn) + drawn.offset - volts
         return sign * own
 
     return margin
+
+
+def level_of(
+    layout: Layout, fitted: Fitted, block: int, threshold: float
+) -> "Callable[[Deviations], float | Tensor]":
+    """The threshold of samples, V, [sample]: the given one, or that of reference cells."""
+    cells = ReferenceReads.of(layout, fitted, blocks(layout)[block])
+    if cells is None:
+        return lambda drawn: threshold
+    return lambda drawn: cells.threshold(drawn.rp_die, drawn.tmr_die, drawn.reference)
 
 
 @dataclass(frozen=True)
@@ -82,29 +96,39 @@ class Deviations:
         ln_tmr: the same of the magnetoresistance ratio.
         shifts: of thresholds, V, [sample, row, column, transistor]; None without mismatch.
         offset: of the line, V, [sample].
+        rp_die: the part of `ln_rp` that all cells share, [sample].
+        tmr_die: the same of `ln_tmr`.
+        reference: numbers of the cells of reference lines, [sample, number].
     """
 
     ln_rp: Tensor
     ln_tmr: Tensor
     shifts: Tensor | None
     offset: Tensor
+    rp_die: Tensor
+    tmr_die: Tensor
+    reference: Tensor
 
 
 def deviations(layout: Layout, access: AccessModel | None, z: Tensor) -> Deviations:
     """Those of samples [sample, number], numbered as `sources` says."""
     die, shape = layout.die, (len(z), *layout.crossbar.shape)
-    of_rp, of_tmr, rp_die, tmr_die, of_thresholds, offset = torch.split(
+    of_rp, of_tmr, rp_die, tmr_die, of_thresholds, offset, *reference = torch.split(
         z, list(sources(layout, access).values()), dim=1
     )
+    rp_die, tmr_die = die.sigma_ln_rp_die * rp_die, die.sigma_ln_tmr_die * tmr_die
     shifts = None
     if access is not None and die.mismatch > 0:
         sigma = torch.tensor(access.threshold_sigma, dtype=torch.float64)
         shifts = die.mismatch * sigma * of_thresholds.reshape(*shape, -1)
     return Deviations(
-        die.sigma_ln_rp * of_rp.reshape(shape) + die.sigma_ln_rp_die * rp_die[:, :, None],
-        die.sigma_ln_tmr * of_tmr.reshape(shape) + die.sigma_ln_tmr_die * tmr_die[:, :, None],
+        die.sigma_ln_rp * of_rp.reshape(shape) + rp_die[:, :, None],
+        die.sigma_ln_tmr * of_tmr.reshape(shape) + tmr_die[:, :, None],
         shifts,
         layout.sense.offset * offset[:, 0],
+        rp_die[:, 0],
+        tmr_die[:, 0],
+        reference[0] if reference else z[:, :0],
     )
 
 
@@ -168,11 +192,17 @@ def estimate_tail(
     experiment = worst_experiment(layout, worst, *at)
     found_one = math.isfinite(event.distance)
     point = event.point if found_one else np.zeros_like(event.point)
-    offset = float(deviations(layout, fitted.access, torch.from_numpy(point[None])).offset[0])
+    drawn = deviations(layout, fitted.access, torch.from_numpy(point[None]))
+    with torch.no_grad():
+        threshold = float(level_of(layout, fitted, at[1], found.threshold)(drawn))
     shown = Shown(
         column=at[2],
         side=at[0],
-        given={"threshold": found.threshold, "offset": offset, "found": float(found_one)},
+        given={
+            "threshold": threshold,
+            "offset": float(drawn.offset[0]),
+            "found": float(found_one),
+        },
         devices=devices_at(layout, fitted.access, point, experiment.tile.states),
     )
     told = Sampled(

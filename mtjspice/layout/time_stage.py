@@ -231,7 +231,7 @@ def _latch_figures(
     latch = layout.periphery.latch
     assert latch is not None
     sample = draw_samples(layout, 1)[0]
-    tuned = latch.replace(threshold=sense.margins[bench.nominal].threshold)
+    tuned = latch.replace(threshold=float(sense.margins[bench.nominal].thresholds[0]))
     reads = [
         one.replace(periphery=tuned, analysis=layout.timing.analysis)
         for one in (sample.lows[0], sample.highs[0])

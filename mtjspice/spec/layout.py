@@ -1,14 +1,13 @@
 """What `mtjspice layout` takes: an array with its periphery, how it is used, and its limits."""
 
 import math
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.base import (
     GATE_VOLTS,
-    MOST_LINES,
     VOLTS,
     Celsius,
     GateVoltage,
@@ -27,13 +26,10 @@ from mtjspice.spec.periphery import Periphery, VirtualGround
 from mtjspice.spec.ranges import Whole, Within
 from mtjspice.spec.rates import DefectRates
 from mtjspice.spec.resources import Ngspice, Resources
+from mtjspice.spec.sensing import LineCount, Sensing
 from mtjspice.spec.technology import Technology
 from mtjspice.spec.writing import Writing
 
-NonNegativeVoltage = Annotated[
-    float, Within("V", 0, 1, "offsets of amplifiers are microvolts to tenths of a volt")
-]
-"""V, 0 to 1."""
 Current = Annotated[float, Within("A", 0, 1, "amplifiers take microamperes to milliamperes")]
 """A, 0 to 1."""
 Confidence = Annotated[float, Within("1", 0.501, 1 - 1e-9, "of an interval; 95 % is 0.95 or '95%'")]
@@ -47,8 +43,6 @@ Accesses = Annotated[
     float, Within("1", 1, 1e20, "ten years of reads at 1 GHz are 3e17", usual=(1, 1e18))
 ]
 """Of a cell in its life, 1 to 1e20."""
-LineCount = Annotated[int, Whole(0, MOST_LINES, "arrays have at most 4096 lines each way")]
-"""A number of lines, or of cells on one, from 0."""
 Tail = Annotated[int, Whole(2, 10_000_000, "one sample has no standard error, more hold no memory")]
 """Samples, from 2."""
 Largest = Annotated[int, Whole(2, 512, "sizes that can be solved within minutes")]
@@ -70,27 +64,6 @@ class Reading(Spec):
 
     voltage: ReadVoltage = 0.1
     rows: Lines | None = None
-
-
-class Sensing(Spec):
-    """What an output line has to tell apart.
-
-    A line with fewer P cells among the driven rows than `boundary` + 1 is low, with `boundary` +
-    `step` or more it is high. Reading cell by cell, that is AP and P.
-
-    Attributes:
-        offset: standard deviation of the decision threshold of a line, V.
-        threshold: ``fixed`` is that of the sense amplifier, or the middle between low and high
-            under nominal conditions for another read-out; ``tracking`` is the middle under each
-            condition, as replica cells give it.
-        step: difference in P cells that has to be told.
-        boundary: most P cells of a low line; in the middle if left out.
-    """
-
-    offset: NonNegativeVoltage = 0.0
-    threshold: Literal["fixed", "tracking"] = "fixed"
-    step: Lines = 1
-    boundary: LineCount | None = None
 
 
 class Timing(TransientRead):
@@ -261,6 +234,14 @@ class Layout(Spec):
         given = self.sense.boundary
         return (self.rows_read - self.sense.step) // 2 if given is None else given
 
+    @property
+    def reference_column(self) -> int | None:
+        """Column that reference lines lie at; None without any."""
+        if self.sense.cells is None:
+            return None
+        given, last = self.sense.cells.position, self.crossbar.columns - 1
+        return last if given is None else given
+
     @model_validator(mode="after")
     def _check_reading(self) -> Self:
         if self.rows_read > self.crossbar.rows:
@@ -276,6 +257,11 @@ class Layout(Spec):
             raise ValueError(
                 f"sense.boundary ({self.boundary}) and sense.step ({self.sense.step}) must add up "
                 f"to at most the rows that are driven at a time ({self.rows_read})"
+            )
+        if (column := self.reference_column) is not None and column >= self.crossbar.columns:
+            raise ValueError(
+                f"sense.reference.position ({column}) must be at most {self.crossbar.columns - 1}: "
+                f"crossbar.columns ({self.crossbar.columns}) are counted from 0"
             )
         highest = self.periphery.reference + self.read.voltage
         lowest = self.supply.volts * min(1.0, *self.corners.supply)

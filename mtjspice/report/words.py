@@ -3,6 +3,10 @@
 from mtjspice.report.numbers import MOST_DIGITS, NO_BREAK, number, points, shown
 from mtjspice.verdicts.figures import DIFFERENCE, Figure, Interval
 
+UNJUDGED = (
+    "No limit that something can break is set on accuracy or classes, so that nothing is judged."
+)
+"""Of networks of which nothing was asked."""
 SIGNS = {"<=": "≤", ">=": "≥", "<": "<", ">": ">"}
 
 

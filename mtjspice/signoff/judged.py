@@ -7,11 +7,11 @@ from typing import assert_never
 import numpy as np
 import numpy.typing as npt
 
-from mtjspice.signoff.audit import accuracy_limit
 from mtjspice.signoff.findings import DieRead, GivenAccuracy, Judged, Known, OtherWeights, Reference
 from mtjspice.signoff.known import count_failing, known_of, share_of_dies, verdicts_of_dies, wanted
 from mtjspice.signoff.population import Doubt, Quantity, Seen, Sign, doubt_of, seen_of
 from mtjspice.spec.signoff import SignOff, SignOffLimits
+from mtjspice.verdicts.chance import least_accuracy, way_from_chance
 from mtjspice.verdicts.figures import (
     DIFFERENCE,
     Figure,
@@ -102,9 +102,10 @@ def _of_classes(
     over = f"{_over(seen.dies)}, {_counted(seen.images, 'image')}{' each' * (seen.dies > 1)}"
     lost = (seen.compared - seen.right).mean(axis=1)
     worst = int(np.argmax(lost))
-    least = accuracy_limit(limits, asked.chance)
+    least = least_accuracy(limits.accuracy, limits.above_chance, asked.chance)
     flips = int(seen.flipped.sum())
     from_what = compared_with(asked.reference)
+    why = way_from_chance(limits.accuracy, limits.above_chance, asked.chance)
 
     def held(
         sign: Sign, name: str, quantity: Quantity, limit: float | None, interval: Interval,
@@ -126,7 +127,7 @@ def _of_classes(
         at_least("accuracy, surrogate", float(found.surrogate.mean()), None, "share", over),
         held(">=", "accuracy, ngspice", seen.accuracy, least, known.accuracy,
              f"{over}; {_population(spec)}"
-             + (f"; the limit is {why}" if (why := way_from_chance(limits, asked.chance)) else "")),
+             + (f"; the limit is {why}" if why else "")),
         held("<=", "accuracy lost, mean over dies", seen.lost, limits.drop_mean, known.lost,
              f"{from_what} less SPICE, image by image", DIFFERENCE),
         at_most("accuracy lost on the worst die", float(lost[worst]), None, DIFFERENCE,
@@ -250,15 +251,6 @@ def _population(spec: SignOff) -> str:
         f"the interval is for all images like these on {dies}, "
         f"{100 * spec.confidence:g} % for everything in this report together"
     )
-
-
-def way_from_chance(limits: SignOffLimits, chance: float) -> str:
-    """Where the limit of the mean accuracy comes from; nothing if it was given as a number."""
-    part = limits.above_chance
-    if not part or accuracy_limit(limits, chance) == limits.accuracy:
-        return ""
-    much = "half" if part == 0.5 else f"{100 * part:g} %"
-    return f"{much} of the way from chance, {100 * chance:.3g} %, to 100 %"
 
 
 def _over(dies: int) -> str:

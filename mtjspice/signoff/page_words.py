@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mtjspice.report.numbers import NO_BREAK, number, points, shown
-from mtjspice.report.words import ends, interval_words, value_and_limit
+from mtjspice.report.words import UNJUDGED, ends, interval_words, value_and_limit
 from mtjspice.signoff.findings import DieRead, Flip, SignOffStory
 from mtjspice.signoff.page_numbers import ConditionLine, DieLine, Tiles, layer_of
 from mtjspice.verdicts.figures import Figure, Verdict
@@ -178,7 +178,7 @@ def broken(story: SignOffStory) -> str:
     wrong = [figure for figure in limited if figure.verdict is Verdict.FAIL]
     unsure = [figure for figure in limited if figure.verdict is Verdict.INCONCLUSIVE]
     if not story.spec.limits.on_classes:
-        return "No limits are set on accuracy or classes, so that nothing is judged."
+        return UNJUDGED
     if not wrong and not unsure:
         return "The one limit holds." if len(limited) == 1 else f"All {len(limited)} limits hold."
     of = counted(len(limited), "limit")

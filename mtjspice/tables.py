@@ -202,7 +202,12 @@ def print_training(
 
 def print_signoff(story: "SignOffStory", page: Path) -> None:
     """Every figure of a sign-off, what was simulated, the first flips of classes, the verdict."""
-    from mtjspice.report.words import interval_words, value_and_limit  # noqa: PLC0415
+    from mtjspice.report.numbers import points  # noqa: PLC0415
+    from mtjspice.report.words import (  # noqa: PLC0415
+        UNJUDGED,
+        interval_words,
+        value_and_limit,
+    )
     from mtjspice.signoff.page_numbers import condition_lines  # noqa: PLC0415
     from mtjspice.signoff.page_words import conclusion  # noqa: PLC0415
     from mtjspice.verdicts.chance import way_from_chance  # noqa: PLC0415
@@ -218,12 +223,15 @@ def print_signoff(story: "SignOffStory", page: Path) -> None:
     limits = story.spec.limits
     if why := way_from_chance(limits.accuracy, limits.above_chance, story.chance):
         console.print(f"limit of accuracy, ngspice: {why}", soft_wrap=True, highlight=False)
+    if not story.asks:
+        console.print(UNJUDGED, soft_wrap=True)
     console.print(conclusion(story, lines), soft_wrap=True, highlight=False)
     for line in lines:
         judged = line.judged
         s = judged.statement
         rest = (
-            f"; what was not leaves {100 * line.known.unseen:.2g} points of the mean accuracy open"
+            f"; what was not can change the mean accuracy of the images given by "
+            f"±{points(line.known.unseen)}"
             if s.simulated < s.images
             else ""
         )

@@ -158,8 +158,9 @@ def print_calibration(story: Any, card: Path, page: Path) -> None:
         console.print(f"warning: simulation failed: {failure}", soft_wrap=True)
     console.print(f"card: {card}", soft_wrap=True)
     console.print(f"report: {page}", soft_wrap=True)
+    _print_needed(console, story.figures)
     console.print(f"reach: {story.reach}", soft_wrap=True)
-    console.print(f"verdict: {story.verdict.upper()}")
+    console.print(f"verdict: {story.statement}", soft_wrap=True)
 
 
 def print_figures(title: str, story: Any, report: Path, notes: Sequence[str] = ()) -> None:

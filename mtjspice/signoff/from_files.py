@@ -96,7 +96,7 @@ def _reference(text: str, network: ProgrammedNetwork, images: Images) -> Referen
         return GivenAccuracy(share)
     folder = Path(text)
     try:
-        there = folder.is_dir()
+        there = bool(text) and folder.is_dir()  # an empty path would be the folder one is in
     except (OSError, ValueError):  # a name that no file can have
         there = False
     if not there:

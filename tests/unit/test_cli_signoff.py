@@ -332,6 +332,7 @@ def test_options_that_are_out_of_range(mtjspice, folder, option):
         ("-0.1", ("'-0.1'", "a share from 0 to 1")),
         ("120%", ("'120%'", "a share from 0 to 1")),
         ("nan", ("'nan'", "must be an accuracy, as 0.97 or '97%', or a folder of weights")),
+        ("", ("--reference = ''", "must be an accuracy, as 0.97 or '97%', or a folder of weights")),
         ("nowhere", ("'nowhere'", "or a folder of weights")),
         ("x" * 5000, ("must be an accuracy",)),
         ("0.9 V", ("'0.9 V'", "must be an accuracy")),

@@ -36,7 +36,7 @@ File = str | Path
 
 def _described(given: S | File, kind: type[S]) -> S:
     """A spec as it is, or read from its file."""
-    return read_spec(given, kind) if isinstance(given, str | Path) else given
+    return read_spec(_file(given, "spec"), kind) if isinstance(given, str | Path) else given
 
 
 def netlist_text(described: Experiment | DieDesign | File, *, tile: int | None = None) -> str:
@@ -135,7 +135,7 @@ def run_layout(
     """
     from mtjspice.layout import run  # noqa: PLC0415
 
-    return run.run_layout(_described(layout, Layout), _path(out), quick=quick, jobs=jobs)
+    return run.run_layout(_described(layout, Layout), _path(out, "out"), quick=quick, jobs=jobs)
 
 
 def run_study(
@@ -168,8 +168,8 @@ def run_study(
     """
     from mtjspice.study import run  # noqa: PLC0415
 
-    folder = None if solutions is None else Path(solutions)
-    return run.run_study(_described(study, Study), _path(out), solutions=folder, jobs=jobs)
+    folder = _path(solutions, "solutions")
+    return run.run_study(_described(study, Study), _path(out, "out"), solutions=folder, jobs=jobs)
 
 
 def run_calibration(
@@ -198,7 +198,7 @@ def run_calibration(
     """
     from mtjspice.calibrate import run  # noqa: PLC0415
 
-    return run.run_calibration(_described(spec, Calibration), _path(out), jobs=jobs)
+    return run.run_calibration(_described(spec, Calibration), _path(out, "out"), jobs=jobs)
 
 
 def run_training(
@@ -234,8 +234,8 @@ def run_training(
     from mtjspice.train.command import run_training as run  # noqa: PLC0415
 
     return run(
-        _described(study, TrainingStudy), Path(out), dies=_path(dies), start=_path(start),
-        mnist=_path(mnist), digits=digits,
+        _described(study, TrainingStudy), _file(out, "out"), dies=_path(dies, "dies"),
+        start=_path(start, "start"), mnist=_path(mnist, "mnist"), digits=digits,
     )  # fmt: skip
 
 
@@ -292,13 +292,22 @@ def run_signoff(
 
     asked = SignOff() if spec is None else _described(spec, SignOff)
     subject = subject_of(
-        Path(weights), Path(dies), named=_path(card), mnist=_path(mnist), digits=digits,
-        images=images, seed=asked.seed, reference=reference,
+        _file(weights, "weights"), _file(dies, "dies"), named=_path(card, "card"),
+        mnist=_path(mnist, "mnist"), digits=digits, images=images, seed=asked.seed,
+        reference=reference,
     )  # fmt: skip
     return run.run_signoff(
-        subject, asked, _path(out), full=full, strict=strict, jobs=jobs, scheduler=scheduler
+        subject, asked, _path(out, "out"), full=full, strict=strict, jobs=jobs, scheduler=scheduler
     )
 
 
-def _path(name: File | None) -> Path | None:
-    return None if name is None else Path(name)
+def _path(name: File | None, argument: str) -> Path | None:
+    return None if name is None else _file(name, argument)
+
+
+def _file(name: File, argument: str) -> Path:
+    """The path of a name; an empty one would be the folder that one is in."""
+    if name == "":
+        allowed = "must be the name of a file or a folder; the folder that one is in is '.'"
+        raise InputError(source=argument, value=name, allowed=allowed)
+    return Path(name)

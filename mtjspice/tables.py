@@ -81,6 +81,8 @@ def _table(title: str, *headings: str, left: Sequence[str] = ()) -> Table:
 
 def print_outcome(story: Any, page: Path) -> None:
     """The short table that a run ends with."""
+    from mtjspice.report.words import UNJUDGED  # noqa: PLC0415
+
     console = made_console()
     table = _table(
         story.study.name,
@@ -97,6 +99,8 @@ def print_outcome(story: Any, page: Path) -> None:
     c = story.comparison
     console.print(f"flips, ideal to ngspice: {len(c.flips)} of {c.ideal.predicted.size} classes")
     _print_limits(console, story.figures)
+    if not story.study.limits.can_break:
+        console.print(UNJUDGED, soft_wrap=True)
     _print_needed(console, story.figures)
     for warning in story.warnings:
         console.print(f"warning: {warning}", soft_wrap=True)
@@ -154,8 +158,9 @@ def print_calibration(story: Any, card: Path, page: Path) -> None:
         console.print(f"warning: simulation failed: {failure}", soft_wrap=True)
     console.print(f"card: {card}", soft_wrap=True)
     console.print(f"report: {page}", soft_wrap=True)
+    _print_needed(console, story.figures)
     console.print(f"reach: {story.reach}", soft_wrap=True)
-    console.print(f"verdict: {story.verdict.upper()}")
+    console.print(f"verdict: {story.statement}", soft_wrap=True)
 
 
 def print_figures(title: str, story: Any, report: Path, notes: Sequence[str] = ()) -> None:
@@ -198,10 +203,15 @@ def print_training(
 
 def print_signoff(story: "SignOffStory", page: Path) -> None:
     """Every figure of a sign-off, what was simulated, the first flips of classes, the verdict."""
-    from mtjspice.report.words import interval_words, value_and_limit  # noqa: PLC0415
-    from mtjspice.signoff.judged import way_from_chance  # noqa: PLC0415
+    from mtjspice.report.numbers import points  # noqa: PLC0415
+    from mtjspice.report.words import (  # noqa: PLC0415
+        UNJUDGED,
+        interval_words,
+        value_and_limit,
+    )
     from mtjspice.signoff.page_numbers import condition_lines  # noqa: PLC0415
     from mtjspice.signoff.page_words import conclusion  # noqa: PLC0415
+    from mtjspice.verdicts.chance import way_from_chance  # noqa: PLC0415
 
     console, lines = made_console(), condition_lines(story)
     interval = f"{100 * story.spec.confidence:g} % interval"
@@ -211,14 +221,18 @@ def print_signoff(story: "SignOffStory", page: Path) -> None:
         value, limit = value_and_limit(figure)
         table.add_row(figure.name, value, interval_words(figure), limit, figure.word)
     console.print(table)
-    if why := way_from_chance(story.spec.limits, story.chance):
+    limits = story.spec.limits
+    if why := way_from_chance(limits.accuracy, limits.above_chance, story.chance):
         console.print(f"limit of accuracy, ngspice: {why}", soft_wrap=True, highlight=False)
+    if not story.asks:
+        console.print(UNJUDGED, soft_wrap=True)
     console.print(conclusion(story, lines), soft_wrap=True, highlight=False)
     for line in lines:
         judged = line.judged
         s = judged.statement
         rest = (
-            f"; what was not leaves {100 * line.known.unseen:.2g} points of the mean accuracy open"
+            f"; what was not can change the mean accuracy of the images given by "
+            f"±{points(line.known.unseen)}"
             if s.simulated < s.images
             else ""
         )

@@ -404,9 +404,9 @@ MUTANTS = (
     ),
     Mutant(
         "all-wrong networks pass",
-        "signoff/audit.py",
-        "chance + limits.above_chance * (1 - chance)",
-        "chance * limits.above_chance * 0",
+        "verdicts/chance.py",
+        "chance + above_chance * (1 - chance)",
+        "chance * above_chance * 0",
         "unit/test_signoff_judged.py::test_a_network_that_is_always_wrong_or_always_says_the_same_fails",
     ),
     Mutant(

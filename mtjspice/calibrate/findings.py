@@ -44,6 +44,7 @@ class CalibrationStory:
 
     Attributes:
         verdict: what the limits come to.
+        statement: the verdict in words, with how many limits say nothing of other tiles.
         reach: for which tiles, in a sentence.
         card: the card.
         figures: the stated numbers, with limits.
@@ -57,6 +58,7 @@ class CalibrationStory:
     """
 
     verdict: Verdict
+    statement: str
     reach: str
     card: Card
     figures: list[Figure]

@@ -11,9 +11,11 @@ said:
   be above the bound of its tile.
 - The mean squares of what was drawn lie between zero and the square of that bound, whatever their
   distribution: `rms_interval` covers the root mean square of all tiles like these.
+- The error by the current that the circuit gives is at most the upper end of that interval over
+  the lower end of the same one of the currents (`signal_interval`).
 - Else a limit holds, or not, for the tiles simulated, and the figure says so. How many of all tiles
-  like these keep it is bounded by how many of those simulated do (`share_that_keeps`). Where the
-  spec asks for all tiles (``limits.tiles``), such a limit is not decided.
+  like these keep it is bounded by how many of those simulated do (`share_that_keeps`). Unless the
+  spec asks for those simulated alone (``limits.tiles``), such a limit is not decided.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +28,7 @@ from mtjspice.calibrate.errors import NOTHING, Reads, summary
 from mtjspice.calibrate.plan import HELD_INPUTS, NEW_TILES, SHORTED
 from mtjspice.spec.calibration import CardLimits
 from mtjspice.surrogate.card import Card, HeldOut
-from mtjspice.verdicts.figures import Figure, Interval, at_least, at_most, kept
+from mtjspice.verdicts.figures import Figure, Interval, Verdict, at_least, at_most, kept
 from mtjspice.verdicts.intervals import (
     Values,
     is_below,
@@ -53,7 +55,11 @@ LEAST = 1e-300
 """In the place of a current of zero, for a quotient."""
 SIMULATED = "simulated"
 """How the names of figures end that say nothing of other tiles."""
-BOUND_DECIDES = "only a limit that the bound of every tile keeps holds for all"
+MORE_TILES = "more random tiles (plan.held_tiles)"
+"""What decides how errors stand to currents."""
+NOTHING_DECIDES = 'to be asked of the tiles simulated alone (limits.tiles = "simulated")'
+"""Of a limit that is never decided for others."""
+BOUND_DECIDES = "a limit that the bound of every tile keeps"
 """Of a limit that these tiles keep and others may not."""
 
 
@@ -148,14 +154,22 @@ def held(asked: Asked, card: Card, reads: Sequence[Reads], confidence: float) ->
                 how = f"{seen}; {_mean_words(square**0.5)}"
                 return asked.figure(f"{whose} like these", value, how, interval)
             needed = _would_decide(asked, squares, square, confidence)
-            seen += f"; {_at_most(asked, interval)}" + (f", which {needed}" if needed else "")
+            seen += f"; {_at_most(asked, interval)}" + (f", which {needed} would decide" if needed else "")
+    if asked.measure == SIGNAL and most is not None:
+        interval = signal_interval(asked.group, reads, most, confidence)
+        if interval.high <= asked.limit:
+            how = f"{seen}; error at most by current at least, for any distribution within bounds"
+            return asked.figure("all tiles like these", value, how, interval)
+        needed = MORE_TILES
+        seen += f"; for all tiles like these it is at most {interval.high:.2g}"
     if _chosen(asked):
         seen += "; these tiles are chosen, and stand for no others"
     elif asked.measure != "rms":
         seen += f"; {_share_words(asked, reads, confidence)}"
     found = asked.figure(f"the {tiles} {SIMULATED}", value, seen)
     if card.circuit.limits.tiles == "all" and found.holds:
-        return replace(found, holds=None, needed=needed or BOUND_DECIDES)
+        decides = BOUND_DECIDES if asked.measure in BOUNDED else NOTHING_DECIDES
+        return replace(found, holds=None, needed=needed or decides)
     return found
 
 
@@ -200,6 +214,25 @@ def rms_interval(squares: Floats, largest: float, confidence: float) -> Interval
     return Interval(low, high, confidence)
 
 
+def signal_interval(group: str, reads: Sequence[Reads], most: float, confidence: float) -> Interval:
+    """Where the RMS error over the RMS current of all tiles like these lies, at most.
+
+    Half of the doubt is that of the errors, half that of the currents. Mean squares of currents
+    beyond full scale count as full scale, so that the lower end is one all the same.
+
+    Args:
+        group: of runs on tiles that were drawn at random.
+        reads: of each tile.
+        most: largest error of any tile, share of full scale.
+        confidence: 0 to 1.
+    """
+    each = 1 - (1 - confidence) / 2
+    errors = rms_interval(*drawn(group, reads, most), each)
+    currents = np.array([np.square(one.ngspice / one.full_scale).mean() for one in reads])
+    signal = rms_interval(currents, 1.0, each)
+    return Interval(0.0, max(errors.high, NOTHING) / max(signal.low, LEAST), confidence)
+
+
 def share_that_keeps(count: int, tiles: int, confidence: float) -> float:
     """Least share of all tiles that keep what so many of some random ones do, one-sided.
 
@@ -213,11 +246,22 @@ def reach(card: Card, figures: Sequence[Figure]) -> str:
     limits = card.circuit.limits
     few = sum(figure.name.endswith(SIMULATED) for figure in figures)
     others = len(asked_of(limits)) - few
+    known = "held on" if limits.tiles == "simulated" else "decided for"
     return (
-        f"of the limits on errors {few} are held on the tiles simulated only (the report says what "
+        f"of the limits on errors {few} are {known} the tiles simulated only (the report says what "
         f"is known of others), and {others} on all tiles or inputs like these, "
         f"{100 * limits.confidence:g} % sure for all together"
     )
+
+
+def statement(card: Card, verdict: Verdict, figures: Sequence[Figure]) -> str:
+    """The verdict, with how many limits of a pass say nothing of other tiles."""
+    few = sum(figure.name.endswith(SIMULATED) for figure in figures)
+    if verdict is not Verdict.PASS or not few:
+        return verdict.upper()
+    asked = len(asked_of(card.circuit.limits))
+    hold = "limit on errors holds" if asked == 1 else "limits on errors hold"
+    return f"{verdict.upper()}, but {few} of {asked} {hold} on the tiles simulated only"
 
 
 def _chosen(asked: Asked) -> bool:
@@ -247,7 +291,7 @@ def _would_decide(asked: Asked, squares: Floats, largest: float, confidence: flo
         values.total, lambda n: is_below(values.times(n / values.total), part, confidence)
     )
     what = "vectors a tile" if _chosen(asked) else "tiles"
-    return "" if needed is None else f"some {needed} {what} would decide"
+    return "" if needed is None else f"some {needed} {what}"
 
 
 def _share_words(asked: Asked, reads: Sequence[Reads], confidence: float) -> str:

@@ -42,6 +42,7 @@ def report(story: CalibrationStory) -> dict[str, Any]:
     return {
         "card": story.card.name,
         "verdict": story.verdict,
+        "statement": story.statement,
         "reach": story.reach,
         "figures": [figure.as_dict() for figure in story.figures],
         "failures": story.failures,

@@ -11,7 +11,7 @@ import xarray as xr
 from mtjspice.calibrate.errors import Reads
 from mtjspice.calibrate.findings import CalibrationStory, WorstCase
 from mtjspice.calibrate.fit import failures_of, fit_card, judged_card
-from mtjspice.calibrate.held import reach
+from mtjspice.calibrate.held import reach, statement
 from mtjspice.calibrate.judge import judge, verdict_of_card
 from mtjspice.calibrate.page import write_calibration
 from mtjspice.calibrate.plan import Run, make_plan
@@ -125,8 +125,10 @@ def _calibrated(spec: Calibration, plan: Sequence[Run], done: _Simulated) -> Cal
     card = card.replace(broken=tuple(f.name for f in figures if f.holds is False))
     worst, netlists = _worst_cases([one for group in reads.values() for one in group])
     times["judge"] = time.perf_counter() - start
+    verdict = verdict_of_card(card, figures)
     return CalibrationStory(
-        verdict=verdict_of_card(card, figures),
+        verdict=verdict,
+        statement=statement(card, verdict, figures),
         reach=reach(card, figures),
         card=card,
         figures=figures,

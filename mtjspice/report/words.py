@@ -1,17 +1,26 @@
 """Stated figures in words: value, limit and interval, as tables and sentences show them."""
 
+from dataclasses import replace
+
 from mtjspice.report.numbers import MOST_DIGITS, NO_BREAK, number, points, shown
 from mtjspice.verdicts.figures import DIFFERENCE, Figure, Interval
 
+UNJUDGED = (
+    "No limit that something can break is set on accuracy or classes, so that nothing is judged."
+)
+"""Of networks of which nothing was asked."""
 SIGNS = {"<=": "≤", ">=": "≥", "<": "<", ">": ">"}
 
 
 def value_and_limit(figure: Figure) -> tuple[str, str]:
     """Value and limit of a figure, shares in per cent, with digits that tell them apart."""
     sign, _, bound = figure.limit.partition(" ")
+    if isinstance(figure.value, str) and bound and "share" in figure.unit:
+        return figure.value, value_and_limit(replace(figure, value=float(bound)))[1]
     if isinstance(figure.value, str) or "share" not in figure.unit:
         text = figure.value if isinstance(figure.value, str) else _plain(figure.value)
-        return f"{text} {figure.unit}".strip(), f"{SIGNS.get(sign, sign)} {bound}".strip()
+        unit = "" if isinstance(figure.value, str) and "share" in figure.unit else figure.unit
+        return f"{text} {unit}".strip(), f"{SIGNS.get(sign, sign)} {bound}".strip()
     differs = figure.unit == DIFFERENCE
     of = "" if differs else figure.unit.removeprefix("share")
 

@@ -13,7 +13,8 @@ from mtjspice.signoff.known import (
     verdicts_of_dies,
 )
 from mtjspice.signoff.population import Doubt, Seen, doubt_of
-from mtjspice.spec.signoff import SignOff, SignOffLimits
+from mtjspice.spec.signoff import SignOff
+from mtjspice.verdicts.chance import least_accuracy
 from mtjspice.verdicts.figures import Verdict, kept, of_holding, together
 
 MOST_OPEN = 0.5
@@ -34,7 +35,7 @@ def allowed_flips(seen: Seen, spec: SignOff, chance: float, conditions: int) -> 
     Args:
         seen: as it is foreseen, before anything is simulated.
         spec: with limits and confidence.
-        chance: as `accuracy_limit`.
+        chance: as `least_accuracy`.
         conditions: how many there are.
     """
     doubt, limits = doubt_of(spec, conditions), spec.limits
@@ -66,18 +67,10 @@ def allowed_flips(seen: Seen, spec: SignOff, chance: float, conditions: int) -> 
     return low
 
 
-def accuracy_limit(limits: SignOffLimits, chance: float) -> float | None:
-    """Least mean accuracy: the larger of the two limits on it."""
-    wanted = [] if limits.accuracy is None else [limits.accuracy]
-    if limits.above_chance:
-        wanted.append(chance + limits.above_chance * (1 - chance))
-    return max(wanted, default=None)
-
-
 def foreseen(seen: Seen, spec: SignOff, chance: float, doubt: Doubt, left: float) -> Verdict:
     """What the limits on classes come to."""
     limits, held = spec.limits, list[bool | None]()
-    least = accuracy_limit(limits, chance)
+    least = least_accuracy(limits.accuracy, limits.above_chance, chance)
     if least is not None:
         held.append(seen.accuracy.keeps(least, ">=", doubt, left))
     for limit, quantity in ((limits.drop_mean, seen.lost), (limits.flips, seen.flips)):

@@ -238,7 +238,9 @@ class Known:
         failing: how many of the dies fail.
         failing_share: share of all dies like these that fail; None where the dies are no sample.
         sampled: half the width of `accuracy` if every image had been simulated.
-        unseen: what images that were not simulated add to that.
+        unseen: by how much images that were not simulated can change the mean accuracy of those
+            given, by the audit's own bound. Both are joined in the interval of `accuracy`, in which
+            they overlap.
         spread: standard deviation over the dies of their accuracy on the same images.
         changed: share of classes, of the images given, that differ between the weights as numbers
             and SPICE.
@@ -260,8 +262,8 @@ class Known:
 
     @property
     def half(self) -> float:
-        """Half the width of the accuracy's interval."""
-        return self.sampled + self.unseen
+        """Half the width of the accuracy's interval, which joins both."""
+        return (self.accuracy.high - self.accuracy.low) / 2
 
 
 @dataclass(frozen=True)
@@ -329,6 +331,12 @@ class SignOffStory:
 
     @property
     def verdict(self) -> Verdict:
-        """What the limits come to; without one on what becomes of the images, nothing passes."""
+        """What the limits come to; without one that `asks`, nothing passes."""
         found = verdict_of(self.figures)
-        return found if self.spec.limits.on_classes else together((found, Verdict.INCONCLUSIVE))
+        return found if self.asks else together((found, Verdict.INCONCLUSIVE))
+
+    @property
+    def asks(self) -> bool:
+        """Whether there is a limit on what becomes of the images that something can break."""
+        given = self.reference.share if isinstance(self.reference, GivenAccuracy) else 1.0
+        return self.spec.limits.on_classes(len(self.judged[0].dies), given)

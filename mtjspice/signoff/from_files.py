@@ -15,13 +15,14 @@ from mtjspice.errors import InputError
 from mtjspice.signoff.dies import Specimen
 from mtjspice.signoff.findings import GivenAccuracy, OtherWeights, Reference
 from mtjspice.signoff.run import check_subject
-from mtjspice.signoff.subject import Images, Subject, chance_of
+from mtjspice.signoff.subject import Images, Subject
 from mtjspice.spec.die import Die
 from mtjspice.spec.signoff import SignOff
 from mtjspice.spec.size import Size, signoff_size
 from mtjspice.train.hardware import card_of, check_design, in_software
 from mtjspice.train.orders import read_digits
 from mtjspice.units import parse_quantity
+from mtjspice.verdicts.chance import chance_of
 
 T = TypeVar("T")
 
@@ -95,7 +96,7 @@ def _reference(text: str, network: ProgrammedNetwork, images: Images) -> Referen
         return GivenAccuracy(share)
     folder = Path(text)
     try:
-        there = folder.is_dir()
+        there = bool(text) and folder.is_dir()  # an empty path would be the folder one is in
     except (OSError, ValueError):  # a name that no file can have
         there = False
     if not there:

@@ -7,11 +7,19 @@ from typing import assert_never
 import numpy as np
 import numpy.typing as npt
 
-from mtjspice.signoff.audit import accuracy_limit
-from mtjspice.signoff.findings import DieRead, GivenAccuracy, Judged, Known, OtherWeights, Reference
+from mtjspice.signoff.findings import (
+    DieRead,
+    GivenAccuracy,
+    Judged,
+    Known,
+    OtherWeights,
+    Reference,
+    Statement,
+)
 from mtjspice.signoff.known import count_failing, known_of, share_of_dies, verdicts_of_dies, wanted
 from mtjspice.signoff.population import Doubt, Quantity, Seen, Sign, doubt_of, seen_of
 from mtjspice.spec.signoff import SignOff, SignOffLimits
+from mtjspice.verdicts.chance import least_accuracy, way_from_chance
 from mtjspice.verdicts.figures import (
     DIFFERENCE,
     Figure,
@@ -22,6 +30,10 @@ from mtjspice.verdicts.figures import (
     kept,
 )
 
+NOT_SIMULATED = "not simulated"
+"""In the place of a number of SPICE, where it saw no image."""
+JOINED = "the two are joined in the one interval, in which they overlap"
+"""Of what is open as images are a sample, and as not all were simulated."""
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -102,9 +114,10 @@ def _of_classes(
     over = f"{_over(seen.dies)}, {_counted(seen.images, 'image')}{' each' * (seen.dies > 1)}"
     lost = (seen.compared - seen.right).mean(axis=1)
     worst = int(np.argmax(lost))
-    least = accuracy_limit(limits, asked.chance)
+    least = least_accuracy(limits.accuracy, limits.above_chance, asked.chance)
     flips = int(seen.flipped.sum())
     from_what = compared_with(asked.reference)
+    why = way_from_chance(limits.accuracy, limits.above_chance, asked.chance)
 
     def held(
         sign: Sign, name: str, quantity: Quantity, limit: float | None, interval: Interval,
@@ -120,13 +133,13 @@ def _of_classes(
 
         return replace(figure, needed=wanted(seen, doubt, decided))
 
-    return [
+    figures = [
         at_least("accuracy, software", float(found.software.mean()), None, "share", over),
         *_of_reference(asked, seen),
         at_least("accuracy, surrogate", float(found.surrogate.mean()), None, "share", over),
         held(">=", "accuracy, ngspice", seen.accuracy, least, known.accuracy,
-             f"{over}; {_population(spec)}"
-             + (f"; the limit is {why}" if (why := way_from_chance(limits, asked.chance)) else "")),
+             f"{over}; {seen_words(statement)}{_population(spec)}"
+             + (f"; the limit is {why}" if why else "")),
         held("<=", "accuracy lost, mean over dies", seen.lost, limits.drop_mean, known.lost,
              f"{from_what} less SPICE, image by image", DIFFERENCE),
         at_most("accuracy lost on the worst die", float(lost[worst]), None, DIFFERENCE,
@@ -141,10 +154,34 @@ def _of_classes(
         at_most("accuracy, standard deviation over dies", known.spread, None, DIFFERENCE,
                 "how dies differ, on the same images"),
         at_most("accuracy, open as images are a sample", known.sampled, None, DIFFERENCE,
-                "half the width of the interval if every image were simulated"),
+                "by itself: half the width of the interval if every image were simulated"),
         at_most("accuracy, open as not all were simulated", known.unseen, None, DIFFERENCE,
-                "what that adds to the half width"),
+                "by itself: the audit’s bound on what flips do to the mean of the images given"),
+        at_most("accuracy, open altogether", known.half, None, DIFFERENCE,
+                f"half the width of the interval; {JOINED}"),
     ]  # fmt: skip
+    return figures if statement.simulated else [_not_simulated(figure) for figure in figures]
+
+
+def _not_simulated(figure: Figure) -> Figure:
+    """The same without a number, where SPICE saw no image; where it may lie remains.
+
+    Accuracies of other levels, and what leaves that in SPICE open, are numbers all the same.
+    """
+    known = ("software", "surrogate", "reference", "open")
+    if figure.name.startswith(tuple(f"accuracy, {one}" for one in known)):
+        return figure
+    return replace(figure, value=NOT_SIMULATED)
+
+
+def seen_words(statement: Statement) -> str:
+    """How much SPICE saw, before what is said of it; nothing if that was everything."""
+    if statement.simulated == statement.images:
+        return ""
+    return (
+        f"{statement.simulated:,} of {statement.images:,} simulated in SPICE, "
+        "the classes of the others are the surrogate’s; "
+    )
 
 
 def _of_reads(asked: Asked, judged: Judged) -> list[Figure]:
@@ -250,15 +287,6 @@ def _population(spec: SignOff) -> str:
         f"the interval is for all images like these on {dies}, "
         f"{100 * spec.confidence:g} % for everything in this report together"
     )
-
-
-def way_from_chance(limits: SignOffLimits, chance: float) -> str:
-    """Where the limit of the mean accuracy comes from; nothing if it was given as a number."""
-    part = limits.above_chance
-    if not part or accuracy_limit(limits, chance) == limits.accuracy:
-        return ""
-    much = "half" if part == 0.5 else f"{100 * part:g} %"
-    return f"{much} of the way from chance, {100 * chance:.3g} %, to 100 %"
 
 
 def _over(dies: int) -> str:

@@ -115,7 +115,7 @@ def known_of(seen: Seen, spec: SignOff, conditions: int) -> Known:
         failing=joint(failing),
         failing_share=joint(share_of_dies(failing, seen.dies, doubt)) if doubt.sample else None,
         sampled=sampled,
-        unseen=max(half_width(accuracy) - sampled, 0.0),
+        unseen=seen.left / seen.right.size,
         spread=float(seen.right.mean(axis=1).std()),
         changed=float(seen.changed.mean()),
     )

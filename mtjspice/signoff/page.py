@@ -28,6 +28,7 @@ from mtjspice.signoff.page_numbers import (
     noticed,
     tiles_of,
 )
+from mtjspice.signoff.page_simulated import bought, simulated_title
 from mtjspice.spec.toml import format_spec
 from mtjspice.verdicts.figures import Figure, Verdict
 
@@ -170,8 +171,8 @@ def _page(story: SignOffStory, lines: Sequence[ConditionLine]) -> str:
         gallery=_gallery(story, flips[:GALLERY]),
         levels=words.level_words(story, [f for j in story.judged for f in j.flips], lines),
         conditions=inline(plots.conditions_plot(lines)) if len(lines) > 1 else None,
-        judged_dies=story.spec.limits.drop_die is not None
-        or story.spec.limits.accuracy_die is not None,
+        simulated_title=simulated_title(lines),
+        judged_dies=story.spec.limits.on_dies,
         netlists=any(flip.netlist for judged in story.judged for flip in judged.flips),
         same_software=len({die.software for line in lines for die in line.dies}) == 1,
         compared=compared_with(story.reference),
@@ -210,7 +211,7 @@ def _view(story: SignOffStory, line: ConditionLine, *, drawn: bool) -> View:
             "margins": words.margins_title(line),
             "tiles": words.tiles_title(story, line, tiles),
         },
-        bought=words.bought(story, line),
+        bought=bought(story, line),
         dies=sorted(line.dies, key=lambda die: die.spice)[:WORST_DIES],
         places=_places(story, dies),
         largest=largest.name,

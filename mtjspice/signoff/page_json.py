@@ -7,6 +7,7 @@ from dataclasses import asdict, fields
 from typing import Any, assert_never
 
 from mtjspice.signoff.findings import Flip, GivenAccuracy, Known, OtherWeights, SignOffStory
+from mtjspice.signoff.judged import JOINED, seen_words
 from mtjspice.signoff.page_numbers import (
     ConditionLine,
     DieLine,
@@ -61,7 +62,8 @@ def _condition(line: ConditionLine) -> dict[str, Any]:
         "accuracy": {
             "software": line.software,
             "surrogate": line.surrogate,
-            "spice": line.spice,
+            "spice": line.spice if judged.statement.simulated else None,
+            "spice, simulated": seen_words(judged.statement) or "all images",
             "spice, for all images like these": asdict(line.known.accuracy),
         },
         "failing dies": [die.die for die in line.failing],
@@ -83,6 +85,7 @@ def _known(known: Known) -> dict[str, Any]:
             "images are a sample": known.sampled,
             "not all were simulated": known.unseen,
             "together": known.half,
+            "how": JOINED,
         },
         "classes changed by the circuit": known.changed,
         "standard deviation over dies": known.spread,
@@ -97,12 +100,12 @@ def _die(die: DieLine, confidence: float) -> dict[str, Any]:
         "accuracy": {
             "software": die.software,
             "surrogate": die.surrogate,
-            "spice": die.spice,
+            "spice": die.spice if die.simulated else None,
             "compared with": die.compared,
             "interval of spice": {"low": die.low, "high": die.high, "confidence": confidence},
         },
         "lost": {
-            "value": die.drop,
+            "value": die.drop if die.simulated else None,
             "interval": {"low": die.lost_low, "high": die.lost_high, "confidence": confidence},
         },
         "flips": die.flips,
@@ -134,15 +137,18 @@ def flips_table(story: SignOffStory) -> str:
 
 
 def dies_table(lines: Sequence[ConditionLine]) -> str:
-    """A line a die and condition."""
+    """A line a die and condition; no accuracy in SPICE of a die that it saw nothing of."""
     names = [one.name for one in fields(DieLine)]
     return _table(
         names,
-        ([_cell(getattr(die, name)) for name in names] for line in lines for die in line.dies),
+        ([_cell(die, name) for name in names] for line in lines for die in line.dies),
     )
 
 
-def _cell(value: Any) -> Any:
+def _cell(die: DieLine, name: str) -> Any:
+    if name == "spice" and not die.simulated:
+        return ""
+    value = getattr(die, name)
     return " ".join(value) if isinstance(value, tuple) else value
 
 

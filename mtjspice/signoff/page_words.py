@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from mtjspice.report.numbers import NO_BREAK, number, points, shown
-from mtjspice.report.words import ends, interval_words, value_and_limit
+from mtjspice.report.words import UNJUDGED, ends, interval_words, value_and_limit
 from mtjspice.signoff.findings import DieRead, Flip, SignOffStory
+from mtjspice.signoff.judged import JOINED
 from mtjspice.signoff.page_numbers import ConditionLine, DieLine, Tiles, layer_of
 from mtjspice.verdicts.figures import Figure, Verdict
 
@@ -79,21 +80,35 @@ def conclusion(story: SignOffStory, lines: Sequence[ConditionLine]) -> str:
     """What is concluded, in one sentence with numbers."""
     words, worst = Words(story), worst_of(lines)
     many, last = len(worst.dies) > 1, worst.dies[0].die
-    under = f", under the worst of {len(lines)} conditions ({worst.condition}),"
-    subject = (
-        f"the network{'s' if many else ''} classif{'y' if many else 'ies'}"
-        if not story.one_network
-        else "the network classifies"
-    )
+    worst_of_all = f"under the worst of {len(lines)} conditions ({worst.condition})"
+    under = worst_of_all if len(lines) > 1 else ""
+    several = many and not story.one_network
+    subject = "the networks classify" if several else "the network classifies"
     alone = f"{'on' if story.one_network else 'of'} {words.named(last)}"
     over = f"mean over {words.dies(len(worst.dies))}" if many else alone
+    again = "in SPICE " if worst.skipped else ""
     return (
-        f"In SPICE{under if len(lines) > 1 else ''} {subject} {share(worst.spice)} of the "
-        f"{words.image}s given{',' if many else ''} {over}, and {ends(worst.known.accuracy)} of "
-        f"all {words.image}s like them{_on_dies(story)} at "
+        f"{_levels(words, worst, under)} {subject} {share(worst.spice)} of the "
+        f"{words.image}s given{',' if many else ''} {over}, and {again}"
+        f"{ends(worst.known.accuracy)} of all {words.image}s like them{_on_dies(story)} at "
         f"{100 * story.spec.confidence:g} % confidence ({_open(story, worst)}); "
         f"{_failing(story, lines)}{_differ(story, lines)}."
     )
+
+
+def _levels(words: Words, line: ConditionLine, under: str) -> str:
+    """Which level the classes are of that a sentence goes on to tell of."""
+    s = line.judged.statement
+    if not line.skipped:
+        return f"In SPICE, {under}," if under else "In SPICE"
+    where = f" {under}" if under else ""
+    each = f" (counted on each {words.die})" if len(line.dies) > 1 else ""
+    if not s.simulated:
+        every = f"Of {words.images(s.images)}{each} none was simulated in SPICE{where}"
+        return f"{every}, and the classes are the surrogate’s:"
+    were = "was" if s.simulated == 1 else "were"
+    some = f"{s.simulated:,} of {words.images(s.images)}{each} {were} simulated in SPICE{where}"
+    return f"{some}, and the classes of the others are the surrogate’s:"
 
 
 def _on_dies(story: SignOffStory) -> str:
@@ -107,8 +122,8 @@ def _open(story: SignOffStory, line: ConditionLine) -> str:
     if line.skipped == 0:
         return f"±{points(known.half, 2)}, {drawn}; all were simulated"
     return (
-        f"±{points(known.half, 2)}: {points(known.sampled, 2)} {drawn}, "
-        f"{points(known.unseen, 2)} as not all were simulated"
+        f"±{points(known.half, 2)}: ±{points(known.sampled, 2)} {drawn} and "
+        f"±{points(known.unseen)} as not all were simulated, each by itself; {JOINED}"
     )
 
 
@@ -121,16 +136,23 @@ def apart(story: SignOffStory, line: ConditionLine) -> str:
         if len(line.dies) > 1
         else ""
     )
+    simulated = line.judged.statement.simulated
+    elsewhere = " where simulated and to the surrogate elsewhere" if line.skipped else ""
+    changes = (
+        f"the circuit changes {shown(known.changed, 'share')} of the classes, from software to "
+        f"SPICE{elsewhere}{dies}"
+        if simulated
+        else "what the circuit changes, and how it differs, was not simulated"
+    )
     return (
-        f"Apart from each other: the circuit changes {shown(known.changed, 'share')} of the "
-        f"classes, from software to SPICE{dies}; {words.images(len(story.labels))} tell the "
+        f"Apart from each other: {changes}; {words.images(len(story.labels))} tell the "
         f"accuracy to ±{points(known.sampled, 2)}."
     )
 
 
 def _failing(story: SignOffStory, lines: Sequence[ConditionLine]) -> str:
     limits, words = story.spec.limits, Words(story)
-    if limits.drop_die is None and limits.accuracy_die is None:
+    if not limits.on_dies:
         return ""
     names = list(dict.fromkeys(die.die for line in lines for die in line.failing))
     unsure = {die.die for line in lines for die in line.undecided} - set(names)
@@ -152,9 +174,13 @@ def _differ(story: SignOffStory, lines: Sequence[ConditionLine]) -> str:
     """Flips that were found; with one condition also those that the bound leaves."""
     flips = sum(line.flips for line in lines)
     images = sum(line.judged.statement.images for line in lines)
+    simulated = sum(line.judged.statement.simulated for line in lines)
+    seen = f"{simulated:,}{' simulated' if simulated < images else ''} classes"
     text = (
-        f"{f'{flips:,}' if flips else 'none'} of {images:,} classes "
+        f"{f'{flips:,}' if flips else 'none'} of {seen} "
         f"differ{'s' if flips < 2 else ''} from the surrogate’s"
+        if simulated
+        else "no class was simulated that could differ from the surrogate’s"
     )
     first = lines[0]
     if len(lines) == 1 and first.skipped:
@@ -177,8 +203,8 @@ def broken(story: SignOffStory) -> str:
     limited = [figure for figure in story.figures if figure.verdict is not None]
     wrong = [figure for figure in limited if figure.verdict is Verdict.FAIL]
     unsure = [figure for figure in limited if figure.verdict is Verdict.INCONCLUSIVE]
-    if not story.spec.limits.on_classes:
-        return "No limits are set on accuracy or classes, so that nothing is judged."
+    if not story.asks:
+        return UNJUDGED
     if not wrong and not unsure:
         return "The one limit holds." if len(limited) == 1 else f"All {len(limited)} limits hold."
     of = counted(len(limited), "limit")
@@ -209,84 +235,24 @@ def die_words(die: DieLine) -> str:
     return ", ".join(told) or "hold"
 
 
-def bought(story: SignOffStory, line: ConditionLine) -> str:
-    """What was simulated under a condition, and what follows for the rest, in words."""
-    words, s = Words(story), line.judged.statement
-    many = len(line.dies) > 1
-    every = f"{words.images(s.images)}{f' (counted on each {words.die})' if many else ''}"
-    if line.skipped == 0:
-        return f"All {every} were simulated, {_why_all(story, line)}: nothing rests on a bound."
-    unsafe = (
-        f"{s.unsafe:,} of {every} {'was' if s.unsafe == 1 else 'were'} not safe: an error that the "
-        f"card allows could change their class"
-        if s.unsafe
-        else f"All {every} were safe: no error that the card allows changes their class"
-    )
-    last = "those drawn in the last round" if s.rounds > 1 else "the drawn ones"
-    drawn = (
-        f"{s.audited:,} of the safe ones {'was' if s.audited == 1 else 'were'} drawn at random "
-        f"and simulated"
-        f"{', as all that were not safe' if s.unsafe else ''}; "
-        f"{f'{s.audit_flips:,}' if s.audit_flips else 'none'} of {last} flipped"
-    )
-    bound = (
-        f"So {_may_flip(line)}, which can change the {'mean ' if many else ''}accuracy of the "
-        f"{words.image}s given by at most ±{points(s.accuracy)}"
-    )
-    together = (
-        f" These flips may all be on one {words.die}: its interval allows for that." if many else ""
-    )
-    return f"{unsafe}. {drawn}. {bound}.{together}"
-
-
-def _may_flip(line: ConditionLine) -> str:
-    """How many of the images that were not simulated flip at most."""
-    s, most, all_of_them = line.judged.statement, line.most_flips, line.skipped
-    sure = f" ({100 * s.confidence:.4g} % confidence by itself)" if most < all_of_them else ""
-    if all_of_them == 1:
-        return f"the one that was not simulated {'may' if most else 'does not'} flip{sure}"
-    if not sure:
-        return f"all of the {all_of_them:,} that were not simulated may flip"
-    return (
-        f"at most {shown(s.flip_rate, 'share')} of the {all_of_them:,} that were not simulated "
-        f"flip{sure}"
-    )
-
-
-def _why_all(story: SignOffStory, line: ConditionLine) -> str:
-    if story.full:
-        return "as was asked for"
-    if line.judged.statement.unsafe == line.judged.statement.images:
-        return "because none was safe"
-    return "because the audit takes all of the safe ones"
-
-
-def simulated_title(lines: Sequence[ConditionLine]) -> str:
-    """How much was simulated under all conditions."""
-    images = sum(line.judged.statement.images for line in lines)
-    simulated = sum(line.judged.statement.simulated for line in lines)
-    if simulated == images:
-        return "everything, so that nothing rests on a bound"
-    fewer = f", {images / simulated:.3g} times less than everything" if simulated else ""
-    bound = max(line.known.unseen for line in lines)
-    return (
-        f"{shown(simulated / images, 'share')} of all{fewer}; the others leave ±{points(bound, 2)}"
-    )
-
-
 def accuracy_title(story: SignOffStory, line: ConditionLine) -> str:
     """How the levels compare over the dies."""
     words, worst = Words(story), line.worst
+    simulated = line.judged.statement.simulated
+    spice = "SPICE where simulated" if line.skipped else "SPICE"
     if len(line.dies) == 1:
         die = line.dies[0]
+        last = f"{share(die.spice)} in {spice}" if simulated else "not simulated in SPICE"
         return (
             f"{share(die.software)} in software, {share(die.surrogate)} at the surrogate’s level, "
-            f"{share(die.spice)} in SPICE"
+            f"{last}"
         )
+    if not simulated:
+        return "nothing was simulated in SPICE"
     apart = (
-        f"the same in surrogate and SPICE on every {words.die}"
+        f"the same in surrogate and {spice} on every {words.die}"
         if line.apart == 0
-        else f"surrogate and SPICE are at most {points(line.apart, 2)} apart"
+        else f"surrogate and {spice} are at most {points(line.apart, 2)} apart"
     )
     return f"{apart}; the worst {words.die} has {share(worst.spice)}"
 
@@ -294,6 +260,8 @@ def accuracy_title(story: SignOffStory, line: ConditionLine) -> str:
 def flips_title(story: SignOffStory, flips: Sequence[Flip]) -> str:
     """How many classes flipped, and what that did."""
     if not flips:
+        if not any(judged.statement.simulated for judged in story.judged):
+            return "No class was simulated in SPICE"
         every = all(j.statement.simulated == j.statement.images for j in story.judged)
         return f"No {'' if every else 'simulated '}class differs between surrogate and SPICE"
     wrong = Counter(effect(story, flip) for flip in flips)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from mtjspice.signoff.dies import Specimen
 from mtjspice.signoff.findings import Reference
 from mtjspice.surrogate.card import Card
+from mtjspice.verdicts.chance import chance_of
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,6 @@ class Images:
     def numbers(self) -> npt.NDArray[np.int64]:
         """Of each image among all test images."""
         return np.arange(len(self.labels)) if self.drawn is None else self.drawn
-
-
-def chance_of(labels: npt.NDArray[np.int64], classes: int) -> float:
-    """Share of the most frequent class; one over the number of classes at least."""
-    return max(float(np.bincount(labels).max()) / labels.size, 1 / classes)
 
 
 @dataclass(frozen=True)

@@ -206,6 +206,8 @@ def is_path(name: str) -> bool:
 
 
 def _placed(name: str, info: ValidationInfo) -> str:
+    if not name:
+        raise ValueError("must be the name of a file that ships, or the path of another")
     if any(len(part.encode(errors="replace")) > 255 for part in name.split("/")):
         raise ValueError("must be the name or the path of a file; no part of it can be so long")
     folder = (info.context or {}).get("folder")

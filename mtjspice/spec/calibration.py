@@ -117,9 +117,9 @@ class CardLimits(Spec):
             always checked.
         equal_signs: least share of equal signs of differences of neighbouring outputs.
         completed: least share of the planned simulations that must have succeeded for a fit.
-        tiles: which ones the limits on errors are meant for. ``simulated``: what is not decided for
-            others is held on those of the plan. ``all`` like them (and all inputs like these, where
-            tiles are chosen): what is not decided for others is not decided.
+        tiles: which ones the limits on errors are meant for. ``all`` like those of the plan (and
+            all inputs like these, where tiles are chosen): what is not decided for others is not
+            decided. ``simulated``: that is held on those of the plan, and the verdict says so.
         confidence: of what is said of all tiles like the plan's, for all limits together.
     """
 
@@ -132,14 +132,15 @@ class CardLimits(Spec):
     of_signal: Share = 0.01
     equal_signs: Share | None = None
     completed: Share = 0.9
-    tiles: Literal["simulated", "all"] = "simulated"
+    tiles: Literal["simulated", "all"] = "all"
     confidence: Confidence = 0.99
 
     @property
     def of_errors(self) -> bool:
-        """Whether anything is asked of the errors."""
-        given = self.model_dump(exclude={"of_signal", "completed", "tiles", "confidence"})
-        return any(limit is not None for limit in given.values())
+        """Whether anything is asked of the errors; no equal signs at least are nothing."""
+        always = {"of_signal", "completed", "tiles", "confidence", "equal_signs"}
+        given = self.model_dump(exclude=always)
+        return bool(self.equal_signs) or any(limit is not None for limit in given.values())
 
 
 class Calibration(Spec):

@@ -22,7 +22,8 @@ class SignOffLimits(Spec):
     Accuracies are those in SPICE. Accuracies, drops, flips and dies that fail are held against a
     limit with the interval in which they lie for all images like those given, not for these alone;
     what images that were not simulated may do is in it. A limit that an interval has on both sides
-    is not decided. Without any limit on these, nothing can pass.
+    is not decided. Without any limit on these that something can break, nothing can pass: a least
+    of 0, a most of 100 % and as many dies that may fail as there are ask for nothing.
 
     Attributes:
         above_chance: least part of the way from chance to 100 % that the mean accuracy goes. Chance
@@ -56,14 +57,28 @@ class SignOffLimits(Spec):
     @property
     def on_dies(self) -> bool:
         """Whether a die can fail."""
-        return self.drop_die is not None or self.accuracy_die is not None
+        return bool(self.accuracy_die) or _under(self.drop_die, 1.0)
 
-    @property
-    def on_classes(self) -> bool:
-        """Whether any limit is about what becomes of the images."""
-        means = (self.above_chance or None, self.accuracy, self.drop_mean, self.flips)
-        counts = (self.failing_dies, self.failing_share) if self.on_dies else ()
-        return any(limit is not None for limit in (*means, *counts))
+    def on_classes(self, dies: int, most_lost: float = 1.0) -> bool:
+        """Whether any limit that something can break is about what becomes of the images.
+
+        Args:
+            dies: that are judged.
+            most_lost: largest accuracy that can be lost: below 1 from a given accuracy.
+        """
+        counted = _under(self.failing_dies, dies) or _under(self.failing_share, 1.0)
+        a_die_can_fail = bool(self.accuracy_die) or _under(self.drop_die, most_lost)
+        return (
+            bool(self.above_chance or self.accuracy)
+            or _under(self.drop_mean, most_lost)
+            or _under(self.flips, 1.0)
+            or (a_die_can_fail and counted)
+        )
+
+
+def _under(limit: float | None, most: float) -> bool:
+    """Whether there is a limit, and one that what is at most so much can break."""
+    return limit is not None and limit < most
 
 
 class SignOff(Spec):

@@ -134,12 +134,16 @@ class Limits(Spec):
     All are at each network's best G_norm, and for all samples like those that are counted, which
     are taken as a random draw of them. Of several networks they are medians over all networks that
     would be trained like these. Each is held against the interval in which it lies; a limit that an
-    interval has on both sides is not decided. Without any limit nothing can pass.
+    interval has on both sides is not decided. Without any limit that something can break nothing
+    can pass.
 
     Attributes:
-        confidence: that the intervals of all three hold together.
+        confidence: that the intervals of accuracy, drop and flips hold together.
         samples: which ones are counted: ``test``, those that nothing was trained or tuned on, or
             ``all``, of which a network has most of them by heart.
+        above_chance: least part of the way from chance to 100 % that ngspice's accuracy goes.
+            Chance is what always saying the most frequent class of all samples gives. 0 asks for
+            nothing.
         min_accuracy: least share of samples that ngspice classifies rightly.
         max_accuracy_drop: most by which ngspice's accuracy may lie below the ideal one.
         max_flips: largest share of samples whose class differs between ngspice and ideal.
@@ -147,9 +151,18 @@ class Limits(Spec):
 
     confidence: Confidence = 0.99
     samples: Literal["test", "all"] = "test"
+    above_chance: Share | None = 0.5
     min_accuracy: Share | None = None
     max_accuracy_drop: Share | None = None
     max_flips: Share | None = None
+
+    @property
+    def can_break(self) -> bool:
+        """Whether anything is asked for: a least of 0 and a most of 1 hold whatever comes out."""
+        most = (self.max_accuracy_drop, self.max_flips)
+        return bool(self.above_chance or self.min_accuracy) or any(
+            limit is not None and limit < 1 for limit in most
+        )
 
 
 class Study(Spec):

@@ -7,7 +7,7 @@ import numpy as np
 
 from mtjspice.data.outputs import Outputs
 from mtjspice.report.page import inline, render
-from mtjspice.report.words import interval_words, value_and_limit
+from mtjspice.report.words import UNJUDGED, interval_words, value_and_limit
 from mtjspice.report.written import determined, write_report
 from mtjspice.spec.study import Study
 from mtjspice.spec.toml import format_spec
@@ -73,6 +73,7 @@ def _page(story: Story) -> str:
         study=study,
         pictures={name: inline(svg) for name, svg in pictures.items()},
         rows=[_row(story, level) for level in (c.ideal, c.ngspice)],
+        unjudged=UNJUDGED,
         limits=[figure for figure in story.figures if figure.limit],
         value_and_limit=value_and_limit,
         interval_words=interval_words,
@@ -100,7 +101,8 @@ def _interval(story: Story) -> dict[str, str] | None:
     confidence.
     """
     limits = story.study.limits
-    if len(story.networks) > 1 or (limits.min_accuracy is not None and limits.samples == "test"):
+    held = limits.min_accuracy is not None or limits.above_chance
+    if len(story.networks) > 1 or (held and limits.samples == "test"):
         return None
     count = int((~story.samples.train).sum())
     right = round(float(story.comparison.ngspice.tuned("test")[0]) * count)

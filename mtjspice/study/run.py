@@ -28,9 +28,8 @@ from mtjspice.spec.study import (
 )
 from mtjspice.study.findings import Story
 from mtjspice.study.page import write_study
-from mtjspice.study.verdict import compare, judge, warnings
+from mtjspice.study.verdict import compare, judge, verdict_on, warnings
 from mtjspice.train.mapping import place_network
-from mtjspice.verdicts.figures import verdict_of
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, steps done, steps in all)."""
@@ -154,7 +153,7 @@ def run_study(
         networks=done.networks,
         comparison=comparison,
         figures=figures,
-        verdict=verdict_of(figures),
+        verdict=verdict_on(study, figures),
         warnings=[*warnings(study, comparison), *done.notes],
         versions=done.versions,
         times=done.times,

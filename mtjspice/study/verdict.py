@@ -12,7 +12,17 @@ from mtjspice.networks.levels import SpiceRun, full_scale_current, ideal_current
 from mtjspice.spec.study import Study
 from mtjspice.spec.unusual import unusual
 from mtjspice.study.metrics import accuracy, best_index, confusion
-from mtjspice.verdicts.figures import DIFFERENCE, Figure, Interval, Verdict, at_least, at_most
+from mtjspice.verdicts.chance import chance_of, least_accuracy, way_from_chance
+from mtjspice.verdicts.figures import (
+    DIFFERENCE,
+    Figure,
+    Interval,
+    Verdict,
+    at_least,
+    at_most,
+    together,
+    verdict_of,
+)
 from mtjspice.verdicts.intervals import (
     MOST,
     of_mean,
@@ -153,6 +163,7 @@ def judge(study: Study, comparison: Comparison) -> list[Figure]:
     median = "median over the networks, " if comparison.ngspice.best.size > 1 else ""
     how = f"{median}at the G_norm that is best on the training samples of this level"
     judged, limits = _Judged(study, comparison), study.limits
+    least, why = _least(study, comparison)
     ideal, ngspice = (
         (level.predicted == comparison.labels).astype(np.float64)
         for level in (comparison.ideal, comparison.ngspice)
@@ -169,9 +180,7 @@ def judge(study: Study, comparison: Comparison) -> list[Figure]:
         for split in SPLITS:
             name = f"accuracy, {split} samples, {level.level}"
             if level.level == "ngspice" and split == limits.samples:
-                figures.append(
-                    judged.held(at_least, name, ngspice, limits.min_accuracy, (0.0, 1.0), how)
-                )
+                figures.append(judged.held(at_least, name, ngspice, least, (0.0, 1.0), how + why))
             else:
                 value = float(np.median(level.tuned(split)))
                 figures.append(at_least(name, value, None, "share", how))
@@ -196,6 +205,25 @@ def judge(study: Study, comparison: Comparison) -> list[Figure]:
             )
         )  # fmt: skip
     return figures
+
+
+def verdict_on(study: Study, figures: Sequence[Figure]) -> Verdict:
+    """What the limits come to; without one that something can break, nothing passes."""
+    found = verdict_of(figures)
+    return found if study.limits.can_break else together((found, Verdict.INCONCLUSIVE))
+
+
+def _least(study: Study, comparison: Comparison) -> tuple[float | None, str]:
+    """The limit of ngspice's accuracy, and where it comes from, where that is chance.
+
+    Both limits on accuracy are held against the one interval, so that the doubt stays as it is. Of
+    few samples one class may be all; chance is therefore that of the whole data set.
+    """
+    limits = study.limits
+    chance = chance_of(comparison.labels, len(comparison.ngspice.confusion))
+    why = way_from_chance(limits.min_accuracy, limits.above_chance, chance)
+    least = least_accuracy(limits.min_accuracy, limits.above_chance, chance)
+    return least, f"; the limit is {why}" if why else ""
 
 
 class _Judged:

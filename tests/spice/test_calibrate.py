@@ -50,7 +50,10 @@ SPECS = {
             "short_tiles": 1, "hard_tiles": 1, "clustered_tiles": 1, "line_tiles": 1,
             "searched_tiles": 1, "searches": 40, "sizes": (3,),
         },
-        limits={"new_tiles_rms": CLOSE, "new_inputs_rms": CLOSE, "equal_signs": 0.9},
+        limits={
+            "new_tiles_rms": CLOSE, "new_inputs_rms": CLOSE, "equal_signs": 0.9,
+            "tiles": "simulated",
+        },
     ),
     "gated": Calibration(
         name="tiny-gated",
@@ -66,7 +69,7 @@ SPECS = {
             "short_tiles": 3, "hard_tiles": 1, "clustered_tiles": 1, "line_tiles": 1,
             "searched_tiles": 1, "searches": 40, "sizes": (),
         },
-        limits={"new_tiles_rms": CLOSE, "shorts_rms": 2 * CLOSE},
+        limits={"new_tiles_rms": CLOSE, "shorts_rms": 2 * CLOSE, "tiles": "simulated"},
     ),
 }  # fmt: skip
 EACH = pytest.mark.parametrize("kind", SPECS)
@@ -225,6 +228,12 @@ def test_the_report_states_verdict_figures_and_versions(finished, kind):
     }
     assert wanted[kind] < {name.split(", on ")[0] for name in limited}
     assert "held on the tiles simulated only" in said["reach"]
+    figures = (f["name"] for f in said["figures"] if f["limit"])
+    few = sum(name.endswith(("tile simulated", "tiles simulated")) for name in figures)
+    words = f"PASS, but {few} of "
+    assert said["statement"].startswith(words)
+    assert said["statement"].endswith("on the tiles simulated only")
+    assert words in (out / "report.html").read_text()
 
 
 @EACH
@@ -467,8 +476,12 @@ def test_tiles_of_another_kind_or_size_are_refused_by_the_written_card(finished)
 
 @pytest.mark.parametrize(
     ("limits", "code", "verdict"),
-    [({"new_tiles_rms": CLOSE}, 0, "pass"), ({"new_tiles_rms": 0.0}, 1, "fail")],
-    ids=["holds", "broken"],
+    [
+        ({"new_tiles_rms": CLOSE, "tiles": "simulated"}, 0, "pass"),
+        ({"new_tiles_rms": CLOSE}, 4, "inconclusive"),
+        ({"new_tiles_rms": 0.0}, 1, "fail"),
+    ],
+    ids=["holds", "not decided", "broken"],
 )
 def test_the_exit_code_is_the_verdict(mtjspice, copied, tmp_path, limits, code, verdict):
     out = copied("passive")
@@ -481,11 +494,13 @@ def test_the_exit_code_is_the_verdict(mtjspice, copied, tmp_path, limits, code, 
     assert f"out/{out.name}/report.html" in said
     assert report(out)["verdict"] == verdict
     (path,) = out.glob("*.card.json")
-    against = "the 5 tiles simulated" if code == 0 else "all tiles like these"
+    assert ("PASS, but " in said) == (code == 0)
+    assert ("not decided: new tiles, full: RMS error, on" in said) == (code == 4)
+    against = "all tiles like these" if code == 1 else "the 5 tiles simulated"
     name = f"new tiles, full: RMS error, on {against}"
     assert f"limit: {name}: " in said
-    assert "on the tiles simulated only" in said
-    broken = () if code == 0 else (name,)
+    assert "the tiles simulated only" in said
+    broken = (name,) if code == 1 else ()
     assert load_card(path).broken == broken
 
 

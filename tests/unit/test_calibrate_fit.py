@@ -737,9 +737,14 @@ def test_a_card_of_which_nothing_was_asked_is_neither_good_nor_bad(passive):
     made, plan, results = passive
     card, reads = judged_card(fit_card(made, plan, results, "nodal")[0], plan, results)
     figures = judge(card, reads, {})
-    assert all(figure.holds for figure in figures if figure.limit)
+    assert not any(figure.holds is False for figure in figures)
     assert verdict_of_card(card, figures) is Verdict.INCONCLUSIVE
+    bare = card.replace(circuit=made.replace(limits={"tiles": "simulated"}))
+    assert all(figure.holds for figure in judge(bare, reads, {}) if figure.limit)
+    assert verdict_of_card(bare, judge(bare, reads, {})) is Verdict.INCONCLUSIVE
     asked = card.replace(circuit=made.replace(limits={"new_tiles_rms": 0.1}))
+    assert verdict_of_card(asked, judge(asked, reads, {})) is Verdict.INCONCLUSIVE  # two tiles
+    asked = card.replace(circuit=made.replace(limits={"new_tiles_rms": 0.1, "tiles": "simulated"}))
     assert verdict_of_card(asked, judge(asked, reads, {})) is Verdict.PASS
     asked = card.replace(circuit=made.replace(limits={"new_tiles_max": 1e-12}))
     assert verdict_of_card(asked, judge(asked, reads, {})) is Verdict.FAIL

@@ -1,12 +1,14 @@
 """Limits against all tiles: what is said of them is true as often as it says, however skewed."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from mtjspice.calibrate.errors import Reads
 from mtjspice.calibrate.held import (
+    SIGNAL,
     Asked,
     asked_of,
     drawn,
@@ -15,11 +17,14 @@ from mtjspice.calibrate.held import (
     reach,
     rms_interval,
     share_that_keeps,
+    signal_interval,
+    statement,
 )
+from mtjspice.calibrate.judge import verdict_of_card
 from mtjspice.calibrate.plan import HELD_INPUTS, NEW_TILES, SHORTED, Run, make_plan
 from mtjspice.spec import Crossbar, PassiveCell, VirtualGround
 from mtjspice.spec.calibration import Calibration, CardLimits
-from mtjspice.surrogate.card import Card
+from mtjspice.surrogate.card import Card, load_card
 
 MOST = 1e-3
 """Largest error of a tile."""
@@ -125,7 +130,8 @@ def reads(group: str, *errors: float, vectors: int = 10) -> list[Reads]:
 
 
 def figure(group: str, measure: str, limit: float, *errors: float, **more):
-    made = card(over_bound=more.pop("over_bound", 0.5))
+    tiles = {"tiles": more.pop("tiles", "simulated")}
+    made = card(tiles, over_bound=more.pop("over_bound", 0.5))
     return held(Asked(group, measure, limit), made, reads(group, *errors, **more), 0.99)
 
 
@@ -214,13 +220,69 @@ def test_equal_signs_take_the_tile_as_the_unit():
 
 
 def test_the_reach_counts_what_is_held_for_the_tiles_simulated_only():
-    limits = CardLimits(new_tiles_rms=5e-4, new_tiles_max=2e-3, equal_signs=0.9)
+    limits = CardLimits(
+        new_tiles_rms=5e-4, new_tiles_max=2e-3, equal_signs=0.9, of_signal=1e-3, tiles="simulated"
+    )
     made = card(limits.model_dump())
     asked = asked_of(limits)
     assert len(asked) == 5
     found = [held(one, made, reads(one.group, 1e-6, 1e-6), 0.99) for one in asked]
     assert "limits on errors 4 are held on the tiles simulated only" in reach(made, found)
     assert "and 1 on all" in reach(made, found)
+    assert statement(made, verdict_of_card(made, found), found) == (
+        "PASS, but 4 of 5 limits on errors hold on the tiles simulated only"
+    )
+    every = card(limits.replace(tiles="all").model_dump())
+    found = [held(one, every, reads(one.group, 1e-6, 1e-6), 0.99) for one in asked]
+    assert "limits on errors 4 are decided for the tiles simulated only" in reach(every, found)
+    assert statement(every, verdict_of_card(every, found), found) == "INCONCLUSIVE"
+
+
+def test_limits_are_meant_for_all_tiles_unless_the_spec_asks_for_those_simulated():
+    found = figure(NEW_TILES, "rms", 5e-4, *[1e-6] * 16, tiles=CardLimits().tiles)
+    assert (found.holds, found.needed) == (None, "some 28 tiles")
+    for name in ("die20k", "passive15"):
+        assert load_card(name).circuit.limits.tiles == "simulated"
+
+
+def test_no_equal_signs_at_least_are_no_limit():
+    assert not CardLimits(equal_signs=0.0).of_errors
+    assert CardLimits(equal_signs=0.1).of_errors
+
+
+# Errors by the current that the circuit gives.
+
+
+def test_small_errors_of_tiles_that_conduct_are_small_for_all_tiles():
+    found = figure(NEW_TILES, SIGNAL, 0.01, *[1e-6] * 16)
+    assert found.name.endswith("on all tiles like these")
+    assert found.holds is True
+    assert found.value == pytest.approx(1e-6 / 0.625**0.5, rel=1e-3)
+    # By hand: no error is above the bound of all tiles, and with 16 mean squares of 0.625 the mean
+    # of all is above 0.625 times the 16th root of an eighth of a hundredth of a hundredth.
+    assert found.interval.high < MOST / (0.625 * 0.0025 ** (1 / 16)) ** 0.5
+    assert found.interval.high > 1e-6
+    few = figure(NEW_TILES, SIGNAL, 1e-3, *[1e-6] * 4, tiles="all")
+    assert few.name.endswith("on the 4 tiles simulated")
+    assert (few.holds, few.needed) == (None, "more random tiles (plan.held_tiles)")
+
+
+def test_the_bound_of_errors_by_currents_covers():
+    """Some tiles are off and some hardly conduct: of 1,000 plans at most one in ten misses."""
+    chance = np.random.default_rng(5)
+    off = np.where(np.arange(100) < 20, 9e-4, 1e-6)
+    gives = np.where(np.arange(100) % 10 < 3, 0.01, 0.5)
+    truth = (np.square(off).mean() / np.square(gives).mean()) ** 0.5
+    made = reads(NEW_TILES, *[0.0] * 100, vectors=1)
+    every = [
+        replace(one, ngspice=np.full((1, 2), current), surrogate=np.full((1, 2), current + error))
+        for one, error, current in zip(made, off, gives, strict=True)
+    ]
+    highs = [
+        signal_interval(NEW_TILES, [every[k] for k in chance.integers(0, 100, 12)], MOST, 0.9).high
+        for _ in range(1000)
+    ]
+    assert np.mean(np.array(highs) < truth) <= 0.1
 
 
 @pytest.mark.parametrize(

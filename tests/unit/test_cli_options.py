@@ -8,6 +8,7 @@ import pytest
 from unit.builders import EXPERIMENT, STUDY
 from unit.commands import assert_refused, caller
 
+from mtjspice import run_signoff, run_study
 from mtjspice.data.files import make_folder
 from mtjspice.data.mnist import find_mnist, read_small_digits
 from mtjspice.errors import InputError
@@ -112,3 +113,42 @@ def test_some_images_are_drawn_and_keep_their_numbers():
     assert (every.inputs[some.numbers] == some.inputs).all()
     with pytest.raises(InputError, match="--images = 501"):
         images_of(digits, 501)
+
+
+@pytest.mark.parametrize(
+    ("words", "source"),
+    [
+        (["run", "study.toml", "--out", ""], "--out"),
+        (["run", "study.toml", "--out="], "--out"),
+        (["run", "theirs.toml", "--solutions", ""], "--solutions"),
+        (["run", ""], "the command line"),
+        (["simulate", "array.toml", "--out", "", "--json"], "--out"),
+        (["signoff", "", "--dies", "."], "the command line"),
+        (["signoff", ".", "--dies", ""], "--dies"),
+        (["signoff", ".", "--dies", ".", "--mnist="], "--mnist"),
+        (["signoff", ".", "--dies", ".", "--card", ""], "--card"),
+        (["signoff", ".", "--dies", ".", "--scheduler", ""], "--scheduler"),
+        (["layout", "layout.toml", ""], "the command line"),
+        (["train", "study.toml", "--start", ""], "--start"),
+    ],
+)
+def test_an_empty_word_is_not_the_folder_that_one_is_in(mtjspice, folder, words, source):
+    answer = mtjspice(*words)
+    assert_refused(answer, folder, f"{source} = ''", "must not be empty", "is '.'")
+
+
+def test_an_empty_name_from_python_is_refused_by_the_name_of_its_argument(folder):
+    for name, call in {
+        "spec": lambda: run_study(""),
+        "out": lambda: run_study("study.toml", ""),
+        "solutions": lambda: run_study("theirs.toml", solutions=""),
+        "dies": lambda: run_signoff("weights", ""),
+    }.items():
+        with pytest.raises(InputError, match=rf"^{name} = '': must be the name of a file"):
+            call()
+
+
+def test_an_empty_name_of_a_card_is_refused(mtjspice, folder):
+    Path("array.toml").write_text(EXPERIMENT + "\n[technology]\ncard = ''\n")
+    answer = mtjspice("simulate", "array.toml")
+    assert_refused(answer, folder, "technology.card = ''", "the name of a file that ships")

@@ -30,15 +30,21 @@ def mtjspice(tmp_path, monkeypatch, capsys):
 
 
 def test_names_and_folders_are_printed_as_they_are_written(mtjspice, tmp_path):
-    (tmp_path / "spec.toml").write_text(STUDY.replace("small", "small [wine] [b]"))
+    vacuous = "[limits]\nabove_chance = 0\nmax_flips = 1.0\n"
+    study = f"{STUDY.replace('small', 'small [wine] [b]')}\n{vacuous}"
+    (tmp_path / "spec.toml").write_text(study)
     code, said = mtjspice("run", "spec.toml", "--out", "out [wine]", "--jobs", "2")
-    assert code == 4  # no limits, no verdict
+    assert code == 4  # no limits that anything can break, no verdict
+    assert "No limit that something can break is set on accuracy or classes" in said
+    assert "No limit that something can break" in (tmp_path / "out [wine]/report.html").read_text()
     assert "verdict: INCONCLUSIVE" in said
     assert "small [wine] [b]" in said
     assert "out [wine]/report.html" in said
 
 
-@pytest.mark.parametrize(("limit", "code"), [("min_accuracy = 0.0", 0), ("min_accuracy = 1.0", 1)])
+@pytest.mark.parametrize(
+    ("limit", "code"), [("above_chance = 0\nmin_accuracy = 0.01", 0), ("min_accuracy = 1.0", 1)]
+)
 def test_json_alone_is_printed_and_the_exit_code_is_the_verdict(mtjspice, tmp_path, limit, code):
     (tmp_path / "spec.toml").write_text(f"{STUDY}\n[limits]\n{limit}\n")
     left, said = mtjspice("run", "spec.toml", "--out", "out", "--jobs", "2", "--json")

@@ -332,6 +332,7 @@ def test_options_that_are_out_of_range(mtjspice, folder, option):
         ("-0.1", ("'-0.1'", "a share from 0 to 1")),
         ("120%", ("'120%'", "a share from 0 to 1")),
         ("nan", ("'nan'", "must be an accuracy, as 0.97 or '97%', or a folder of weights")),
+        ("", ("--reference = ''", "must be an accuracy, as 0.97 or '97%', or a folder of weights")),
         ("nowhere", ("'nowhere'", "or a folder of weights")),
         ("x" * 5000, ("must be an accuracy",)),
         ("0.9 V", ("'0.9 V'", "must be an accuracy")),
@@ -370,7 +371,7 @@ def test_a_scheduler_without_a_sign_off(mtjspice, folder, experiment):
 
 OPEN = (
     "accuracy_bound = 0.2\n"
-    "[limits]\nabove_chance = 0\ndrop_mean = 1.0\ndrop_die = 1.0\nflips = 1.0\n"
+    "[limits]\nabove_chance = 0\ndrop_mean = 0.9\ndrop_die = 1.0\nflips = 1.0\n"
 )
 IMAGES = 30
 
@@ -430,6 +431,16 @@ def test_a_pass_prints_and_writes_what_was_found(passive, folder):
     assert value["accuracy, software"] == pytest.approx(right.mean())
     with (out / "dies.csv").open() as lines:
         assert len(list(csv.reader(lines))) == 3
+
+
+@pytest.mark.ngspice
+def test_limits_that_nothing_can_break_are_no_verdict(passive, folder):
+    (folder / "asked.toml").write_text(OPEN.replace("0.9", "1.0") + "failing_dies = 2\n")
+    answer = passive("--out", "elsewhere")
+    assert answer.code == 4
+    assert "verdict: INCONCLUSIVE" in answer.out
+    assert "No limit that something can break is set on accuracy or classes" in answer.out
+    assert report(folder / "elsewhere")["verdict"] == "inconclusive"
 
 
 @pytest.mark.ngspice

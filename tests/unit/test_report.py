@@ -181,7 +181,9 @@ def test_limits_stand_beside_their_intervals_and_what_would_decide(page, story):
 def test_the_page_tells_how_sure_the_test_accuracy_is_once(page, story, tmp_path):
     words = f"With {int((~story.samples.train).sum())} test samples"
     assert words not in page, "the limit has the interval"
-    without = dataclasses.replace(story, study=story.study.model_copy(update={"limits": Limits()}))
+    without = dataclasses.replace(
+        story, study=story.study.model_copy(update={"limits": Limits(above_chance=None)})
+    )
     write_study(without, Outputs(tmp_path))
     page = (tmp_path / "report.html").read_text()
     assert words in page

@@ -194,8 +194,74 @@ def test_what_the_statement_leaves_open_widens_the_intervals():
         for why in ("images are a sample", "not all were simulated")
     )
     width = left["accuracy, ngspice"].interval
-    assert sampled.value + unseen.value == pytest.approx((width.high - width.low) / 2)
-    assert unseen.value > 0 == closed["accuracy, open as not all were simulated"].value
+    half = (width.high - width.low) / 2
+    assert left["accuracy, open altogether"].value == pytest.approx(half)
+    assert unseen.value == left["bound on accuracy"].value == 0.05
+    assert closed["accuracy, open as not all were simulated"].value == 0
+    assert sampled.value == closed["accuracy, open altogether"].value
+    # Of shares of dies the interval is by betting, in which the two parts are not a sum.
+    assert max(sampled.value, unseen.value) < half
+    assert "24 of 40 simulated in SPICE, the classes of the others" in left["accuracy, ngspice"].how
+
+
+def test_what_is_open_is_the_bound_of_the_audit_however_the_interval_ends_at_0_and_100_percent():
+    """One image that nobody simulated may be wrong, and so may all others: by hand, ±100 points."""
+    one = die(why=np.full(20, NOT), ngspice_lead=np.full(20, np.nan))
+    images = ("software", "surrogate", "lead", "safety", "why", "ngspice", "ngspice_lead")
+    one = replace(one, **{name: getattr(one, name)[:1] for name in images})
+    statement = replace(judged(one).statement, images=1, simulated=0, accuracy=1.0)
+    asked = Asked(SignOff(limits=SignOffLimits(**OPEN)), LABELS[:1], 0.25, 0.0)
+    _, found = judge(asked, [replace(judged(one), statement=statement)])
+    value = {figure.name: figure.value for figure in found}
+    assert value["accuracy, open as not all were simulated"] == 1.0
+    # 0.2 % of doubt on both sides: 1 of 1 leaves everything above 0.001 open (Clopper-Pearson).
+    assert value["accuracy, open as images are a sample"] == pytest.approx((1 - 0.001) / 2)
+    assert value["accuracy, open altogether"] == 0.5
+    assert value["accuracy, ngspice"] == "not simulated"
+    assert value["classes changed by the circuit, share"] == "not simulated"
+    assert value["accuracy, surrogate"] == 1.0
+
+
+VACUOUS = [
+    {"above_chance": 0.0},
+    {"accuracy": 0.0},
+    {"drop_mean": 1.0},
+    {"flips": 1.0},
+    {"drop_die": 1.0, "failing_dies": 0},
+    {"accuracy_die": 0.0, "failing_dies": 0},
+    {"drop_die": 0.1, "failing_dies": 3},
+    {"failing_dies": 0},
+    {"drop_die": 0.1, "failing_share": 1.0},
+    {"margin": 1.0, "clipped": 0.1},
+]
+NONE = dict.fromkeys(SignOffLimits.model_fields)
+
+
+@pytest.mark.parametrize("limits", VACUOUS)
+def test_limits_that_nothing_can_break_count_as_none(limits):
+    assert not SignOffLimits(**(NONE | limits)).on_classes(3)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"above_chance": 0.01},
+        {"accuracy": 0.01},
+        {"drop_mean": 0.99},
+        {"flips": 0.99},
+        {"drop_die": 0.99, "failing_dies": 2},
+        {"accuracy_die": 0.01, "failing_dies": 0},
+        {"drop_die": 0.1, "failing_share": 0.99},
+    ],
+)
+def test_limits_that_something_can_break_count(limits):
+    assert SignOffLimits(**(NONE | limits)).on_classes(3)
+
+
+def test_no_more_than_a_given_accuracy_can_be_lost():
+    limits = SignOffLimits(**(NONE | {"drop_mean": 0.98, "drop_die": 0.97, "failing_dies": 0}))
+    assert limits.on_classes(1)
+    assert not limits.on_classes(1, most_lost=0.97)
 
 
 def test_the_three_kinds_of_difference_stand_apart():
@@ -328,8 +394,9 @@ def test_dies_fail_that_lose_too_much_or_are_too_bad(limits, numbers):
     assert failing(seen, SignOffLimits(**(OPEN | limits))) == numbers
     found = figures(*DIES, **limits)["dies that fail"]
     assert found.value == len(numbers)
-    assert (found.limit == "") is (limits == {})
-    if limits:
+    nothing = limits in ({}, {"drop_die": 1.0})  # which no die can break
+    assert (found.limit == "") is nothing
+    if not nothing:
         assert found.interval.low <= len(numbers) <= found.interval.high
 
 

@@ -16,6 +16,7 @@ from mtjspice.data.outputs import Outputs
 from mtjspice.signoff import page_maps as maps
 from mtjspice.signoff import page_numbers as numbers
 from mtjspice.signoff import page_plots as plots
+from mtjspice.signoff import page_simulated
 from mtjspice.signoff import page_words as words
 from mtjspice.signoff.findings import GivenAccuracy
 from mtjspice.signoff.judged import Asked, judge
@@ -219,12 +220,20 @@ def test_a_story_that_passes_says_so_with_numbers(page, story):
     assert f"under the worst of 2 conditions ({worst.condition})" in said
     assert f"classifies {100 * mean:.2f} % of the images given, mean over 6 dies" in said
     low, high = 100 * known.accuracy.low, 100 * known.accuracy.high
-    assert f"and {low:.1f}–{high:.1f} % of all images like them at 99 % confidence" in said
-    sampled, unseen = (f"{100 * part:.2g} point" for part in (known.sampled, known.unseen))
+    assert f"and in SPICE {low:.1f}–{high:.1f} % of all images like them at 99 %" in said
+    sampled, bound = f"{100 * known.sampled:.2g}", f"{100 * known.unseen:.3g}"
+    assert known.unseen == worst.statement.left / worst.statement.images
     half = f"±{(high - low) / 2:.2g} point"
-    assert re.search(rf"\({half}s?: {sampled}s? as the images are a sample, {unseen}s? as", said)
+    assert re.search(
+        rf"\({half}s?: ±{sampled} points? as the images are a sample and ±{bound} points? as not "
+        r"all were simulated, each by itself; the two are joined in the one interval", said,
+    )  # fmt: skip
+    seen = sum(int(die.simulated.sum()) for die in worst.dies)
+    assert f"{seen:,} of 2,400 images (counted on each die) were simulated in SPICE" in said
+    assert "the classes of the others are the surrogate’s: the network classifies" in said
     flips = sum(int(die.flipped.sum()) for judged in story.judged for die in judged.dies)
-    assert f"no die fails; {flips} of 4,800 classes differ" in said
+    seen = sum(int(die.simulated.sum()) for judged in story.judged for die in judged.dies)
+    assert f"no die fails; {flips} of {seen:,} simulated classes differ" in said
     assert "All 12 limits hold." in page
     # Bounds of several conditions do not add up at the same confidence.
     assert "of the classes not simulated" not in said
@@ -278,8 +287,9 @@ def test_circuit_dies_and_images_stand_apart(page, story):
     worst = min(story.known, key=lambda known: known.accuracy.low)
     text = html.unescape(page).replace("\N{NO-BREAK SPACE}", " ")
     found = re.search(
-        r"the circuit changes ([\d.]+) % of the classes, from software to SPICE; the accuracies of "
-        r"the dies have a standard deviation of ([\d.]+) points; 400 images tell the accuracy to "
+        r"the circuit changes ([\d.]+) % of the classes, from software to SPICE where simulated "
+        r"and to the surrogate elsewhere; the accuracies of the dies have a standard deviation of "
+        r"([\d.]+) points; 400 images tell the accuracy to "
         r"±([\d.]+) point",
         text,
     )
@@ -345,7 +355,7 @@ def test_differences_of_shares_are_in_points_everywhere(failing, failing_page, c
         name, *cells = (cell.strip() for cell in line.strip("│").split("│"))
         shown[name] = cells
     differing = [f for f in failing.figures if re.search("lost|open|deviation|bound on", f.name)]
-    assert len(differing) == 6
+    assert len(differing) == 7
     text = re.sub(r"<[^>]*>", "|", html.unescape(failing_page))
     for figure in differing:
         value, limit = words.value_and_limit(figure)
@@ -380,6 +390,42 @@ MAY_FLIP = [
 ]
 
 
+def test_where_nothing_was_simulated_nothing_is_said_of_spice(tmp_path, capsys):
+    """Two images, which the audit leaves out: all that is known of SPICE is 0 to 100 %."""
+    story = make_story(
+        dies=1, images=2, audit=0.0, bound=0.0,
+        limits=SignOffLimits(above_chance=0, drop_mean=1.0, drop_die=1.0, flips=1.0),
+    )  # fmt: skip
+    assert not story.asks
+    page = html.unescape(written(story, tmp_path)).replace("\N{NO-BREAK SPACE}", " ")
+    print_signoff(story, Path("report.html"))
+    said = capsys.readouterr().out.replace("\N{NO-BREAK SPACE}", " ")
+    report = json.loads((tmp_path / "report.json").read_text())
+    right = 100 * float(np.mean(story.judged[0].dies[0].surrogate == story.labels))
+    for text in (page, said):
+        assert (
+            "Of 2 images none was simulated in SPICE, and the classes are the surrogate’s: the "
+            in (text)
+        )
+        assert f"classifies {right:.2f} % of the images given" in text
+        assert "±100 points as not all were simulated, each by itself" in text
+        assert "No limit that something can break is set" in text
+        assert not re.search(r"In SPICE the network|\d % in SPICE|the die does not fail", text)
+    value = {figure["name"]: figure for figure in report["figures"]}
+    for name in ("accuracy, ngspice", "accuracy lost, mean over dies", "flipped classes, share"):
+        assert value[name]["value"] == "not simulated"
+    interval = value["accuracy, ngspice"]["interval"]
+    assert (interval["low"], interval["high"]) == (0.0, 1.0)
+    assert report["conditions"][0]["accuracy"]["spice"] is None
+    assert "0 of 2 simulated" in report["conditions"][0]["accuracy"]["spice, simulated"]
+    assert report["conditions"][0]["dies"][0]["accuracy"]["spice"] is None
+    parts = report["conditions"][0]["known"]["accuracy, half width"]
+    assert parts["not all were simulated"] == 1.0
+    assert parts["together"] == 0.5
+    assert "joined" in parts["how"]
+    assert not re.search(r"<td[^>]*>not simulated share", page)
+
+
 @pytest.mark.parametrize(("skipped", "left", "flip", "differ"), MAY_FLIP)
 def test_what_was_not_simulated_may_flip_in_words_that_fit_its_number(skipped, left, flip, differ):
     story = make_story(dies=1, images=20)
@@ -390,7 +436,7 @@ def test_what_was_not_simulated_may_flip_in_words_that_fit_its_number(skipped, l
     )  # fmt: skip
     judged = dataclasses.replace(line.judged, statement=statement)
     line = dataclasses.replace(line, judged=judged, most_flips=left)
-    assert flip in words.bought(story, line).replace("\N{NO-BREAK SPACE}", " ")
+    assert flip in page_simulated.bought(story, line).replace("\N{NO-BREAK SPACE}", " ")
     assert differ in words.conclusion(story, [line])
 
 

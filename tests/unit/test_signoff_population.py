@@ -34,7 +34,8 @@ def test_an_audit_adds_no_more_than_half_to_what_is_open(images, dies):
     allowed = allowed_flips(one, spec, CHANCE, 1)
     assert 0 < allowed < images * dies
     known = known_of(replace(one, left=allowed), spec, 1)
-    assert 0 < known.unseen <= MOST_OPEN * known.sampled + 1e-9
+    assert known.unseen == allowed / (images * dies)
+    assert 0 < known.half - known.sampled <= MOST_OPEN * known.sampled + 1e-9
 
 
 def test_an_audit_is_as_large_as_the_verdict_needs():

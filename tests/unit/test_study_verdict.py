@@ -9,7 +9,7 @@ from unit.builders import network
 from mtjspice.data.samples import Samples
 from mtjspice.networks.levels import LayerRead, SpiceRun, full_scale_current, ideal_current
 from mtjspice.spec import Crossbar, Limits, Readout, Study, TransimpedanceAmplifier
-from mtjspice.study.verdict import Comparison, compare, judge, score, warnings
+from mtjspice.study.verdict import Comparison, compare, judge, score, verdict_on, warnings
 from mtjspice.verdicts.figures import DIFFERENCE, Verdict, verdict_of
 
 # One layer that passes its inputs on: the class is the larger input.
@@ -174,10 +174,80 @@ def test_samples_that_are_hard_for_all_networks_are_no_proof():
 
 
 def test_a_limit_that_is_left_out_is_not_checked():
-    study = STUDY.replace(limits=Limits())
+    study = STUDY.replace(limits=Limits(above_chance=None))
     figures = judge(study, compare(study, [NET], SAMPLES, [with_flips(0, 1, 2, 3)]))
     assert {figure.holds for figure in figures} == {None}
-    assert verdict_of(figures) is Verdict.INCONCLUSIVE
+    assert verdict_on(study, figures) is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [{}, {"min_accuracy": 0.0}, {"max_flips": 1.0}, {"max_accuracy_drop": 1.0, "max_flips": 1.0}],
+)
+def test_limits_that_nothing_can_break_count_as_none(nothing):
+    study = STUDY.replace(limits=Limits(samples="all", above_chance=0, **nothing))
+    figures = judge(study, many(100, *range(300)))
+    assert False not in {figure.holds for figure in figures}
+    assert verdict_on(study, figures) is Verdict.INCONCLUSIVE
+    asked = study.replace(limits=study.limits.replace(max_flips=0.999))
+    assert verdict_on(asked, judge(asked, many(100, *range(300)))) is Verdict.PASS
+
+
+# By hand: the larger class has 60 of 100 samples, half of the way from there to 100 % is 80 %.
+UNEQUAL = Samples(
+    inputs=np.repeat(SAMPLES.inputs[[0, 2]], [60, 40], axis=0) * np.linspace(0.5, 1, 100)[:, None],
+    labels=np.repeat([0, 1], [60, 40]),
+    train=np.arange(100) % 2 == 0,
+    classes=("left", "right"),
+    source="made by hand",
+)
+
+
+def with_right(count: int, limits: Limits) -> tuple[Study, Comparison]:
+    """A network that has so many of the unequal samples right, ideally and in ngspice alike."""
+    study = STUDY.replace(limits=limits)
+    turned = np.arange(100) >= count
+    swapped = np.where(turned[:, None], UNEQUAL.inputs[:, ::-1], UNEQUAL.inputs)
+    samples = replace(UNEQUAL, inputs=swapped)
+    outputs = np.repeat(swapped[None], 3, axis=0)
+    volts = swapped[None] * study.readout.read_voltage
+    current = np.repeat(ideal_current(study, NET.layers[0], volts), 3, axis=0)
+    run = SpiceRun(outputs, (LayerRead(volts, current, 0.0, delivered=np.ones((2, 4))),))
+    return study, compare(study, [NET], samples, [run])
+
+
+def test_a_network_no_better_than_chance_fails_although_the_circuit_changes_nothing():
+    """It loses nothing and flips nothing: all other limits hold."""
+    for limits in (
+        Limits(samples="all"), Limits(samples="all", max_accuracy_drop=0.15, max_flips=0.15),
+    ):  # fmt: skip
+        study, comparison = with_right(60, limits)
+        figures = judge(study, comparison)
+        accuracy = value(figures, "accuracy, all samples, ngspice")
+        assert (accuracy.value, accuracy.limit, accuracy.holds) == (0.6, ">= 0.8", False)
+        assert "the limit is half of the way from chance, 60 %, to 100 %" in accuracy.how
+        assert verdict_on(study, figures) is Verdict.FAIL
+
+
+@pytest.mark.parametrize(("right", "expected"), [(100, True), (85, None), (60, False)])
+def test_the_way_from_chance_is_held_against_the_interval_of_the_accuracy(right, expected):
+    study, comparison = with_right(right, Limits(samples="all"))
+    accuracy = value(judge(study, comparison), "accuracy, all samples, ngspice")
+    known = binomtest(right, 100).proportion_ci(1 - 0.01 / 3, method="exact")
+    ends = accuracy.interval.low, accuracy.interval.high
+    assert ends == pytest.approx((known.low, known.high))
+    assert accuracy.holds is (True if known.low >= 0.8 else None if known.high >= 0.8 else False)
+    assert accuracy.holds is expected
+
+
+def test_the_stricter_limit_on_accuracy_counts_and_chance_is_that_of_all_samples():
+    study, comparison = with_right(100, Limits(min_accuracy=0.9))
+    assert value(judge(study, comparison), "accuracy, test samples, ngspice").limit == ">= 0.9"
+    study, comparison = with_right(100, Limits(min_accuracy=0.7, above_chance=0.2))
+    one = replace(comparison, train=np.arange(100) > 0)  # the one test sample has the larger class
+    found = value(judge(study, one), "accuracy, test samples, ngspice")
+    assert (found.limit, found.holds) == (">= 0.7", None)
+    assert "from chance" not in found.how
 
 
 def test_train_and_test_samples_are_scored_apart():

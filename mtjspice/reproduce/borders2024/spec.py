@@ -91,6 +91,11 @@ class Sweeps(Spec):
 class Promises(Spec):
     """Limits of the figures, in points of error on the whole test set.
 
+    The verdict is on the reproduction, not on weights to be used: whether errors lie as far from
+    each other as published. That they beat chance follows from the limit on the baseline and those
+    on what lies above it; `mtjspice reproduce borders2024 --signoff` judges weights, and has a
+    limit of its own against chance.
+
     Attributes:
         baseline: largest error of the baseline in software.
         statistics_aware: most by which the mean over the dies may lie above the baseline.

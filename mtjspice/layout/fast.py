@@ -4,23 +4,20 @@ Settling comes from the linear network; its only unknown, what an access device 
 capacitance, is taken from SPICE's transient of the layout itself. Writes are in SPICE.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from scipy import stats
 
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import blocks, nominal_condition
+from mtjspice.layout.defective import spared_by_defects
 from mtjspice.layout.disturb import Write, disturb_findings, write_findings
-from mtjspice.layout.findings import Floats, States
-from mtjspice.layout.montecarlo import row_groups
-from mtjspice.layout.nearest import most_likely
+from mtjspice.layout.findings import States
 from mtjspice.layout.patterns import named_patterns
+from mtjspice.layout.plane import Read, read_of
 from mtjspice.layout.quantities import Condition
-from mtjspice.layout.rare import estimate
 from mtjspice.layout.read import read_findings, sneak_findings
 from mtjspice.layout.sense import (
     SIDES,
@@ -30,18 +27,14 @@ from mtjspice.layout.sense import (
     margin_findings,
     margins,
 )
-from mtjspice.layout.subset import Margin
-from mtjspice.layout.tail import margin_of, read_margin, sources
+from mtjspice.layout.tail import margin_of, read_margin
 from mtjspice.layout.timing import rc_response, rc_settling, slower_pattern
+from mtjspice.layout.yields import Spared, yield_of
 from mtjspice.spec.layout import Layout
 
 MOST_FARADS = 1e-12
 """What an access device can add to its line at most, F."""
 HALVINGS = 30
-SAMPLED = 500
-"""Samples of a margin that has a plateau."""
-ALMOST = 1 - 1e-15
-"""A probability whose complement has a logarithm."""
 EASY = 0.1
 """Where even the worst read would lose less of the allowed loss of yield, it may stand for all."""
 
@@ -107,77 +100,57 @@ def _sensed(
     tracking = layout.sense.threshold == "tracking"
     found = margins(layout, fitted, sides, None if tracking else own)
     values = {f.quantity: f.value for f in margin_findings(layout, condition, found, sides)}
-    failures = first_order_failures(layout, fitted, sides, found)
-    values["line_failure"] = max(failures)
+    reads = first_order_failures(layout, fitted, sides, found)
+    values["line_failure"] = max(read.failure for read in reads)
     asked = layout.limits.array_yield
     if asked is not None:
-        least = _yield_of(layout, float(np.log1p(-np.array(failures)).sum()))
-        near = 1 - least > EASY * (1 - asked)
-        closer = closely and near
+        spared = spared_by_defects(layout, fitted, found.threshold)
+        least = yield_of(layout, [[[read]] for read in reads], spared)
+        closer = closely and 1 - least > EASY * (1 - asked)
         values["array_yield"] = (
-            first_order_yield(layout, fitted, found.threshold) if closer else least
+            first_order_yield(layout, fitted, found.threshold, spared) if closer else least
         )
     return values
 
 
 def first_order_failures(
     layout: Layout, fitted: Fitted, sides: tuple[Worst, Worst], found: Margins
-) -> list[float]:
-    """The failure of the worst line, by side, if its margin were linear in what is random."""
+) -> list[Read]:
+    """The worst read of either side, to first order in what is random; see `plane`."""
     return [
-        _failure(layout, fitted, read_margin(layout, fitted, sides, at, found.threshold))
+        read_of(layout, fitted, read_margin(layout, fitted, sides, at, found.threshold))
         for at in found.worst_of_sides
     ]
 
 
-def _failure(layout: Layout, fitted: Fitted, margin: Margin) -> float:
-    """The probability that a margin is negative, to first order at its most likely failure.
-
-    Where gradients lead to none, as on the plateau of an amplifier that clips, failures are sampled
-    instead, and the upper end of what is found counts: that none was reached is no proof.
-    """
-    size = sum(sources(layout, fitted.access).values())
-    point = most_likely(margin, size)
-    if size == 0 or math.isfinite(point.distance) or point.distance < 0:
-        return float(stats.norm.sf(point.distance))
-    confidence = layout.monte_carlo.confidence
-    return estimate(margin, size, SAMPLED, layout.seed, confidence).high
-
-
-def _yield_of(layout: Layout, right: Floats | float) -> float:
-    """The yield, from the logarithm of the probability that a line is read rightly, low and high.
-
-    It is that of one group of rows, the same for all.
-    """
-    bad = -np.expm1(len(row_groups(layout)) * np.asarray(right))
-    return float(stats.binom.cdf(layout.defects.bad_lines, layout.crossbar.columns, bad))
-
-
-def first_order_yield(layout: Layout, fitted: Fitted, threshold: float) -> float:
-    """The yield if margins were linear in what is random; defects are left out.
+def first_order_yield(
+    layout: Layout, fitted: Fitted, threshold: float, spared: Spared | None = None
+) -> float:
+    """The yield if margins were linear in what is random.
 
     A line is bad if one of its reads is: of each group of rows, low and high, with random data.
     What they fail with is that of the first, the middle and the last line and block of rows, and
-    even in between. Reads are taken to be independent, which those of one die are not quite.
+    even in between.
+
+    Args:
+        layout: under its condition.
+        fitted: under the same.
+        threshold: V.
+        spared: by defects; None to find out.
     """
     chance = np.random.default_rng([layout.seed, 11])
     columns = layout.crossbar.columns
     lines = dict.fromkeys((0, columns // 2, columns - 1))
-    kept = []  # that a read of either side is right: [block, line]
+    reads: list[list[list[Read]]] = []
     for side, more in zip(SIDES, (0, layout.sense.step), strict=True):
+        reads.append([])
         for block, driven in enumerate(blocks(layout)):
             states = drawn_data(layout, driven, layout.boundary + more, chance)
-            for line in lines:
-                margin = margin_of(layout, fitted, states, (side, block, line), threshold)
-                kept.append(math.log1p(-min(_failure(layout, fitted, margin), ALMOST)))
-    of_places = np.array(kept).reshape(2, len(blocks(layout)), len(lines)).sum(0)
-    return _yield_of(layout, _even(_even(of_places)))
-
-
-def _even(values: Floats) -> Floats:
-    """Mean along the last axis, of values at one to three places that are evenly spaced."""
-    weights = {1: [1.0], 2: [0.5, 0.5], 3: [0.25, 0.5, 0.25]}[values.shape[-1]]
-    return np.asarray(values @ np.array(weights))
+            margins_of = [
+                margin_of(layout, fitted, states, (side, block, line), threshold) for line in lines
+            ]
+            reads[-1].append([read_of(layout, fitted, one) for one in margins_of])
+    return yield_of(layout, reads, spared or spared_by_defects(layout, fitted, threshold))
 
 
 def settling(layout: Layout, fitted: Fitted, capacitance: float) -> float:

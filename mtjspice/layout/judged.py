@@ -41,6 +41,18 @@ def judge(layout: Layout, nominal: Condition, findings: Sequence[Finding]) -> tu
     return tuple(lines)
 
 
+def broken_at(layout: Layout, condition: Condition, findings: Sequence[Finding]) -> tuple[str, ...]:
+    """The limits that findings break under a condition; those not decided are not among them."""
+    given = layout.limits.given
+    return tuple(
+        found.quantity
+        for found in findings
+        if found.condition == condition
+        and found.quantity in given
+        and found.keeps(given[found.quantity]) is False
+    )
+
+
 def verdict_of_layout(judged: Sequence[Judged], figures: Sequence[Figure]) -> Verdict:
     """What the limits come to; they rest on levels that agree, so that these must do so, too."""
     asked = [line.verdict for line in judged if line.verdict is not None]

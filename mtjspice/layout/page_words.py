@@ -9,6 +9,7 @@ from mtjspice.layout.quantities import Condition, Quantity
 from mtjspice.layout.sizes import Scaling
 from mtjspice.report.numbers import MOST_DIGITS, NO_BREAK, percent, shown
 from mtjspice.report.words import figure_value
+from mtjspice.spec.defects import RATES
 from mtjspice.spec.layout import Layout
 from mtjspice.spec.periphery import SenseAmplifier, TransimpedanceAmplifier, VirtualGround
 from mtjspice.units import si
@@ -143,14 +144,30 @@ def scaling_words(story: LayoutStory) -> str:
     """
     if not story.layout.limits.given.keys() & set(story.scaling.quantities):
         return ""
-    return f"Under nominal conditions {_largest_words(story.scaling)}{_own_words(story)}"
+    return f"Under nominal conditions {_largest_words(story)}{_own_words(story)}"
 
 
-def _largest_words(scaling: Scaling) -> str:
+def _basis_words(story: LayoutStory) -> str:
+    """How limits of other sizes are judged that others are sampled for, and which are left out."""
+    given = story.layout.limits.given
+    looked_at = [name for name in given if name in story.scaling.quantities]
+    parts = []
+    if first := [name_of(name) for name in ("array_yield", "line_failure") if name in looked_at]:
+        parts.append(f"{' and '.join(first)} to first order")
+    rates = story.layout.defects.rates
+    if "array_yield" in looked_at and any(getattr(rates, rate) > 0 for rate in RATES):
+        parts.append("one defect at a time")
+    if missing := [name_of(name) for name in given if name not in looked_at]:
+        parts.append(f"without {', '.join(missing)}")
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _largest_words(story: LayoutStory) -> str:
+    scaling, basis = story.scaling, _basis_words(story)
     names = ", ".join(name_of(name) for name in scaling.binding)
     if scaling.largest is None:
-        return f"no size that was tried fits: {names} {_break(scaling)}"
-    size = f"{scaling.largest.rows} × {scaling.largest.columns}"
+        return f"no size that was tried fits{basis}: {names} {_break(scaling)}"
+    size = f"{scaling.largest.rows} × {scaling.largest.columns}{basis}"
     if scaling.bounded or not names:
         return f"it fits up to {size}, the largest that was tried"
     return f"it fits up to {size}; beyond, {names} {_break(scaling)}"

@@ -26,7 +26,13 @@ from mtjspice.layout.circuit import (
 )
 from mtjspice.layout.fast import Hardest
 from mtjspice.layout.findings import Finding, Judged, LayoutStory, LineMargins
-from mtjspice.layout.judged import as_printed, verdict_of_layout, with_settling, with_smallest
+from mtjspice.layout.judged import (
+    as_printed,
+    broken_at,
+    verdict_of_layout,
+    with_settling,
+    with_smallest,
+)
 from mtjspice.layout.page import write_comparison, write_layout
 from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.quantities import Condition
@@ -128,7 +134,11 @@ def _analysed(bench: Bench, most: int, times: dict[str, float]) -> _Found:
     timed = _clocked(times, "time", lambda: time_stage(bench, sense))
     disturbed = _clocked(times, "disturb", lambda: disturb_stage(bench))
     hardest = Hardest(read.patterns, sense.sides)
-    known = scale.Known(bench.fits[bench.nominal], hardest, timed.capacitance)
+    findings = (*read.findings, *sense.findings, *timed.findings, *disturbed)
+    known = scale.Known(
+        bench.fits[bench.nominal], hardest, timed.capacitance,
+        broken_at(layout, bench.nominal, findings),
+    )  # fmt: skip
     sizes = _clocked(times, "sizes", lambda: scale.scaling(
         layout, known, simulator, most, bench.spread, partial(tell, "sizes")
     ))  # fmt: skip
@@ -136,7 +146,6 @@ def _analysed(bench: Bench, most: int, times: dict[str, float]) -> _Found:
         layout, known, simulator, quick=bench.quick, spread=bench.spread,
         progress=partial(tell, "parameters"),
     ))  # fmt: skip
-    findings = (*read.findings, *sense.findings, *timed.findings, *disturbed)
     judged, netlists, findings = _clocked(times, "netlists", lambda: as_printed(
         layout, bench.nominal, findings, simulator, partial(tell, "netlists")
     ))  # fmt: skip

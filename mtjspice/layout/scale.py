@@ -40,11 +40,14 @@ class Known:
         fitted: its access devices.
         hardest: patterns.
         capacitance: that an access device adds to its output line, F.
+        broken: limits that it breaks itself: what was found of it knows more than what is found of
+            other sizes.
     """
 
     fitted: Fitted
     hardest: Hardest
     capacitance: float
+    broken: tuple[str, ...] = ()
 
 
 # Sizes ------------------------------------------------------------------------------------------
@@ -80,7 +83,8 @@ def scaling(
     """The largest array that meets the limits, and which limit ends it.
 
     Sizes grow until a limit breaks that held before, or until the largest that may be tried; then
-    the place is narrowed down. Quantities are taken to become worse with size.
+    the place is narrowed down. Quantities are taken to become worse with size: what the layout
+    breaks itself is broken at larger sizes, too.
 
     Args:
         layout: whose limits count.
@@ -161,7 +165,9 @@ def _sized(layout: Layout, known: Known, simulator: Simulator, rows: int, spread
         reads = worst_patterns(changed, known.fitted, thorough=False, spread=spread)
         hardest = Hardest(reads, sides)
     values = _values(changed, known.fitted, hardest, known.capacitance, simulator)
-    return Size(*changed.crossbar.shape, values, broken(layout, values))
+    own = known.broken if rows >= layout.crossbar.rows else ()
+    names = {*broken(layout, values), *own}
+    return Size(*changed.crossbar.shape, values, tuple(name for name in values if name in names))
 
 
 def broken(layout: Layout, values: Mapping[str, float]) -> tuple[str, ...]:

@@ -151,7 +151,7 @@ def devices_at(layout: Layout, access: AccessModel | None, z: Floats, states: St
     )
 
 
-def _random(layout: Layout, access: AccessModel | None) -> bool:
+def is_random(layout: Layout, access: AccessModel | None) -> bool:
     """Whether anything in a read is random."""
     die, mismatch = layout.die, layout.die.mismatch if access else 0.0
     spread = die.sigma_ln_rp, die.sigma_ln_tmr, die.sigma_ln_rp_die, die.sigma_ln_tmr_die
@@ -177,7 +177,7 @@ def estimate_tail(
         size = sum(counts.values())
         events[at] = (
             estimate(margin, size, plan.tail, layout.seed, plan.confidence)
-            if _random(layout, fitted.access)
+            if is_random(layout, fitted.access)
             else certain(margin, size)
         )
     at = max(events, key=lambda key: (events[key].high, events[key].probability))

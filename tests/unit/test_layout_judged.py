@@ -6,7 +6,7 @@ from scipy import stats
 
 from mtjspice.layout.circuit import read_experiment
 from mtjspice.layout.findings import Finding, Sampled
-from mtjspice.layout.judged import judge, verdict_of_layout
+from mtjspice.layout.judged import broken_at, judge, verdict_of_layout
 from mtjspice.layout.quantities import Condition
 from mtjspice.spec import Crossbar, TransimpedanceAmplifier
 from mtjspice.spec.layout import Layout, MonteCarlo
@@ -134,3 +134,11 @@ def test_so_many_samples_would_decide(good, samples, limit):
 
 def test_an_estimate_on_the_limit_is_decided_by_no_number_of_samples():
     assert "no number" in judged([of_yield(1980)], array_yield=0.99).needed
+
+
+def test_what_is_broken_under_a_condition_is_not_what_is_undecided_or_broken_elsewhere():
+    layout = LAYOUT.replace(limits=LayoutLimits(array_yield=0.99))
+    told = [of_yield(1985), of_yield(1960, condition=HOT)]
+    assert broken_at(layout, NOMINAL, told) == ()
+    assert broken_at(layout, HOT, told) == ("array_yield",)
+    assert broken_at(LAYOUT, HOT, told) == ()

@@ -1,5 +1,6 @@
 """Sizes that meet limits, and what quantities follow: against next sizes and finite differences."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -32,6 +33,7 @@ from mtjspice.solver import nodal
 from mtjspice.solver.array import array_of
 from mtjspice.spec import (
     Crossbar,
+    DefectRates,
     Die,
     FreeLayer,
     GatedCell,
@@ -267,6 +269,32 @@ def test_the_largest_size_holds_and_the_next_one_breaks(rows, limits, name, last
     assert {2, rows, last, last + 1} <= set(tried)
     for s in found.sizes:
         assert (not s.broken) == (s.rows <= last)
+
+
+def test_what_the_layout_itself_breaks_is_said_of_no_size_that_includes_it():
+    one = layout(4, limits=LayoutLimits(ir_drop=0.9, array_yield=0.9))
+    known = dataclasses.replace(known_of(one), broken=("ir_drop", "energy"))
+    found = scaling(one, known, Unused(), 6)
+    assert found.largest is not None
+    assert found.largest.rows == 3
+    assert found.binding == ("ir_drop",)
+    for s in found.sizes:
+        assert s.broken == (("ir_drop",) if s.rows >= 4 else ())
+
+
+def test_sizes_count_the_defects_that_are_drawn():
+    rates = DefectRates(short=0.01, stuck_p=0.01, stuck_ap=0, dead_lines=0)
+    one = layout(
+        4, limits=LayoutLimits(array_yield=0.7), defects=DefectLimits(rates=rates),
+        periphery=TransimpedanceAmplifier(gain=1e3), read=Reading(rows=1),
+    )  # fmt: skip
+    found = scaling(one, known_of(one), Unused(), 8)
+    # Each of so many junctions is sound with 0.99 squared, and nothing else is wrong.
+    of_sizes = {s.rows: s.values["array_yield"] for s in found.sizes}
+    assert of_sizes[4] == near(0.99 ** (2 * 16), rel=1e-3)
+    assert found.largest is not None
+    assert found.largest.rows == 4
+    assert found.binding == ("array_yield",)
 
 
 def test_limits_that_no_size_holds_have_no_largest_size():

@@ -355,7 +355,8 @@ def tail_of(one: Layout):
     found = margins(one, FITTED, worst, None)
     tail, finding = estimate_tail(one, nominal_condition(one), FITTED, worst, found)
     assert finding.value == tail.high  # judged is the upper end
-    return tail, max(first_order_failures(one, FITTED, worst, found)), found
+    first = max(read.failure for read in first_order_failures(one, FITTED, worst, found))
+    return tail, first, found
 
 
 def test_with_offsets_alone_a_line_fails_as_often_as_its_margin_in_sigmas_says():

@@ -13,7 +13,8 @@ from mtjspice.layout.page_words import scaling_words
 from mtjspice.layout.quick import quickened
 from mtjspice.layout.run import notes
 from mtjspice.report.numbers import NO_BREAK
-from mtjspice.spec.layout import Layout
+from mtjspice.spec import DefectRates
+from mtjspice.spec.layout import DefectLimits, Layout
 from mtjspice.spec.layout_limits import LayoutLimits
 from mtjspice.verdicts.figures import Figure, Interval, Verdict
 
@@ -75,6 +76,22 @@ def test_a_search_that_ended_at_the_largest_size_says_so(printed):
     scaling = dataclasses.replace(story.scaling, largest=story.scaling.sizes[-1], bounded=True)
     said = printed(dataclasses.replace(story, scaling=scaling))
     assert "it fits up to 256 × 256, the largest that was tried\n" in said
+
+
+def test_what_is_left_out_of_other_sizes_is_said_beside_the_size():
+    story = make_story()
+    limits = LayoutLimits(array_yield=0.9, ir_drop=0.1, decision_time="1 ns")
+    drawn = DefectLimits(rates=DefectRates(short=0.0, stuck_p=0.01))
+    layout = story.layout.model_copy(update={"defects": drawn, "limits": limits})
+    scaling = dataclasses.replace(story.scaling, quantities=("ir_drop", "array_yield"))
+    words = scaling_words(dataclasses.replace(story, layout=layout, scaling=scaling))
+    size = f"{scaling.largest.rows} × {scaling.largest.columns}"
+    basis = "array yield to first order, one defect at a time, without decision time"
+    assert f"it fits up to {size} ({basis})" in words
+    scaling = dataclasses.replace(story.scaling, quantities=("ir_drop",))
+    layout = layout.model_copy(update={"limits": LayoutLimits(ir_drop=0.1)})
+    words = scaling_words(dataclasses.replace(story, layout=layout, scaling=scaling))
+    assert f"it fits up to {size}; beyond, " in words
 
 
 def test_without_limits_no_size_is_said_to_be_within_them(printed):

@@ -84,7 +84,7 @@ def read_of(layout: Layout, fitted: Fitted, margin: Margin) -> Read:
 def _shared(point: MostLikely, counts: list[int]) -> tuple[float, float, float]:
     """The parts of the way to failure that a die and a line have in common; see `sources`."""
     way = -point.slopes / np.linalg.norm(point.slopes)
-    _, _, r_p, tmr, _, offset = np.split(way, np.cumsum(counts)[:-1])
+    _, _, r_p, tmr, _, offset, *_ = np.split(way, np.cumsum(counts)[:-1])
     return float(r_p[0]), float(tmr[0]), float(offset[0])
 
 

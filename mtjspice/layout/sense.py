@@ -8,6 +8,7 @@ smaller distance of the two from the threshold.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
 import numpy as np
 import torch
@@ -255,6 +256,8 @@ def threshold_words(layout: Layout) -> str:
             return f"; {reference_words(layout)}"
         case "fixed":
             return ""
+        case _:
+            assert_never(layout.sense.threshold)
 
 
 def worst_experiment(

@@ -5,7 +5,7 @@ is stated, under which condition, and what the circuit does not have. They are r
 they print is what the report states.
 
 Where a number is no property of one circuit (a yield, a probability), the netlist is the worst
-array drawn, the most likely failure or the cell in question, and its head says so.
+array drawn, the most likely failure or the worst cell, and its head says so.
 """
 
 import math
@@ -104,7 +104,7 @@ def proofs(
         missing = [name for name in probe.prints if name not in printed]
         if missing:
             raise SimulationError(f"{line.quantity.name}: nothing is measured for {missing[0]}")
-        stated = replace(line, worst=_stated(line.worst, printed.get(probe.value)))
+        stated = replace(line, worst=_stated(line.worst, probe, printed))
         text = netlist(case, probe, header(layout, stated, probe, printed))
         done.append(Proof(stated.worst, text))
         if told:
@@ -112,12 +112,18 @@ def proofs(
     return done
 
 
-def _stated(worst: Finding, value: float | None) -> Finding:
-    """A worst case with the value that its netlist prints."""
+def _stated(worst: Finding, probe: Probe, printed: Mapping[str, float]) -> Finding:
+    """A worst case with the value that its netlist prints, or with what it prints behind that."""
+    behind = [
+        f"{shown(printed[name], probe.prints[name])} {words}"
+        for name, words in probe.behind.items()
+    ]
+    worst = replace(worst, where="; ".join([worst.where, *behind]))
+    value = printed.get(probe.value)
     if value is None:
-        return replace(worst)
-    level = "ngspice" if worst.level == "nodal" else worst.level
-    return replace(worst, value=value, level=level)
+        return worst
+    # The nodal solver and closed forms have found the case; what is stated of it is ngspice's.
+    return replace(worst, value=value, level="ngspice")
 
 
 def header(
@@ -137,6 +143,7 @@ def header(
     said += [
         f"prints {name} = {printed[name]:.6g}: {shown(printed[name], unit)}"
         f"{', the stated value' if name == probe.value else ''}"
+        f"{', told beside it' if name in probe.behind else ''}"
         for name, unit in probe.prints.items()
     ]
     noise = ".noise has the thermal noise of junctions, wires, loads and transistors, no shot noise"

@@ -153,7 +153,9 @@ def energy(case: Case) -> Probe:
         ]
         prints["latches_energy"] = "J"
         parts, printed = [*parts, "latches_energy"], [*printed, "latch_power"]
-        says.append(f"latches: {columns} times what the latch of {LATCHED} and its clock take to decide")
+        says.append(
+            f"latches: {columns} times what the latch of {LATCHED} and its clock take to decide"
+        )
     operations = 2 * layout.rows_read * columns
     measures += [
         f".meas tran energy param='{'+'.join(parts)}'",

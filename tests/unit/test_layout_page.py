@@ -27,7 +27,16 @@ from mtjspice.layout.page import write_comparison, write_layout
 from mtjspice.layout.page_tables import advice
 from mtjspice.layout.quantities import QUANTITIES, Condition
 from mtjspice.layout.sizes import Scaling, Sensitivity, Size
-from mtjspice.spec import Crossbar, Experiment, Line, ProgrammedTile, Stimulus, parse_spec
+from mtjspice.spec import (
+    Crossbar,
+    Die,
+    Experiment,
+    FreeLayer,
+    Line,
+    ProgrammedTile,
+    Stimulus,
+    parse_spec,
+)
 from mtjspice.spec.layout import Layout, Sensing
 from mtjspice.spec.layout_limits import LayoutLimits
 from mtjspice.spec.periphery import SenseAmplifier
@@ -163,7 +172,8 @@ def make_maps(rows: int, columns: int) -> tuple[VoltageMap, ...]:
 def make_sense(rows: int, columns: int, shift: float, every: tuple[Condition, ...]):
     lines = np.arange(columns)
     nominal = 10e-3 + shift - 1.5e-3 * lines / columns
-    margins = LineMargins(nominal, nominal - 0.3e-3 - 1e-4 * (lines % 3), every[1], 0.152, 2e-3)
+    worst = nominal - 0.3e-3 - 1e-4 * (lines % 3)
+    margins = LineMargins(nominal, worst, every[1], int(worst.argmin()), 0.152, 2e-3)
     chance = np.random.default_rng(1)
     yields = tuple(
         Yield(
@@ -452,7 +462,43 @@ def test_estimates_say_how_sure_they_are(page):
     rows = {re.search(r"worst/(\w+)", row)[1]: row for row in front_rows(page)}
     assert "95 % interval" in rows["array_yield"]
     assert "upper end of the" in rows["line_failure"]
+    assert "estimate 3.2" in rows["line_failure"]
     assert "interval" not in rows["settling"]
+    # Beside the yields and beside the rare failures.
+    assert page.count("interval with this confidence by itself, not all of them jointly") == 2
+
+
+def test_doubts_of_a_rare_failure_widen_nothing_by_themselves(page):
+    assert "Less is known of failures than the samples alone would say: mind the &lt;tail" in page
+
+
+def test_switching_figures_say_which_spreads_are_in_them(page, story, tmp_path):
+    rows = {re.search(r"worst/(\w+)", row)[1]: row for row in front_rows(page)}
+    assert "none given for R_P, TMR, Δ, I_c0, diameter" in rows["read_disturb"]
+    assert "none given" not in rows["settling"]
+    free = FreeLayer(sigma_ln_delta=0.05, sigma_ln_diameter=0.01)
+    layout = story.layout.replace(
+        name="array", die=Die(sigma_ln_rp=0.04), writing=Writing(free_layer=free)
+    )
+    page = written(dataclasses.replace(story, layout=layout), tmp_path)
+    rows = {re.search(r"worst/(\w+)", row)[1]: row for row in front_rows(page)}
+    words = "cells spread in R_P 4 %, Δ 5 %, diameter 1 %; none given for TMR, I_c0"
+    assert words in rows["read_disturb"]
+    assert f"What these figures take for granted: {words}. All transistors are nominal" in page
+
+
+def test_worst_nominal_and_limit_have_one_notation(tmp_path):
+    """A worst value above 10⁻⁴ beside a nominal one below it, and a limit of some per cent."""
+    story = make_story(limits=LIMITS.replace(write_error=0.01), write_error=1.05e-4)
+    page = written(story, tmp_path).replace("\N{NO-BREAK SPACE}", " ")
+    (row,) = (
+        row
+        for row in re.findall(r"<tr.*?</tr>", page, re.DOTALL)
+        if "worst/write_error.cir" in row and "9.45" in row
+    )
+    assert "1.05 × 10⁻⁴" in row
+    assert "9.45 × 10⁻⁵" in row
+    assert "≤ 10⁻²" in row
 
 
 def test_without_limits_nothing_is_judged(bare):

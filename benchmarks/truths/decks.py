@@ -207,7 +207,8 @@ def _figures(name: str, lines: Sequence[Line]) -> list[Figure]:
             left_out.setdefault(why, []).append(one.netlist)
     closed = left_out.get(CLOSED_FORM, [])
     told = [one for one in lines if one.kind == "told"]
-    shown = [one for one in closed if any(x.netlist == one and x.holds for x in told)]
+    printing = {one.netlist for one in told} - {one.netlist for one in told if not one.holds}
+    shown = [one for one in closed if one in printing]
     heads = [one for one in lines if one.name]
     how = f"of {name} --quick; the table stands above; half a unit of the last digit"
     reasons = "; ".join(f"{', '.join(names)}: {why}" for why, names in left_out.items())

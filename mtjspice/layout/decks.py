@@ -18,7 +18,7 @@ from mtjspice.collect.simulator import Progress, Simulator
 from mtjspice.errors import SimulationError
 from mtjspice.layout import probes, probes_in_time
 from mtjspice.layout.findings import Finding, Judged
-from mtjspice.layout.page_words import value_and_limit
+from mtjspice.layout.page_words import nominal_cell, value_and_limit
 from mtjspice.layout.probes import Case, Probe
 from mtjspice.netlist.deck import Added, build_deck
 from mtjspice.netlist.dialect import MAX_LINE
@@ -137,7 +137,7 @@ def header(
         f"{quantity.name} of {layout.name}: {quantity.title}",
         f"stated: {value}{rule}, {worst.level}",
         f"condition: {worst.condition}",
-        f"worst case: {worst.where}",
+        "; ".join([f"worst case: {worst.where}", *nominal_cell(line)]),
         *probe.says,
     ]
     said += [

@@ -79,6 +79,7 @@ class Finding:
         sampled: of a quantity that is estimated from samples: then `value` is the worse end of its
             interval.
         shown: where in the circuit it shows.
+        nominal_cell: of a probability of cells that differ, that of a nominal one; else None.
     """
 
     quantity: str
@@ -89,6 +90,7 @@ class Finding:
     experiment: Experiment
     sampled: Sampled | None = None
     shown: Shown = field(default_factory=Shown)
+    nominal_cell: float | None = None
 
     def keeps(self, limit: float) -> bool | None:
         """Whether it keeps a limit; None where its interval lies on both sides."""

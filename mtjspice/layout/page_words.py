@@ -27,12 +27,16 @@ def name_of(quantity: str) -> str:
 
 
 def beside(judged: Judged) -> tuple[float, ...]:
-    """All numbers of a line, which are written alike: worst, nominal, limit, interval, estimate."""
+    """All numbers of a line, which are written alike.
+
+    Its worst and its nominal value, that of a nominal cell, the limit, the interval and the
+    estimate.
+    """
     told = judged.worst.sampled
     sampled = () if told is None else (told.estimate, told.interval.low, told.interval.high)
-    nominal = () if judged.nominal is None else (judged.nominal.value,)
-    limit = () if judged.limit is None else (judged.limit,)
-    return (judged.worst.value, *nominal, *limit, *sampled)
+    nominal = None if judged.nominal is None else judged.nominal.value
+    others = (nominal, judged.limit, judged.worst.nominal_cell)
+    return (judged.worst.value, *sampled, *(one for one in others if one is not None))
 
 
 def value_and_limit(judged: Judged) -> tuple[str, str]:
@@ -57,19 +61,23 @@ def nominal_value(judged: Judged) -> str:
 
 def uncertainty(story: LayoutStory, line: Judged) -> str:
     """How sure a worst value is, or which spreads are in it; empty for what has neither."""
-    finding = line.worst
-    if finding.quantity in SPREAD_OVER_CELLS:
-        return spreads_words(story.layout)
-    if finding.quantity == "array_yield":
-        for y in story.yields:
-            if y.condition == finding.condition:
-                low, high = shown_together((y.low, y.high), "share", beside=beside(line))
-                return f"{100 * y.confidence:g} % interval {low} to {high}"
-    tail = story.tail
-    if finding.quantity == "line_failure" and tail and tail.condition == finding.condition:
-        middle = shown(tail.probability, "share", 2, beside(line))
-        return f"upper end of the {100 * tail.confidence:g} % interval; estimate {middle}"
-    return ""
+    told = line.worst.sampled
+    if line.quantity.name in SPREAD_OVER_CELLS:
+        return "; ".join([*nominal_cell(line), spreads_words(story.layout)])
+    if told is None:
+        return ""
+    values = (told.estimate, told.interval.low, told.interval.high)
+    estimate, low, high = shown_together(values, "share", beside=beside(line))
+    sure = f"{100 * told.interval.confidence:g} % interval"
+    if line.quantity.name == "array_yield":
+        return f"{sure} {low} to {high}"
+    return f"upper end of the {sure}; estimate {estimate}"
+
+
+def nominal_cell(line: Judged) -> list[str]:
+    """What a switching probability would be if cells did not differ; nothing of others."""
+    value = line.worst.nominal_cell
+    return [] if value is None else [f"nominal cell {shown(value, 'share', 2, beside(line))}"]
 
 
 SPREAD_OVER_CELLS = frozenset(

@@ -130,6 +130,9 @@ def _with_value(
     sign = 1.0 if float(value(_factors(np.zeros((1, both.shape[1]))))[0]) <= wanted else -1.0
     beyond = sign * values >= min(sign * wanted, float((sign * values).max()))
     far = points[beyond][np.argmin((points[beyond] ** 2).sum(1))]
+    without = np.where(np.eye(far.size), 0.0, far)  # of each number once
+    same = np.isclose(value(_factors(without @ both)), value(_factors(far[None] @ both)), 1e-9, 0.0)
+    far = np.where(same, 0.0, far)  # numbers that change nothing, as the TMR of a P cell, are none
     low, high = 0.0, 1.0
     for _ in range(HALVINGS):
         middle = (low + high) / 2

@@ -197,7 +197,7 @@ def sense_stage(bench: Bench) -> SensePart:
         of_condition,
         of_lines,
         tuple(yields),
-        max((tail for tail, _ in tails), key=lambda one: one.probability),
+        max((tail for tail, _ in tails), key=lambda one: (one.high, one.probability)),
         yield_figures(yields),
     )
 

@@ -30,7 +30,6 @@ from mtjspice.device.variation import Devices, Junctions, diameters
 from mtjspice.layout.circuit import nominal_die, r_p_of
 from mtjspice.layout.findings import Finding, Floats
 from mtjspice.layout.population import Factors, Spread, spread_of
-from mtjspice.report.numbers import shown
 from mtjspice.spec.layout import Layout
 from mtjspice.spec.writing import Writing
 
@@ -179,8 +178,7 @@ def of_spread(layout: Layout, finding: Finding, found: Spread, nominal: float) -
         finding = replace(
             finding, shown=replace(finding.shown, devices=devices_with(layout, finding, found.cell))
         )
-    beside = shown(nominal, "share", 2, beside=(value,))
-    return replace(finding, value=value, where=f"{finding.where}; {which}; nominal cell {beside}")
+    return replace(finding, value=value, where=f"{finding.where}; {which}", nominal_cell=nominal)
 
 
 def worst_words(layout: Layout, cell: Factors) -> str:

@@ -18,6 +18,7 @@ from mtjspice.layout.findings import (
     LayoutStory,
     LineMargins,
     PatternLine,
+    Sampled,
     Tail,
     VoltageMap,
     Waveform,
@@ -41,7 +42,7 @@ from mtjspice.spec.layout import Layout, Sensing
 from mtjspice.spec.layout_limits import LayoutLimits
 from mtjspice.spec.periphery import SenseAmplifier
 from mtjspice.spec.writing import Writing
-from mtjspice.verdicts.figures import Figure, Verdict, together
+from mtjspice.verdicts.figures import Figure, Interval, Verdict, together
 
 NAME = 'array <script>alert("x")</script> & µ'
 NOMINAL = Condition("tt", 1.0, 27.0)
@@ -458,11 +459,26 @@ def test_value_and_limit_are_told_apart(tmp_path):
     assert "5.001" in row
 
 
-def test_estimates_say_how_sure_they_are(page):
+def with_samples(story: LayoutStory, **told: Sampled) -> LayoutStory:
+    """The story with samples behind some of its worst values."""
+    judged = tuple(
+        dataclasses.replace(j, worst=dataclasses.replace(j.worst, sampled=told[j.quantity.name]))
+        if j.quantity.name in told
+        else j
+        for j in story.judged
+    )
+    return dataclasses.replace(story, judged=judged)
+
+
+def test_estimates_say_how_sure_they_are(story, tmp_path):
+    told = {
+        "array_yield": Sampled(0.9975, Interval(0.99552, 0.998, 0.95), 2000, "monte_carlo.samples"),
+        "line_failure": Sampled(3.2e-8, Interval(2.8e-8, 3.6e-8, 0.95), 500, "monte_carlo.tail"),
+    }
+    page = written(with_samples(story, **told), tmp_path)
     rows = {re.search(r"worst/(\w+)", row)[1]: row for row in front_rows(page)}
-    assert "95 % interval" in rows["array_yield"]
-    assert "upper end of the" in rows["line_failure"]
-    assert "estimate 3.2" in rows["line_failure"]
+    assert "95 % interval 99.55" in rows["array_yield"]
+    assert "upper end of the 95 % interval; estimate 3.2" in rows["line_failure"]
     assert "interval" not in rows["settling"]
     # Beside the yields and beside the rare failures.
     assert page.count("interval with this confidence by itself, not all of them jointly") == 2
@@ -490,6 +506,13 @@ def test_switching_figures_say_which_spreads_are_in_them(page, story, tmp_path):
 def test_worst_nominal_and_limit_have_one_notation(tmp_path):
     """A worst value above 10⁻⁴ beside a nominal one below it, and a limit of some per cent."""
     story = make_story(limits=LIMITS.replace(write_error=0.01), write_error=1.05e-4)
+    judged = tuple(
+        dataclasses.replace(j, worst=dataclasses.replace(j.worst, nominal_cell=2e-4))
+        if j.quantity.name == "write_error"
+        else j
+        for j in story.judged
+    )
+    story = dataclasses.replace(story, judged=judged)
     page = written(story, tmp_path).replace("\N{NO-BREAK SPACE}", " ")
     (row,) = (
         row
@@ -499,6 +522,7 @@ def test_worst_nominal_and_limit_have_one_notation(tmp_path):
     assert "1.05 × 10⁻⁴" in row
     assert "9.45 × 10⁻⁵" in row
     assert "≤ 10⁻²" in row
+    assert "nominal cell 2 × 10⁻⁴; none given for" in row
 
 
 def test_without_limits_nothing_is_judged(bare):

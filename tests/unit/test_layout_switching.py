@@ -191,6 +191,7 @@ def test_the_worst_cell_stands_in_the_circuit_that_shows_it():
     assert (others == BIASED.r_p).all()
     assert junctions.r_p[place] < BIASED.r_p  # less resistance gets less of the pulse
     assert f"R_P −{100 * (1 - junctions.r_p[place] / BIASED.r_p):.1f} %" in lowest.where
+    assert ("TMR" in lowest.where) == (state == 1)  # a P junction's resistance has none
     assert by_name["write_error"].shown.devices is not None
     assert by_name["write_error_mean"].shown.devices is None
 

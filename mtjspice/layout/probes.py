@@ -283,7 +283,7 @@ def cell(case: Case) -> Probe:
     )
     says = [f"the junction at row {case.row}, column {case.column} {which}"]
     if not value:
-        says.append("whether its current switches it is a closed form, with its own Delta and I_c0")
+        says.append("whether a current switches a cell is a closed form, with its Delta and I_c0")
     probe = at_rest(case, laws, units, {}, value, says)
     if value:
         return probe

@@ -235,6 +235,8 @@ def test_a_passive_layout_comes_to_a_verdict(passive):
     assert names >= {"energy", "read_disturb", "write_voltage", "half_select"}
     assert "decision_time" not in names
     assert len(story.conditions) == 5
+    (rare,) = (line.worst for line in story.judged if line.quantity.name == "line_failure")
+    assert (story.tail.high, story.tail.condition) == (rare.value, rare.condition)
     assert (folder / "report.html").is_file()
 
 

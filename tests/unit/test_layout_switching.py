@@ -5,6 +5,7 @@ layer at 27 °C and the closed forms are written out once more.
 """
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import torch
 from unit.test_layout_disturb import FITTED, OHMIC, layout, near, solved
 
 from mtjspice.layout.circuit import Reads, nominal_condition
+from mtjspice.layout.decks import plain
 from mtjspice.layout.disturb import disturb_findings, write_findings, write_plan
 from mtjspice.layout.population import Factors
 from mtjspice.layout.switching import Cell, reached
@@ -194,6 +196,9 @@ def test_the_worst_cell_stands_in_the_circuit_that_shows_it():
     assert ("TMR" in lowest.where) == (state == 1)  # a P junction's resistance has none
     assert by_name["write_error"].shown.devices is not None
     assert by_name["write_error_mean"].shown.devices is None
+    head = plain(by_name["write_error"].where)  # as the head of the netlist has it, in ASCII
+    assert re.search(r"R_P \+\d+\.\d %.*, Delta [+-]\d+\.\d %, I_c0 [+-]\d+\.\d %", head)
+    assert "?" not in head
 
 
 def test_the_mean_disturb_and_that_of_a_life_are_those_of_cells_that_are_drawn():

@@ -503,6 +503,12 @@ def test_switching_figures_say_which_spreads_are_in_them(page, story, tmp_path):
     assert f"What these figures take for granted: {words}. All transistors are nominal" in page
 
 
+def test_what_an_audit_found_is_written_as_what_the_fit_allows(story, tmp_path):
+    yields = tuple(dataclasses.replace(one, bound=1.64e-4) for one in story.yields)
+    page = written(dataclasses.replace(story, yields=yields), tmp_path)
+    assert "4 × 10⁻⁷ FS (fit allows 1.64 × 10⁻⁴ FS)" in page.replace("\N{NO-BREAK SPACE}", " ")
+
+
 def test_worst_nominal_and_limit_have_one_notation(tmp_path):
     """A worst value above 10⁻⁴ beside a nominal one below it, and a limit of some per cent."""
     story = make_story(limits=LIMITS.replace(write_error=0.01), write_error=1.05e-4)

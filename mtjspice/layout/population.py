@@ -3,7 +3,8 @@
 The random numbers of a cell are those of its barrier, its magnetoresistance, its Δ, its I_c0 and
 its diameter, all log-normal and independent. The area is in all but the magnetoresistance: Δ and
 I_c0 go with it, R_P with one over it. The spread of R_P that a die has is the whole one, so that
-its barrier has what the diameter leaves of it.
+its barrier has what the diameter leaves of it. They make the logarithms of four factors, normal
+numbers that go together, which four independent ones make as well: fewer fill space more evenly.
 
 What is asked of cells lies far out: write errors of one in a million decide the mean. The points
 are therefore taken from a wider normal distribution and weighted by the quotient of both densities
@@ -31,14 +32,16 @@ from mtjspice.spec.writing import FreeLayer
 
 POINTS = {0: 15, 1: 12, 2: 11}
 """Points of a die, as powers of two, by how many things are common to the cells of a die: where a
-value grows by up to e^5 a standard deviation of four or five spreads, its mean is right within 1 %
-and the worst cell's within 7 %; with one or two spreads both within 1 %."""
+value grows by up to e^5 a standard deviation of four spreads, its mean is right within 1 % and the
+worst cell's within 7 %; with one or two spreads both within 1 %."""
 WIDER = 2.0
 """The points' standard deviation in that of the cells."""
 OF_DIES = {1: 25, 2: 13}
 """Dies that are looked at, for each of the things that are common to one, by their number."""
 FARTHEST = 4.0
 """Of them, in standard deviations."""
+SOME = 1e-12
+"""Less of a variance is what rounding leaves."""
 HALVINGS = 50
 """Of the way from the nominal cell to one beyond the worst."""
 
@@ -84,10 +87,9 @@ def spread_of(value: Callable[[Factors], Floats], die: Die, layer: FreeLayer, ce
         layer: spread of Δ, I_c0 and the diameter.
         cells: of a die.
     """
-    own = own_spread(die, layer)
     common = np.array([die.sigma_ln_rp_die, die.sigma_ln_tmr_die, 0.0, 0.0])
-    both = own.copy()  # the numbers of barrier and magnetoresistance take what is common as well
-    both[[0, 1], [0, 1]] = np.hypot(own[[0, 1], [0, 1]], common[:2])
+    of_cells = covariance(die, layer)
+    own, both = _root(of_cells), _root(of_cells + np.diag(common**2))
     points, weights = _points(_differ(both), POINTS[0])
     values = value(_factors(points @ both))
     mean = float(weights @ values)
@@ -98,17 +100,26 @@ def spread_of(value: Callable[[Factors], Floats], die: Die, layer: FreeLayer, ce
     return Spread(mean, worst, _with_value(value, worst, points, values, both))
 
 
-def own_spread(die: Die, layer: FreeLayer) -> Floats:
-    """What the standard normal numbers of a cell add to logarithms, [number, kind].
-
-    Numbers are those of barrier, magnetoresistance, Δ, I_c0 and diameter; kinds those of `Factors`.
-    """
+def covariance(die: Die, layer: FreeLayer) -> Floats:
+    """Of the logarithms of `Factors` among the cells of a die, [kind, kind]."""
     area = 2 * layer.sigma_ln_diameter
     barrier = math.sqrt(max(die.sigma_ln_rp**2 - area**2, 0.0))
-    own = np.zeros((5, 4))
-    own[:4] = np.diag([barrier, die.sigma_ln_tmr, layer.sigma_ln_delta, layer.sigma_ln_ic0])
-    own[4] = -area, 0.0, area, area
-    return own
+    alone = np.array([barrier, die.sigma_ln_tmr, layer.sigma_ln_delta, layer.sigma_ln_ic0])
+    with_area = np.array([-area, 0.0, area, area])
+    return np.asarray(np.diag(alone**2) + np.outer(with_area, with_area))
+
+
+def _root(covariances: Floats) -> Floats:
+    """What independent standard normal numbers add to logarithms, [number, kind] (Cholesky).
+
+    A number of which nothing is left, because others have made its kind, adds nothing.
+    """
+    left, root = covariances.copy(), np.zeros_like(covariances)
+    for k in range(len(left)):
+        if left[k, k] > SOME * covariances[k, k]:
+            root[k] = left[k] / math.sqrt(left[k, k])
+            left -= np.outer(root[k], root[k])
+    return root
 
 
 def _factors(logarithms: Floats) -> Factors:
@@ -125,7 +136,7 @@ def _with_value(
         wanted: the value.
         points: [cell, number], standard normal.
         values: of these.
-        both: what the numbers add to logarithms, as `own_spread`.
+        both: what the numbers add to logarithms, [number, kind].
     """
     sign = 1.0 if float(value(_factors(np.zeros((1, both.shape[1]))))[0]) <= wanted else -1.0
     beyond = sign * values >= min(sign * wanted, float((sign * values).max()))

@@ -307,14 +307,14 @@ def _quantities(story: "LayoutStory") -> Table:
     from mtjspice.layout import page_words as layout_words  # noqa: PLC0415
 
     sampled = [line.worst.sampled for line in story.judged if line.worst.sampled]
-    sure = [f"{100 * one.interval.confidence:.4g} % interval" for one in sampled[:1]]
+    sure = [f"estimate, {100 * one.interval.confidence:.4g} % interval" for one in sampled[:1]]
     limited = any(line.limit is not None for line in story.judged)
     words = (*sure, *(("limit", "") if limited else ()), "condition", "level")
     table = _table(story.layout.name, "quantity", "worst value", *words, left=("quantity", *words))
     for line in story.judged:
         value, limit = layout_words.value_and_limit(line)
         holds = "" if line.verdict is None else WORDS[line.verdict]
-        interval = (layout_words.interval_words(line.worst),) if sampled else ()
+        interval = (layout_words.interval_words(line),) if sampled else ()
         held = (limit, holds) if limited else ()
         table.add_row(line.quantity.title, value, *interval, *held,
                       str(line.worst.condition), line.worst.level)  # fmt: skip

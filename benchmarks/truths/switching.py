@@ -86,9 +86,9 @@ def temperature() -> list[Figure]:
 # Cells that differ
 
 DIE = Die(sigma_ln_rp=0.04, sigma_ln_tmr=0.04)
-LAYER = FreeLayer(sigma_ln_delta=0.04, sigma_ln_ic0=0.03)
-SIGMAS = (0.04, 0.04, 0.04, 0.03)
-"""Of ln R_P, ln TMR, ln Δ, ln I_c0."""
+LAYER = FreeLayer(sigma_ln_delta=0.04, sigma_ln_ic0=0.03, sigma_ln_diameter=0.015)
+SIGMAS = (math.sqrt(0.04**2 - 0.03**2), 0.04, 0.04, 0.03, 0.015)
+"""Of ln R_P but for the area, ln TMR, ln Δ and ln I_c0 but for the area, ln diameter."""
 ROWS, COLUMNS = 48, 40
 """1,920 cells."""
 VIAS = 250.0
@@ -116,8 +116,9 @@ def layout() -> Layout:
 
 def draw(count: int, seed: int) -> Floats:
     """Logarithms of the factors on R_P, TMR, Δ and I_c0 of cells, [kind, cell]."""
-    z = np.random.default_rng(seed).standard_normal((4, count))
-    return np.asarray(z * np.array(SIGMAS)[:, None])
+    z = np.random.default_rng(seed).standard_normal((5, count)) * np.array(SIGMAS)[:, None]
+    area = 2 * z[4]
+    return np.stack([z[0] - area, z[1], z[2] + area, z[3] + area])
 
 
 def amperes(pulse: float, state: int, r_p: Floats, tmr: Floats) -> Floats:
@@ -195,8 +196,8 @@ def spread(quick: bool) -> list[Figure]:
                 f"{name}, mean over cells: distance from {count:,} drawn cells",
                 abs(found[f"{name}_mean"] - mean) / error, 3.3, "standard errors",
                 f"stated {found[f'{name}_mean']:.4e}, drawn {mean:.4e} ± {error:.1e}; "
-                f"a nominal cell {nominal[name]:.2e}; spread of R_P, TMR, Δ, I_c0 by "
-                f"{', '.join(f'{100 * s:g} %' for s in SIGMAS)}",
+                f"a nominal cell {nominal[name]:.2e}; R_P spreads by {100 * DIE.sigma_ln_rp:g} %, "
+                f"TMR, Δ, I_c0 and diameter by {', '.join(f'{100 * s:g} %' for s in SIGMAS[1:])}",
             )
         )  # fmt: skip
         worst = max(np.concatenate(tops[name], axis=1), key=lambda one: float(np.median(one)))

@@ -72,13 +72,21 @@ def delivered_voltage(
 def draw_free_layers(layer: FreeLayer, die: Die, tile: ProgrammedTile) -> tuple[Floats, Floats]:
     """Factors on Δ and on I_c0 of each junction of a tile, float64 [row, column] both.
 
-    Both are log-normal and independent, of each other and of the resistances; the draw depends on
-    the die's seed and the tile only. Without spread they are 1.
+    Both are log-normal. What their areas do to them is common to both and to R_P, which
+    `draw_junctions` draws: the diameter is drawn as it is given the R_P of the junction. What is
+    left is independent of each other and of the resistances. The draw depends on the die's seed and
+    the tile only. Without spread they are 1.
     """
-    chance = np.random.default_rng([die.seed, 4, tile.index])
-    z = chance.standard_normal((2, *tile.states.shape))
-    stability = np.round(np.exp(layer.sigma_ln_delta * z[0]), 12)
-    return stability, np.round(np.exp(layer.sigma_ln_ic0 * z[1]), 12)
+    shape = tile.states.shape
+    z = np.random.default_rng([die.seed, 4, tile.index]).standard_normal((3, *shape))
+    area: Floats | float = 0.0
+    if layer.sigma_ln_diameter > 0:
+        sigma = 2 * layer.sigma_ln_diameter
+        of_rp = np.random.default_rng([die.seed, 1, tile.index]).standard_normal((2, *shape))[0]
+        share = sigma / die.sigma_ln_rp  # of the deviation of R_P, which the area takes
+        area = sigma * (np.sqrt(1 - share**2) * z[2] - share * of_rp)
+    stability = np.round(np.exp(layer.sigma_ln_delta * z[0] + area), 12)
+    return stability, np.round(np.exp(layer.sigma_ln_ic0 * z[1] + area), 12)
 
 
 def error_rates(

@@ -5,7 +5,7 @@ is stated, under which condition, and what the circuit does not have. They are r
 they print is what the report states.
 
 Where a number is no property of one circuit (a yield, a probability), the netlist is the worst
-array drawn, the most likely failure or the cell in question, and its head says so.
+array drawn, the most likely failure or the worst cell, and its head says so.
 """
 
 import math
@@ -18,7 +18,7 @@ from mtjspice.collect.simulator import Progress, Simulator
 from mtjspice.errors import SimulationError
 from mtjspice.layout import probes, probes_in_time
 from mtjspice.layout.findings import Finding, Judged
-from mtjspice.layout.page_words import value_and_limit
+from mtjspice.layout.page_words import nominal_cell, value_and_limit
 from mtjspice.layout.probes import Case, Probe
 from mtjspice.netlist.deck import Added, build_deck
 from mtjspice.netlist.dialect import MAX_LINE
@@ -104,7 +104,7 @@ def proofs(
         missing = [name for name in probe.prints if name not in printed]
         if missing:
             raise SimulationError(f"{line.quantity.name}: nothing is measured for {missing[0]}")
-        stated = replace(line, worst=_stated(line.worst, printed.get(probe.value)))
+        stated = replace(line, worst=_stated(line.worst, probe, printed))
         text = netlist(case, probe, header(layout, stated, probe, printed))
         done.append(Proof(stated.worst, text))
         if told:
@@ -112,12 +112,18 @@ def proofs(
     return done
 
 
-def _stated(worst: Finding, value: float | None) -> Finding:
-    """A worst case with the value that its netlist prints."""
+def _stated(worst: Finding, probe: Probe, printed: Mapping[str, float]) -> Finding:
+    """A worst case with the value that its netlist prints, or with what it prints behind that."""
+    behind = [
+        f"{shown(printed[name], probe.prints[name])} {words}"
+        for name, words in probe.behind.items()
+    ]
+    worst = replace(worst, where="; ".join([worst.where, *behind]))
+    value = printed.get(probe.value)
     if value is None:
-        return replace(worst)
-    level = "ngspice" if worst.level == "nodal" else worst.level
-    return replace(worst, value=value, level=level)
+        return worst
+    # The nodal solver and closed forms have found the case; what is stated of it is ngspice's.
+    return replace(worst, value=value, level="ngspice")
 
 
 def header(
@@ -131,12 +137,13 @@ def header(
         f"{quantity.name} of {layout.name}: {quantity.title}",
         f"stated: {value}{rule}, {worst.level}",
         f"condition: {worst.condition}",
-        f"worst case: {worst.where}",
+        "; ".join([f"worst case: {worst.where}", *nominal_cell(line)]),
         *probe.says,
     ]
     said += [
         f"prints {name} = {printed[name]:.6g}: {shown(printed[name], unit)}"
         f"{', the stated value' if name == probe.value else ''}"
+        f"{', told beside it' if name in probe.behind else ''}"
         for name, unit in probe.prints.items()
     ]
     noise = ".noise has the thermal noise of junctions, wires, loads and transistors, no shot noise"
@@ -147,7 +154,16 @@ def header(
 PLAIN = str.maketrans(
     {
         **{"\N{NO-BREAK SPACE}": " ", "×": "x", "−": "-", "–": "-", "µ": "u", "°": "deg "},
-        **{"Ω": "Ohm", "σ": "sigma", "≤": "<=", "≥": ">=", "“": '"', "”": '"', "∞": "inf"},
+        **{
+            "Ω": "Ohm",
+            "σ": "sigma",
+            "Δ": "Delta",
+            "≤": "<=",
+            "≥": ">=",
+            "“": '"',
+            "”": '"',
+            "∞": "inf",
+        },
         **dict(zip("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789", strict=True)),
     }
 )

@@ -30,6 +30,7 @@ from mtjspice.layout.population import Spread
 from mtjspice.layout.quantities import Condition
 from mtjspice.layout.switching import (
     Cell,
+    devices_with,
     of_spread,
     over_cells,
     over_spread,
@@ -38,8 +39,10 @@ from mtjspice.layout.switching import (
     several,
     sizes_of,
     switched,
+    worst_words,
     writing_of,
 )
+from mtjspice.report.numbers import scientific
 from mtjspice.solver.series import Series, junction_volts, own_law, series_slope
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.layout import Layout
@@ -77,19 +80,19 @@ def disturb_findings(layout: Layout, condition: Condition, fitted: Fitted) -> li
     assert worst is not None
     once, cell = worst
     row, column = cell.place
-    where = f"AP cell at row {row}, column {column}, {1e6 * cell.amperes:.3g} µA"
+    where = f"AP cell at row {row}, column {column}"
     many = layout.life.reads
     level = "nodal, closed form"
     finding = Finding("", 0.0, condition, level, where, experiment, shown=Shown(row, column))
-    life = replace(finding, where=f"{where}, {many:.0e} reads")
+    life = replace(finding, where=f"{where}, {scientific(many)} reads")
     found = over_cells(layout, cell, hold, lambda p: p.switches)
     in_life = over_cells(layout, cell, hold, lambda p: several(p.switches, many))
     nominal = float(several(once, many))
     return [
-        of_spread(replace(finding, quantity="read_disturb"), found, once),
-        of_spread(replace(finding, quantity="read_disturb_mean"), found, once),
-        of_spread(replace(life, quantity="life_disturb"), in_life, nominal),
-        of_spread(replace(life, quantity="life_disturb_mean"), in_life, nominal),
+        of_spread(layout, replace(finding, quantity="read_disturb"), found, once),
+        of_spread(layout, replace(finding, quantity="read_disturb_mean"), found, once),
+        of_spread(layout, replace(life, quantity="life_disturb"), in_life, nominal),
+        of_spread(layout, replace(life, quantity="life_disturb_mean"), in_life, nominal),
     ]
 
 
@@ -193,13 +196,12 @@ def write_findings(
     cells = [written_cell(layout, w, r) for w, r in zip(plan, results, strict=True)]
     least = [_lowest_voltage(layout, cell) for cell in cells]
     fails = [over_cells(layout, cell, length, lambda p: p.fails) for cell in cells]
-    k = int(np.argmin(least))
-    count = layout.crossbar.rows * layout.crossbar.columns
-    words = f"{_words(plan[k])}; worst of {count} cells, nominal {cells[k].volts:.3g} V"
-    findings = [
-        Finding("write_voltage", least[k], condition, "ngspice", words, plan[k].experiment,
-                shown=Shown(*plan[k].place))
-    ]  # fmt: skip
+    k = int(np.argmax([spread.worst for spread in least]))
+    words = f"{_words(plan[k])}; {worst_words(layout, least[k].cell)}"
+    lowest = Finding("write_voltage", -least[k].worst, condition, "ngspice, closed form", words,
+                     plan[k].experiment, shown=Shown(*plan[k].place))  # fmt: skip
+    devices = devices_with(layout, lowest, least[k].cell)
+    findings = [replace(lowest, shown=replace(lowest.shown, devices=devices))]
     sizes = sizes_of(layout)
     for name, of_cells in (
         ("write_error", [one.worst for one in fails]),
@@ -208,18 +210,19 @@ def write_findings(
         k = int(np.argmax(of_cells))
         cell = cells[k]
         pulse = pulse_of(layout, np.asarray(cell.amperes), length, np.asarray(sizes[cell.place]))
-        words = f"{_words(plan[k])}, {1e6 * cell.amperes:.0f} µA"
         shown = Shown(*plan[k].place)
-        finding = Finding(name, 0.0, condition, level, words, plan[k].experiment, shown=shown)
-        findings.append(of_spread(finding, fails[k], float(pulse.fails)))
+        finding = Finding(
+            name, 0.0, condition, level, _words(plan[k]), plan[k].experiment, shown=shown
+        )
+        findings.append(of_spread(layout, finding, fails[k], float(pulse.fails)))
     if layout.crossbar.cell.half_selected:
         findings += _half_selected(layout, condition, plan, results)
     return findings
 
 
-def _lowest_voltage(layout: Layout, cell: Cell) -> float:
-    """The voltage over the junction that gets the least of so many, V."""
-    return -over_spread(layout, lambda factors: -reached(layout, cell, factors)[0]).worst
+def _lowest_voltage(layout: Layout, cell: Cell) -> Spread:
+    """The voltage over junctions, V, negative, so that the worst of so many gets the least."""
+    return over_spread(layout, lambda factors: -reached(layout, cell, factors)[0])
 
 
 def _words(write: Write) -> str:
@@ -277,7 +280,7 @@ def _half_selected(
     found: list[tuple[Finding, Spread, float]] = []
     for write, result in zip(plan, results, strict=True):
         # The circuit has them P; an AP cell there gets nearly the same voltage and, writing P, is
-        # the one that can switch. Writing AP, those that are P can.
+        # the one that can switch. Writing AP, those that are P can. Its netlist has the cell so.
         volts = result["cell_voltage"].to_numpy()[0].copy()
         volts[write.place] = 0.0
         state = 1 - write.to
@@ -291,14 +294,15 @@ def _half_selected(
         row, column = place = int(at[0]), int(at[1])
         over, own = float(over_junctions[place]), float(amperes[place])
         cell = Cell(place, state, over, own, _series(layout, place, over, over, own))
-        share = volts[place] / float(np.abs(write.experiment.stimulus.volts).max())
+        states = write.experiment.tile.states.copy()
+        states[place] = state
+        experiment = write.experiment.replace(tile=ProgrammedTile(states=states))
         where = (
-            f"cell at row {row}, column {column} gets {100 * share:.0f} % of the pulse of a "
-            f"write {_words(write)}, {many:.0e} writes"
+            f"{'AP' if state == 1 else 'P'} cell at row {row}, column {column} in a write "
+            f"{_words(write)}, {scientific(many)} writes"
         )
-        shown = Shown(row, column, "AP" if state == 1 else "P")
         finding = Finding("half_select", 0.0, condition, "ngspice, closed form", where,
-                          write.experiment, shown=shown)  # fmt: skip
+                          experiment, shown=Shown(row, column))  # fmt: skip
         spread = over_cells(layout, cell, length, lambda p: several(p.switches, many))
         found.append((finding, spread, float(several(chance[place], many))))
     # The write that is worst for the worst cell need not have the largest mean. Where many writes
@@ -306,7 +310,7 @@ def _half_selected(
     worst = max(found, key=lambda one: (one[1].worst, one[1].mean, one[2]))
     mean = max(found, key=lambda one: (one[1].mean, one[2]))
     return [
-        of_spread(replace(finding, quantity=name), spread, nominal)
+        of_spread(layout, replace(finding, quantity=name), spread, nominal)
         for name, (finding, spread, nominal) in (
             ("half_select", worst),
             ("half_select_mean", mean),

@@ -29,7 +29,7 @@ class Shown:
     Attributes:
         row: of the cell.
         column: of the cell, or the output line.
-        side: ``low`` or ``high``, of a margin; the state that is written, ``P`` or ``AP``.
+        side: ``low`` or ``high``, of a margin.
         given: numbers by name, in SI units; `mtjspice.layout.decks` says which a quantity takes.
         devices: of the cells, in the place of those that the die's seed gives.
         latched: the read of one line with its latch, whose time or energy is a part of the value.
@@ -79,6 +79,7 @@ class Finding:
         sampled: of a quantity that is estimated from samples: then `value` is the worse end of its
             interval.
         shown: where in the circuit it shows.
+        nominal_cell: of a probability of cells that differ, that of a nominal one; else None.
     """
 
     quantity: str
@@ -89,6 +90,7 @@ class Finding:
     experiment: Experiment
     sampled: Sampled | None = None
     shown: Shown = field(default_factory=Shown)
+    nominal_cell: float | None = None
 
     def keeps(self, limit: float) -> bool | None:
         """Whether it keeps a limit; None where its interval lies on both sides."""
@@ -177,6 +179,7 @@ class LineMargins:
         nominal: float64 [line], V.
         worst: the same in the condition with the smallest margin.
         condition: that one.
+        line: with the smallest margin in that condition, the one whose netlist is written.
         threshold: V above the reference, under nominal conditions.
         offset: standard deviation of the decision threshold, V, as the layout gives it.
         latch: the same of the latch in the netlists by the mismatch of its own transistors, in the
@@ -186,16 +189,22 @@ class LineMargins:
     nominal: Floats
     worst: Floats
     condition: Condition
+    line: int
     threshold: float
     offset: float
     latch: float | None = None
+
+    @property
+    def smallest(self) -> float:
+        """The smallest margin, V."""
+        return float(self.worst[self.line])
 
     @property
     def latch_errs(self) -> float | None:
         """Probability that this latch decides wrongly at the smallest margin."""
         if self.latch is None:
             return None
-        return 0.5 * math.erfc(float(self.worst.min()) / (self.latch * math.sqrt(2)))
+        return 0.5 * math.erfc(self.smallest / (self.latch * math.sqrt(2)))
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,14 @@
 """Quantities at their worst against limits, with the values that their netlists print."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-
-import numpy as np
 
 from mtjspice.collect.simulator import Simulator
 from mtjspice.layout.decks import proofs
 from mtjspice.layout.findings import Finding, Judged, LineMargins, Waveform
 from mtjspice.layout.needed import needed
 from mtjspice.layout.quantities import QUANTITIES, Condition
+from mtjspice.layout.sense import Margins
 from mtjspice.spec.layout import Layout
 from mtjspice.verdicts.figures import Figure, Verdict, together
 
@@ -88,14 +87,32 @@ def as_printed(
             known = tuple(proof.worst if one is line.worst else one for one in known)
 
 
-def with_smallest(lines: LineMargins | None, judged: Sequence[Judged]) -> LineMargins | None:
-    """The margins of the lines with the smallest of them as its netlist prints it."""
+def with_smallest(
+    lines: LineMargins | None,
+    of_condition: Mapping[Condition, Margins],
+    judged: Sequence[Judged],
+    latch: Callable[[Condition], float | None],
+) -> LineMargins | None:
+    """The margins of the lines in the condition of the smallest, as its netlist prints that one.
+
+    Two lines may have the same margin, and two conditions, but for what levels differ by: line and
+    condition are those of the netlist, so that all who name the smallest margin name the same one.
+
+    Args:
+        lines: as the nodal solver has them.
+        of_condition: their margins under every condition.
+        judged: all quantities, with what netlists print.
+        latch: standard deviation of the latch's offset under a condition, V.
+    """
     if lines is None:
         return None
     smallest = next(line.worst for line in judged if line.quantity.name == "margin")
-    worst = lines.worst.copy()
-    worst[int(np.argmin(worst))] = smallest.value
-    return replace(lines, worst=worst)
+    condition, line = smallest.condition, smallest.shown.column
+    assert line is not None
+    worst = of_condition[condition].of_lines.copy()
+    worst[line] = smallest.value
+    own = lines.latch if condition == lines.condition else latch(condition)
+    return replace(lines, worst=worst, condition=condition, line=line, latch=own)
 
 
 def with_settling(waveform: Waveform, nominal: Condition, judged: Sequence[Judged]) -> Waveform:

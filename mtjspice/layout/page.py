@@ -29,6 +29,9 @@ from mtjspice.units import si
 
 COMPARISON_PAGE = "comparison.html"
 SECTIONS = ("read", "sense", "time", "disturb")
+BY_ITSELF = (
+    "Each condition has its interval with this confidence by itself, not all of them jointly."
+)
 
 
 def write_layout(story: LayoutStory, out: Outputs) -> LayoutStory:
@@ -105,6 +108,9 @@ def _page(story: LayoutStory) -> str:
         spec_key=story.layout.key(),
         figure_value=figure_value,
         shown=numbers.shown,
+        shown_together=numbers.shown_together,
+        by_itself=BY_ITSELF,
+        spreads=words.spreads_words(story.layout),
         percent=numbers.percent,
         scientific=numbers.scientific,
         si=si,

@@ -114,11 +114,10 @@ def _scales(story: LayoutStory) -> Front:
 
 def margin_words(margins: LineMargins) -> str:
     """The line with the smallest margin, and whether it reads."""
-    line = int(np.nanargmin(margins.worst))
-    smallest = float(margins.worst[line])
+    smallest = margins.smallest
     sigmas = f" ({smallest / margins.offset:.3g} σ)".replace("-", "−") if margins.offset else ""
     verb = "Smallest margin" if smallest > 0 else "Reads wrongly: margin"
-    return f"{verb} {shown(smallest, 'V')}{sigmas} on line {line}"
+    return f"{verb} {shown(smallest, 'V')}{sigmas} on line {margins.line}"
 
 
 def settling_words(waveform: Waveform) -> str:

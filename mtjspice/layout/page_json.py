@@ -74,7 +74,7 @@ def quantity_line(line: Judged) -> dict[str, Any]:
 def _figure(story: LayoutStory, line: Judged) -> Figure:
     quantity, worst = line.quantity, line.worst
     sign = "<=" if quantity.better == "low" else ">="
-    how = (str(worst.condition), worst.where, uncertainty(story, worst))
+    how = (str(worst.condition), worst.where, uncertainty(story, line))
     return Figure(
         name=f"{quantity.title}, {worst.level}",
         value=worst.value,

@@ -8,6 +8,7 @@ from mtjspice.layout.findings import Judged, LayoutStory
 from mtjspice.layout.page_words import (
     condition_words,
     name_of,
+    nominal_value,
     tightest_first,
     uncertainty,
     value_and_limit,
@@ -58,7 +59,7 @@ def row(story: LayoutStory, line: Judged) -> Row:
         title=line.quantity.title,
         value=value,
         limit=limit,
-        nominal=shown(line.nominal.value, line.quantity.unit) if line.nominal else "–",
+        nominal=nominal_value(line),
         headroom=percent(room),
         bar=0.0 if room is None or math.isnan(room) else 100 * min(abs(room), 1.0),
         over=line.holds is False,
@@ -66,7 +67,7 @@ def row(story: LayoutStory, line: Judged) -> Row:
         condition=condition_words(line.worst.condition, story.nominal),
         level=line.worst.level,
         where=line.worst.where,
-        sure=uncertainty(story, line.worst),
+        sure=uncertainty(story, line),
         netlist=line.netlist,
     )
 

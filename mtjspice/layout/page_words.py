@@ -4,14 +4,15 @@ import math
 from collections.abc import Sequence
 from typing import assert_never
 
-from mtjspice.layout.findings import Finding, Judged, LayoutStory
-from mtjspice.layout.quantities import Condition, Quantity
+from mtjspice.layout.findings import Judged, LayoutStory
+from mtjspice.layout.quantities import SWITCHING, Condition, Quantity
 from mtjspice.layout.sizes import Scaling
-from mtjspice.report.numbers import MOST_DIGITS, NO_BREAK, percent, shown
+from mtjspice.report.numbers import MOST_DIGITS, NO_BREAK, percent, shown, shown_together
 from mtjspice.report.words import figure_value
 from mtjspice.spec.defects import RATES
 from mtjspice.spec.layout import Layout
 from mtjspice.spec.periphery import SenseAmplifier, TransimpedanceAmplifier, VirtualGround
+from mtjspice.spec.writing import FreeLayer
 from mtjspice.units import si
 from mtjspice.verdicts.figures import Figure, Verdict
 
@@ -26,43 +27,104 @@ def name_of(quantity: str) -> str:
     return quantity.replace("_", " ").replace("ir ", "IR ")
 
 
+def beside(judged: Judged) -> tuple[float, ...]:
+    """All numbers of a line, which are written alike.
+
+    Its worst and its nominal value, that of a nominal cell, the limit, the interval and the
+    estimate.
+    """
+    told = judged.worst.sampled
+    sampled = () if told is None else (told.estimate, told.interval.low, told.interval.high)
+    nominal = None if judged.nominal is None else judged.nominal.value
+    others = (nominal, judged.limit, judged.worst.nominal_cell)
+    return (judged.worst.value, *sampled, *(one for one in others if one is not None))
+
+
 def value_and_limit(judged: Judged) -> tuple[str, str]:
     """Worst value and limit, with as many digits as it takes to tell them apart."""
     value, unit, limit = judged.worst.value, judged.quantity.unit, judged.limit
+    others = beside(judged)
     if limit is None:
-        return shown(value, unit), ""
+        return shown(value, unit, beside=others), ""
     for digits in range(3, MOST_DIGITS):
-        pair = shown(value, unit, digits), shown(limit, unit, digits)
-        if pair[0] != pair[1] or value == limit:
+        low, high = shown_together((value, limit), unit, digits, others)
+        if low != high or value == limit:
             break
-    return pair[0], f"{sign_of(judged.quantity)}{NO_BREAK}{pair[1]}"
+    return low, f"{sign_of(judged.quantity)}{NO_BREAK}{high}"
 
 
-def uncertainty(story: LayoutStory, finding: Finding) -> str:
-    """How sure an estimate is; empty for what is computed without chance."""
-    if finding.quantity == "array_yield":
-        for y in story.yields:
-            if y.condition == finding.condition:
-                low, high = shown(y.low, "share"), shown(y.high, "share")
-                return f"{100 * y.confidence:g} % interval {low} to {high}"
-    tail = story.tail
-    if finding.quantity == "line_failure" and tail and tail.condition == finding.condition:
-        middle = shown(tail.probability, "share", 2)
-        return f"upper end of the {100 * tail.confidence:g} % interval; most likely {middle}"
-    return ""
+def nominal_value(judged: Judged) -> str:
+    """The value under nominal conditions; a dash where it was not computed."""
+    if judged.nominal is None:
+        return "–"
+    return shown(judged.nominal.value, judged.quantity.unit, beside=beside(judged))
 
 
-def interval_words(finding: Finding) -> str:
-    """The interval that a quantity is judged on, and from how many samples; empty without one."""
-    told = finding.sampled
+def uncertainty(story: LayoutStory, line: Judged) -> str:
+    """How sure a worst value is, or which spreads are in it; empty for what has neither."""
+    told = line.worst.sampled
+    if line.quantity.name in SPREAD_OVER_CELLS:
+        return "; ".join([*nominal_cell(line), spreads_words(story.layout)])
     if told is None:
         return ""
-    low, high = shown(told.interval.low, "share"), shown(told.interval.high, "share")
+    values = (told.estimate, told.interval.low, told.interval.high)
+    estimate, low, high = shown_together(values, "share", beside=beside(line))
+    sure = f"{100 * told.interval.confidence:g} % interval"
+    if line.quantity.name == "array_yield":
+        return f"{sure} {low} to {high}"
+    return f"upper end of the {sure}; estimate {estimate}"
+
+
+def nominal_cell(line: Judged) -> list[str]:
+    """What a switching probability would be if cells did not differ; nothing of others."""
+    value = line.worst.nominal_cell
+    return [] if value is None else [f"nominal cell {shown(value, 'share', 2, beside(line))}"]
+
+
+SPREAD_OVER_CELLS = frozenset(
+    {"write_voltage", *SWITCHING, *(f"{name}_mean" for name in SWITCHING)}
+)
+"""Quantities of cells that differ."""
+
+
+def spreads_words(layout: Layout) -> str:
+    """Which spreads are in what is said of writes and disturb, and which are not given."""
+    die = layout.die
+    free = FreeLayer() if layout.writing is None else layout.writing.free_layer
+    given = {
+        "R_P": (die.sigma_ln_rp, die.sigma_ln_rp_die),
+        "TMR": (die.sigma_ln_tmr, die.sigma_ln_tmr_die),
+        "Δ": (free.sigma_ln_delta, 0.0),
+        "I_c0": (free.sigma_ln_ic0, 0.0),
+        "diameter": (free.sigma_ln_diameter, 0.0),
+    }
+    inside = [
+        f"{name} {100 * own:g} %{f' (die {100 * of_die:g} %)' if of_die else ''}"
+        for name, (own, of_die) in given.items()
+        if own or of_die
+    ]
+    lacking = [name for name, sigmas in given.items() if not any(sigmas)]
+    parts = [f"cells spread in {', '.join(inside)}"] if inside else []
+    parts += [f"none given for {', '.join(lacking)}"] if lacking else []
+    return "; ".join(parts)
+
+
+def interval_words(line: Judged) -> str:
+    """The interval that a quantity is judged on, and from how many samples; empty without one.
+
+    Where the value is an end of the interval, the estimate stands before it, or can be counted.
+    """
+    told = line.worst.sampled
+    if told is None:
+        return ""
+    estimate, low, high = shown_together(
+        (told.estimate, told.interval.low, told.interval.high), "share", beside=beside(line)
+    )
     percents = low.endswith("%") and high.endswith("%")
     ends = f"{low.removesuffix('%').strip()}–{high}" if percents else f"{low} to {high}"
-    if finding.quantity == "array_yield":
+    if line.quantity.name == "array_yield":
         return f"{ends}, {round(told.estimate * told.samples):,} of {told.samples:,}"
-    return f"{ends}, {told.samples:,} samples"
+    return f"{estimate} ({ends}), {told.samples:,} samples"
 
 
 def not_judged(story: LayoutStory) -> str:

@@ -10,16 +10,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
-from mtjspice.device import conductance
-from mtjspice.device.temperature import tmr_at
-from mtjspice.layout.circuit import full_scale, ideal_currents, r_p_of, under
+from mtjspice.layout.circuit import full_scale, ideal_currents, under
 from mtjspice.layout.findings import Finding
 from mtjspice.layout.read import SCALES
 from mtjspice.layout.reference import reference_words
-from mtjspice.netlist.cells import Site, kind_of
 from mtjspice.netlist.circuit import as_expression
 from mtjspice.netlist.deck import Added, Deck, build_deck
-from mtjspice.netlist.elements import BehaviouralCurrent, BehaviouralVoltage, Element, Resistor
+from mtjspice.netlist.elements import BehaviouralCurrent, BehaviouralVoltage, Resistor
 from mtjspice.netlist.nodes import GROUND
 from mtjspice.spec.analysis import TransientRead
 from mtjspice.spec.layout import Layout
@@ -34,12 +31,15 @@ class Probe:
         value: name of the one that the report states; empty where no circuit shows that number.
         added: what the netlist has besides its circuit.
         says: for its head: what the number takes that is not in the circuit.
+        behind: of numbers that the report tells beside the one that it states, which no circuit
+            shows: what they are, in words.
     """
 
     prints: Mapping[str, str]
     value: str
     added: Added
     says: tuple[str, ...] = ()
+    behind: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -274,39 +274,43 @@ def likely_failure(case: Case) -> Probe:
     return at_rest(case, laws, units, numbers, "", says)
 
 
-CELLS_DIFFER = (
-    "cells differ: what is stated is of all of them at this place, the worst or the mean;",
-    "the junction here is nominal, and whether a current switches it is a closed form",
-)
-
-
 def cell(case: Case) -> Probe:
     """Voltage over a junction and current through it."""
     volts, amperes = case.junction
     laws = {"junction_voltage": f"abs({volts})", "junction_current": f"abs({amperes})"}
-    says = (f"the junction at row {case.row}, column {case.column}", *CELLS_DIFFER)
-    return at_rest(case, laws, {"junction_voltage": "V", "junction_current": "A"}, {}, "", says)
+    units = {"junction_voltage": "V", "junction_current": "A"}
+    name = case.finding.quantity
+    value = "junction_voltage" if name == "write_voltage" else ""
+    nominal = case.finding.shown.devices is None
+    which = (
+        "is nominal: a mean over cells is that of none"
+        if nominal
+        else "has the resistances of the worst cell, all others are nominal"
+    )
+    says = [f"the junction at row {case.row}, column {case.column} {which}"]
+    if not value:
+        says.append("whether a current switches a cell is a closed form, with its Delta and I_c0")
+    probe = at_rest(case, laws, units, {}, value, says)
+    if value:
+        return probe
+    through = f"through the {'nominal' if nominal else 'worst'} cell"
+    return replace(probe, behind={"junction_current": through})
 
 
 def half_selected(case: Case) -> Probe:
-    """The same of a cell in the state that can switch; the netlist has it P."""
-    mtj, celsius = case.layout.crossbar.cell.mtj, case.layout.technology.temperature
-    state = 1 if case.finding.shown.side == "AP" else 0
-    r_p = float(r_p_of(case.layout)[case.row, case.column])
-    tmr0, cell = tmr_at(mtj.tmr0, celsius, mtj.decay), case.layout.crossbar.cell
-    copy: tuple[Element, ...] = ()
-    law = conductance.expression("v(cell_voltage)", state, r_p, tmr0, mtj)
-    if cell.series == "own":  # what its junction gets is told by a copy of the cell
-        kind, site = kind_of(cell), Site("copy", "cell_voltage", GROUND, {}, (), ())
-        a, b = kind.junction(site)
-        law = conductance.expression(f"(v({a})-v({b}))", state, r_p, tmr0, mtj)
-        copy = (BehaviouralCurrent("ccopy", a, b, law), *kind.others(cell, site))
-    laws = {"cell_voltage": f"abs({case.cell_volts})", "junction_current": law}
-    says = (
-        f"the cell at row {case.row}, column {case.column} is P in this netlist; the current is "
-        f"that of an {case.finding.shown.side} junction at its voltage",
-        *CELLS_DIFFER,
+    """The same of a cell that the pulse for another one reaches, and its share of that pulse."""
+    probe = cell(case)
+    pulse = float(np.abs(case.finding.experiment.stimulus.volts).max())
+    law = BehaviouralVoltage(
+        "pulse_share", "pulse_share", GROUND, f"abs({case.cell_volts})/{pulse!r}"
     )
-    probe = at_rest(case, laws, {"cell_voltage": "V", "junction_current": "A"}, {}, "", says)
-    added = replace(probe.added, elements=(*probe.added.elements, *copy))
-    return replace(probe, added=added)
+    added = replace(
+        probe.added,
+        elements=(*probe.added.elements, law),
+        printed=(*probe.added.printed, "pulse_share"),
+        measures=(*probe.added.measures, ".meas dc pulse_share max v(pulse_share)"),
+    )
+    behind = {"pulse_share": "of the pulse over it", **probe.behind}
+    return replace(
+        probe, prints={"pulse_share": "share", **probe.prints}, added=added, behind=behind
+    )

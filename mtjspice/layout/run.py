@@ -33,7 +33,9 @@ from mtjspice.layout.judged import (
     with_settling,
     with_smallest,
 )
+from mtjspice.layout.latch import latch_offset
 from mtjspice.layout.page import write_comparison, write_layout
+from mtjspice.layout.page_words import spreads_words
 from mtjspice.layout.patterns import named_patterns
 from mtjspice.layout.quantities import Condition
 from mtjspice.layout.quick import quick_conditions, quick_largest, quickened
@@ -107,7 +109,11 @@ def run_layout(
         ))  # fmt: skip
         bench = Bench(judged_layout, quick, conditions, fits, simulator, over(pool), tell)
         found = _analysed(bench, quick_largest(layout) if quick else layout.largest, times)
-    said = (*threshold_notes(layout, found.sense.lines), *notes(layout, bench, same))
+    said = (
+        *threshold_notes(layout, found.lines),
+        *spread_notes(layout),
+        *notes(layout, bench, same),
+    )
     story = _story(bench, found, said, times)
     return story if outputs is None else write_layout(story, outputs)
 
@@ -124,6 +130,7 @@ class _Found:
     judged: tuple[Judged, ...]
     netlists: tuple[str, ...]
     findings: tuple[Finding, ...]
+    lines: LineMargins | None
 
 
 def _analysed(bench: Bench, most: int, times: dict[str, float]) -> _Found:
@@ -149,7 +156,13 @@ def _analysed(bench: Bench, most: int, times: dict[str, float]) -> _Found:
     judged, netlists, findings = _clocked(times, "netlists", lambda: as_printed(
         layout, bench.nominal, findings, simulator, partial(tell, "netlists")
     ))  # fmt: skip
-    return _Found(read, sense, timed, sizes, slopes, judged, netlists, findings)
+
+    def latch(condition: Condition) -> float | None:
+        threshold = sense.margins[condition].threshold
+        return latch_offset(bench.at(condition)[0], threshold, simulator)
+
+    lines = with_smallest(sense.lines, sense.margins, judged, latch)
+    return _Found(read, sense, timed, sizes, slopes, judged, netlists, findings, lines)
 
 
 def _story(
@@ -172,7 +185,7 @@ def _story(
         figures=(*figures, *_counted(simulator)),
         maps=read.maps,
         patterns=read.lines,
-        margins=with_smallest(sense.lines, judged),
+        margins=found.lines,
         yields=sense.yields,
         tail=sense.tail,
         waveform=with_settling(timed.waveform, bench.nominal, judged),
@@ -349,6 +362,15 @@ def threshold_notes(layout: Layout, lines: LineMargins | None) -> tuple[str, ...
             "It has to be trimmed, or larger, to be as good as was given."
         )
     return tuple(said)
+
+
+def spread_notes(layout: Layout) -> tuple[str, ...]:
+    """Which spreads are in what is said of writes and disturb."""
+    if layout.writing is None:
+        return ()
+    return (
+        f"Writes and disturb: {spreads_words(layout)}. Mismatch of transistors is left out there.",
+    )
 
 
 def notes(layout: Layout, bench: Bench, same: Mapping[str, str]) -> tuple[str, ...]:

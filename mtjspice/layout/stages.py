@@ -173,6 +173,7 @@ def sense_stage(bench: Bench) -> SensePart:
         nominal=of_condition[bench.nominal].of_lines,
         worst=of_condition[worst].of_lines,
         condition=worst,
+        line=of_condition[worst].worst[2],
         threshold=of_condition[bench.nominal].threshold,
         offset=layout.sense.offset,
         latch=latch_offset(under(layout, worst), of_condition[worst].threshold, bench.simulator),
@@ -196,7 +197,7 @@ def sense_stage(bench: Bench) -> SensePart:
         of_condition,
         of_lines,
         tuple(yields),
-        max((tail for tail, _ in tails), key=lambda one: one.probability),
+        max((tail for tail, _ in tails), key=lambda one: (one.high, one.probability)),
         yield_figures(yields),
     )
 

@@ -1,7 +1,8 @@
 """Whether cells switch that differ from the nominal one: each probability on average and at worst.
 
 The solver and ngspice say what a nominal cell gets at the place where it is worst. Cells differ, in
-resistance, Δ and I_c0 (`mtjspice.layout.population`): for every probability there is the mean over
+resistance, Δ, I_c0 and diameter (`mtjspice.layout.population`), while their transistors are all
+nominal: for every probability there is the mean over
 cells and the worst of so many as the array has, all of them at that place. A cell of another
 resistance takes another share of the voltage. In series with it are, in a passive array, the wires
 and ends of its own lines, and what the other cells' currents leave on them stays as it is; in a
@@ -25,7 +26,7 @@ from mtjspice.device.switching import (
     time_constant,
 )
 from mtjspice.device.temperature import tmr_at
-from mtjspice.device.variation import diameters
+from mtjspice.device.variation import Devices, Junctions, diameters
 from mtjspice.layout.circuit import nominal_die, r_p_of
 from mtjspice.layout.findings import Finding, Floats
 from mtjspice.layout.population import Factors, Spread, spread_of
@@ -165,11 +166,48 @@ def over_spread(layout: Layout, value: Callable[[Factors], Floats]) -> Spread:
     return spread_of(value, layout.die, writing_of(layout).free_layer, cells)
 
 
-def of_spread(finding: Finding, found: Spread, nominal: float) -> Finding:
-    """A finding with its value, of the worst cell or, if its quantity ends so, the mean."""
-    shape = finding.experiment.crossbar.shape
+def of_spread(layout: Layout, finding: Finding, found: Spread, nominal: float) -> Finding:
+    """A finding with its value, of the worst cell or, if its quantity ends so, the mean.
+
+    Its netlist has the worst cell; for the mean, which is that of no cell, a nominal one.
+    """
     if finding.quantity.endswith("_mean"):
         value, which = found.mean, "mean over cells"
     else:
-        value, which = found.worst, f"worst of {shape[0] * shape[1]} cells"
-    return replace(finding, value=value, where=f"{finding.where}; {which}, nominal {nominal:.1e}")
+        value, which = found.worst, worst_words(layout, found.cell)
+        finding = replace(
+            finding, shown=replace(finding.shown, devices=devices_with(layout, finding, found.cell))
+        )
+    return replace(finding, value=value, where=f"{finding.where}; {which}", nominal_cell=nominal)
+
+
+def worst_words(layout: Layout, cell: Factors) -> str:
+    """By what the worst cell of the array differs from the nominal one."""
+    names = {"R_P": cell.r_p, "TMR": cell.tmr0, "Δ": cell.stability, "I_c0": cell.critical}
+    parts = [
+        f"{name} {text}".replace("-", "−")
+        for name, factor in names.items()
+        if float(text := f"{100 * (float(factor[0]) - 1):+.1f}") != 0
+    ]
+    count = layout.crossbar.rows * layout.crossbar.columns
+    return f"worst of {count} cells{': ' if parts else ''}{', '.join(f'{x} %' for x in parts)}"
+
+
+def devices_with(layout: Layout, finding: Finding, cell: Factors) -> Devices:
+    """The cells of a finding's circuit, nominal but for the resistances of the one it is about.
+
+    Args:
+        layout: under the finding's condition.
+        finding: whose experiment has the states.
+        cell: by what this one differs.
+    """
+    mtj, states = layout.crossbar.cell.mtj, finding.experiment.tile.states
+    place = finding.shown.row, finding.shown.column
+    r_p, none = r_p_of(layout), np.zeros(states.shape, dtype=np.bool_)
+    tmr0 = np.full(states.shape, tmr_at(mtj.tmr0, layout.technology.temperature, mtj.decay))
+    r_p[place] *= float(cell.r_p[0])
+    tmr0[place] *= float(cell.tmr0[0])
+    shifts = (0.0,) * len(layout.crossbar.cell.transistors)
+    return Devices(
+        Junctions(r_p, tmr0, states, none, none), dict.fromkeys(np.ndindex(*states.shape), shifts)
+    )

@@ -186,7 +186,7 @@ def estimate_tail(
     tail = _tail(condition, event, at[0], solved, counts)
     away = f", {event.distance:.2f} σ away" if math.isfinite(event.distance) else ""
     where = (
-        f"upper end of the interval; column {at[2]}, {at[0]} side, worst pattern"
+        f"column {at[2]}, {at[0]} side, worst pattern"
         f"{rows_in_words(layout, at[1])}{away}{threshold_words(layout)}"
     )
     experiment = worst_experiment(layout, worst, *at)

@@ -24,14 +24,14 @@ def value_and_limit(figure: Figure) -> tuple[str, str]:
     differs = figure.unit == DIFFERENCE
     of = "" if differs else figure.unit.removeprefix("share")
 
-    def told(value: float, digits: int = 3) -> str:
-        return points(value, digits) if differs else shown(value, "share", digits)
+    def told(value: float, digits: int = 3, beside: float = 0.0) -> str:
+        return points(value, digits) if differs else shown(value, "share", digits, (beside,))
 
     if not bound:
         return told(figure.value) + of, ""
     limit = float(bound)
     for digits in range(3, MOST_DIGITS):
-        pair = told(figure.value, digits), told(limit, digits)
+        pair = told(figure.value, digits, limit), told(limit, digits, figure.value)
         if pair[0] != pair[1] or figure.value == limit:
             break
     return pair[0] + of, f"{SIGNS.get(sign, sign)}{NO_BREAK}{pair[1]}"

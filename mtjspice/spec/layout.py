@@ -276,6 +276,8 @@ class Layout(Spec):
                 f"periphery.reference ({self.periphery.reference:g} V) and read.voltage "
                 f"({self.read.voltage:g} V) must stay within {VOLTS.high:g} V of ground"
             )
+        if self.writing is not None:
+            self.writing.free_layer.check_diameters(self.die)
         if self.die.defects:
             raise ValueError("die.defects must be left out: defects.rates says what is drawn")
         if self.periphery.latch is not None and self.periphery.reference != 0:

@@ -221,4 +221,6 @@ class Study(Spec):
                 f"{self.crossbar.cell.kind}: what is in series with the junction takes a part of a "
                 "pulse that has no closed form here; allowed is passive"
             )
+        if self.writing is not None:
+            self.writing.free_layer.check_diameters(self.die)
         return self

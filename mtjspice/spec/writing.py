@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from mtjspice.spec.base import Celsius, Spec, Spread, Time
+from mtjspice.spec.die import Die
 from mtjspice.spec.ranges import Within
 
 Magnetisation = Annotated[
@@ -79,6 +80,10 @@ class FreeLayer(Spec):
             stability.
         sigma_ln_ic0: standard deviation of ln I_c0 from device to device, I_c0 being the critical
             current. Δ, I_c0 and the resistances (`die`) are independent of each other.
+        sigma_ln_diameter: standard deviation of the logarithm of the diameter from device to
+            device, beside what `die.diameters` says of their places. Δ and I_c0 go with the area
+            and R_P with one over it; `die.sigma_ln_rp` is the whole spread of R_P, and may not be
+            less than twice this one, which is the diameter's part of it.
 
     The defaults are assumptions of this project: with a diameter of 50 nm they make a thermal
     stability of 77 at 27 °C, a critical current of 39 µA and a time constant of 2.3 ns. How they
@@ -97,6 +102,20 @@ class FreeLayer(Spec):
     anisotropy_exponent: AnisotropyExponent = 1.0
     sigma_ln_delta: Spread = 0.0
     sigma_ln_ic0: Spread = 0.0
+    sigma_ln_diameter: Spread = 0.0
+
+    def check_diameters(self, die: Die) -> None:
+        """Refuse diameters that differ by more than the resistances of a die do.
+
+        Raises:
+            ValueError: naming both keys.
+        """
+        if 2 * self.sigma_ln_diameter > die.sigma_ln_rp:
+            raise ValueError(
+                f"writing.free_layer.sigma_ln_diameter ({self.sigma_ln_diameter:g}) must be at "
+                f"most half of die.sigma_ln_rp ({die.sigma_ln_rp:g}): R_P goes with one over the "
+                "area, and its whole spread is die.sigma_ln_rp"
+            )
 
 
 class Writing(Spec):

@@ -27,6 +27,7 @@ from mtjspice.layout.quantities import QUANTITIES
 from mtjspice.layout.read import measure, pattern_experiments, worst_patterns
 from mtjspice.layout.run import run_layout
 from mtjspice.layout.sense import margins, worst_reads
+from mtjspice.report.numbers import shown
 from mtjspice.solver import nodal
 from mtjspice.solver.array import array_of
 from mtjspice.spec import Layout, parse_spec
@@ -175,9 +176,10 @@ BEHIND = {
     "life_disturb": {"junction_current"},
     "write_error": {"junction_current"},
     "half_select": {"junction_current"},
-    "write_voltage": {"junction_voltage"},
 }
 """What is printed where the quantity itself is no property of one circuit."""
+PRINTED = {"write_voltage": "junction_voltage"}
+"""The name of what is printed, where it is not that of the quantity."""
 
 
 @pytest.fixture(scope="module")
@@ -233,6 +235,8 @@ def test_a_passive_layout_comes_to_a_verdict(passive):
     assert names >= {"energy", "read_disturb", "write_voltage", "half_select"}
     assert "decision_time" not in names
     assert len(story.conditions) == 5
+    (rare,) = (line.worst for line in story.judged if line.quantity.name == "line_failure")
+    assert (story.tail.high, story.tail.condition) == (rare.value, rare.condition)
     assert (folder / "report.html").is_file()
 
 
@@ -250,7 +254,24 @@ def test_plain_ngspice_prints_what_is_stated_to_the_digits_shown(small, tmp_path
             assert set(printed) >= behind, name
             continue
         # Three digits are shown: the printed value is within half a unit of the last of them.
-        assert printed[name] == pytest.approx(line.worst.value, rel=5e-4), name
+        assert printed[PRINTED.get(name, name)] == pytest.approx(line.worst.value, rel=5e-4), name
+
+
+def test_what_stands_behind_a_switching_probability_is_what_its_netlist_prints(small, tmp_path):
+    """The worst cell is in the netlist, with its own resistances; a mean has a nominal one."""
+    story, folder = small
+    for line in story.judged:
+        name, worst = line.quantity.name, line.worst
+        if BEHIND.get(name.removesuffix("_mean")) != {"junction_current"}:
+            continue
+        _, printed = plain(folder / line.netlist, tmp_path)
+        which = "nominal" if name.endswith("_mean") else "worst"
+        amperes = shown(printed["junction_current"], "A")
+        assert f"{amperes} through the {which} cell" in worst.where, name
+        assert (worst.shown.devices is None) == name.endswith("_mean")
+        if name.startswith("half_select"):
+            assert f"{shown(printed['pulse_share'], 'share')} of the pulse over it" in worst.where
+            assert printed["pulse_share"] == pytest.approx(0.5, abs=0.1)
 
 
 def test_what_a_head_says_is_printed_is_printed(small, tmp_path):

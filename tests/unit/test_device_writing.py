@@ -226,3 +226,23 @@ def test_free_layers_without_spread_are_nominal():
     stability, critical = free_layers(layer=FreeLayer())
     assert (stability == 1).all()
     assert (critical == 1).all()
+
+
+def test_diameters_are_in_both_factors_and_in_the_resistance_that_is_drawn():
+    """Twice the spread of the diameter is common to Δ and I_c0, and R_P has it the other way."""
+    layer = FreeLayer(sigma_ln_delta=0.1, sigma_ln_ic0=0.05, sigma_ln_diameter=0.03)
+    mtj, tile, die = drawn_at(seed=5, shape=(250, 400), sigma_ln_rp=0.1)
+    logs = [np.log(one).ravel() for one in draw_free_layers(layer, die, tile)]
+    logs.append(np.log(draw_junctions(mtj, tile, die).r_p / mtj.r_p).ravel())
+    area = 0.06**2
+    expected = np.array(
+        [[0.1**2 + area, area, -area], [area, 0.05**2 + area, -area], [-area, -area, 0.1**2]]
+    )
+    most = 5 * expected.diagonal().max() / np.sqrt(logs[0].size)
+    assert np.abs(np.cov(logs) - expected).max() < most
+    assert np.cov(logs) == pytest.approx(expected, abs=most)
+    # All of R_P may be the diameter's: then both are one number.
+    layer = FreeLayer(sigma_ln_diameter=0.05)
+    stability, critical = draw_free_layers(layer, die, tile)
+    assert stability * draw_junctions(mtj, tile, die).r_p == pytest.approx(mtj.r_p, rel=1e-9)
+    assert (stability == critical).all()

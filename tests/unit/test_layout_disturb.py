@@ -410,7 +410,13 @@ def test_the_findings_of_writes_name_the_experiment_that_shows_them():
     assert by_name.keys() == {
         "write_voltage", "write_error", "write_error_mean", "half_select", "half_select_mean",
     }  # fmt: skip
-    assert all(any(f.experiment == w.experiment for w in plan) for f in found)
+    for name in ("write_voltage", "write_error", "write_error_mean"):
+        assert any(by_name[name].experiment == w.experiment for w in plan)
+    # A half-selected cell stands there in the state that can switch.
+    half = by_name["half_select"]
+    states = half.experiment.tile.states
+    assert any(half.experiment.stimulus == w.experiment.stimulus for w in plan)
+    assert f"{'AP' if states[half.shown.row, half.shown.column] else 'P'} cell" in half.where
     # The farthest cell gets the least.
     assert "at row 0, column 2" in by_name["write_voltage"].where
 

@@ -1,13 +1,17 @@
 """Limits of what is estimated: held, broken or not decided, and what would decide."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from mtjspice.layout.circuit import read_experiment
-from mtjspice.layout.findings import Finding, Sampled
-from mtjspice.layout.judged import broken_at, judge, verdict_of_layout
+from mtjspice.layout.findings import Finding, LineMargins, Sampled, Shown
+from mtjspice.layout.judged import broken_at, judge, verdict_of_layout, with_smallest
+from mtjspice.layout.page_front import margin_words
 from mtjspice.layout.quantities import Condition
+from mtjspice.layout.sense import Margins, margin_findings
 from mtjspice.spec import Crossbar, TransimpedanceAmplifier
 from mtjspice.spec.layout import Layout, MonteCarlo
 from mtjspice.spec.layout_limits import LayoutLimits
@@ -142,3 +146,60 @@ def test_what_is_broken_under_a_condition_is_not_what_is_undecided_or_broken_els
     assert broken_at(layout, NOMINAL, told) == ()
     assert broken_at(layout, HOT, told) == ("array_yield",)
     assert broken_at(LAYOUT, HOT, told) == ()
+
+
+def tied(shift: float = 0.0) -> Margins:
+    """A threshold that tracks: line 3 is the worst low read, line 0 the worst high one."""
+    low, high = np.array([[0.07, 0.08, 0.09, 0.1]]), np.array([[0.13, 0.15, 0.16, 0.17]])
+    return Margins(low, high + shift, np.array([(0.1 + 0.13 + shift) / 2]))
+
+
+def smallest_of(finding: Finding, latch=None) -> LineMargins:
+    """What pages show of all lines, once a netlist has printed the margin of a finding."""
+    every = {NOMINAL: tied(), HOT: tied(-1e-4)}
+    start = every[NOMINAL]
+    lines = LineMargins(
+        start.of_lines, start.of_lines, NOMINAL, start.worst[2], start.threshold, 1e-3, latch
+    )
+    return with_smallest(lines, every, judged_of(finding), lambda condition: 3e-3)
+
+
+def judged_of(finding: Finding):
+    return judge(LAYOUT, NOMINAL, [finding])
+
+
+@pytest.mark.parametrize(("column", "side"), [(3, "low"), (0, "high")])
+@pytest.mark.parametrize("printed", [0.0149, 0.0151])
+def test_all_name_the_line_whose_netlist_has_the_smallest_margin(column, side, printed):
+    margins = tied()
+    assert margins.of_sides.min((1, 2)) == pytest.approx([0.015, 0.015], rel=1e-12)
+    where = f"column {column}, {side} side"
+    finding = Finding(
+        "margin", printed, NOMINAL, "ngspice", where, SHOWN, shown=Shown(column=column, side=side)
+    )
+    lines = smallest_of(finding)
+    assert lines.line == column
+    assert lines.worst[column] == lines.smallest == printed
+    assert margin_words(lines).endswith(f"on line {column}")
+
+
+def test_the_finding_of_a_tie_and_the_picture_start_with_one_line():
+    margins = tied()
+    layout = LAYOUT.replace(crossbar=Crossbar(rows=2, columns=4))
+    states = np.zeros((1, 4, 2, 4), dtype=np.uint8)
+    sides = tuple(SimpleNamespace(side=side, states=states) for side in ("low", "high"))
+    found = margin_findings(layout, NOMINAL, margins, sides)[0]
+    assert found.shown.column == margins.worst[2]
+    assert f"column {margins.worst[2]}, " in found.where
+
+
+def test_another_condition_brings_its_lines_and_the_offset_of_its_latch():
+    finding = Finding(
+        "margin", 0.01494, HOT, "ngspice", "", SHOWN, shown=Shown(column=0, side="high")
+    )
+    lines = smallest_of(finding, latch=2e-3)
+    assert lines.condition == HOT
+    assert lines.latch == 3e-3
+    assert lines.worst[1:] == pytest.approx(tied(-1e-4).of_lines[1:])
+    same = Finding("margin", 0.0149, NOMINAL, "ngspice", "", SHOWN, shown=Shown(column=0))
+    assert smallest_of(same, latch=2e-3).latch == 2e-3

@@ -18,6 +18,7 @@ from mtjspice.layout.findings import (
     LayoutStory,
     LineMargins,
     PatternLine,
+    Sampled,
     Tail,
     VoltageMap,
     Waveform,
@@ -27,12 +28,21 @@ from mtjspice.layout.page import write_comparison, write_layout
 from mtjspice.layout.page_tables import advice
 from mtjspice.layout.quantities import QUANTITIES, Condition
 from mtjspice.layout.sizes import Scaling, Sensitivity, Size
-from mtjspice.spec import Crossbar, Experiment, Line, ProgrammedTile, Stimulus, parse_spec
+from mtjspice.spec import (
+    Crossbar,
+    Die,
+    Experiment,
+    FreeLayer,
+    Line,
+    ProgrammedTile,
+    Stimulus,
+    parse_spec,
+)
 from mtjspice.spec.layout import Layout, Sensing
 from mtjspice.spec.layout_limits import LayoutLimits
 from mtjspice.spec.periphery import SenseAmplifier
 from mtjspice.spec.writing import Writing
-from mtjspice.verdicts.figures import Figure, Verdict, together
+from mtjspice.verdicts.figures import Figure, Interval, Verdict, together
 
 NAME = 'array <script>alert("x")</script> & µ'
 NOMINAL = Condition("tt", 1.0, 27.0)
@@ -163,7 +173,8 @@ def make_maps(rows: int, columns: int) -> tuple[VoltageMap, ...]:
 def make_sense(rows: int, columns: int, shift: float, every: tuple[Condition, ...]):
     lines = np.arange(columns)
     nominal = 10e-3 + shift - 1.5e-3 * lines / columns
-    margins = LineMargins(nominal, nominal - 0.3e-3 - 1e-4 * (lines % 3), every[1], 0.152, 2e-3)
+    worst = nominal - 0.3e-3 - 1e-4 * (lines % 3)
+    margins = LineMargins(nominal, worst, every[1], int(worst.argmin()), 0.152, 2e-3)
     chance = np.random.default_rng(1)
     yields = tuple(
         Yield(
@@ -448,11 +459,76 @@ def test_value_and_limit_are_told_apart(tmp_path):
     assert "5.001" in row
 
 
-def test_estimates_say_how_sure_they_are(page):
+def with_samples(story: LayoutStory, **told: Sampled) -> LayoutStory:
+    """The story with samples behind some of its worst values."""
+    judged = tuple(
+        dataclasses.replace(j, worst=dataclasses.replace(j.worst, sampled=told[j.quantity.name]))
+        if j.quantity.name in told
+        else j
+        for j in story.judged
+    )
+    return dataclasses.replace(story, judged=judged)
+
+
+def test_estimates_say_how_sure_they_are(story, tmp_path):
+    told = {
+        "array_yield": Sampled(0.9975, Interval(0.99552, 0.998, 0.95), 2000, "monte_carlo.samples"),
+        "line_failure": Sampled(3.2e-8, Interval(2.8e-8, 3.6e-8, 0.95), 500, "monte_carlo.tail"),
+    }
+    page = written(with_samples(story, **told), tmp_path)
     rows = {re.search(r"worst/(\w+)", row)[1]: row for row in front_rows(page)}
-    assert "95 % interval" in rows["array_yield"]
-    assert "upper end of the" in rows["line_failure"]
+    assert "95 % interval 99.55" in rows["array_yield"]
+    assert "upper end of the 95 % interval; estimate 3.2" in rows["line_failure"]
     assert "interval" not in rows["settling"]
+    # Beside the yields and beside the rare failures.
+    assert page.count("interval with this confidence by itself, not all of them jointly") == 2
+
+
+def test_doubts_of_a_rare_failure_widen_nothing_by_themselves(page):
+    assert "Less is known of failures than the samples alone would say: mind the &lt;tail" in page
+
+
+def test_switching_figures_say_which_spreads_are_in_them(page, story, tmp_path):
+    rows = {re.search(r"worst/(\w+)", row)[1]: row for row in front_rows(page)}
+    assert "none given for R_P, TMR, Δ, I_c0, diameter" in rows["read_disturb"]
+    assert "none given" not in rows["settling"]
+    free = FreeLayer(sigma_ln_delta=0.05, sigma_ln_diameter=0.01)
+    layout = story.layout.replace(
+        name="array", die=Die(sigma_ln_rp=0.04), writing=Writing(free_layer=free)
+    )
+    page = written(dataclasses.replace(story, layout=layout), tmp_path)
+    rows = {re.search(r"worst/(\w+)", row)[1]: row for row in front_rows(page)}
+    words = "cells spread in R_P 4 %, Δ 5 %, diameter 1 %; none given for TMR, I_c0"
+    assert words in rows["read_disturb"]
+    assert f"What these figures take for granted: {words}. All transistors are nominal" in page
+
+
+def test_what_an_audit_found_is_written_as_what_the_fit_allows(story, tmp_path):
+    yields = tuple(dataclasses.replace(one, bound=1.64e-4) for one in story.yields)
+    page = written(dataclasses.replace(story, yields=yields), tmp_path)
+    assert "4 × 10⁻⁷ FS (fit allows 1.64 × 10⁻⁴ FS)" in page.replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_worst_nominal_and_limit_have_one_notation(tmp_path):
+    """A worst value above 10⁻⁴ beside a nominal one below it, and a limit of some per cent."""
+    story = make_story(limits=LIMITS.replace(write_error=0.01), write_error=1.05e-4)
+    judged = tuple(
+        dataclasses.replace(j, worst=dataclasses.replace(j.worst, nominal_cell=2e-4))
+        if j.quantity.name == "write_error"
+        else j
+        for j in story.judged
+    )
+    story = dataclasses.replace(story, judged=judged)
+    page = written(story, tmp_path).replace("\N{NO-BREAK SPACE}", " ")
+    (row,) = (
+        row
+        for row in re.findall(r"<tr.*?</tr>", page, re.DOTALL)
+        if "worst/write_error.cir" in row and "9.45" in row
+    )
+    assert "1.05 × 10⁻⁴" in row
+    assert "9.45 × 10⁻⁵" in row
+    assert "≤ 10⁻²" in row
+    assert "nominal cell 2 × 10⁻⁴; none given for" in row
 
 
 def test_without_limits_nothing_is_judged(bare):

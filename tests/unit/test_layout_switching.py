@@ -5,6 +5,7 @@ layer at 27 °C and the closed forms are written out once more.
 """
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import torch
 from unit.test_layout_disturb import FITTED, OHMIC, layout, near, solved
 
 from mtjspice.layout.circuit import Reads, nominal_condition
+from mtjspice.layout.decks import plain
 from mtjspice.layout.disturb import disturb_findings, write_findings, write_plan
 from mtjspice.layout.population import Factors
 from mtjspice.layout.switching import Cell, reached
@@ -111,6 +113,92 @@ def test_the_worst_write_is_exceeded_on_half_of_the_dies_and_so_is_the_least_vol
     nominal = found_of(one.replace(die=Die(), writing=one.writing.replace(free_layer=FreeLayer())))
     assert found["write_error"] > 3 * nominal["write_error"]
     assert found["write_voltage"] < nominal["write_voltage"]
+
+
+WIDE = FreeLayer(sigma_ln_delta=0.04, sigma_ln_ic0=0.03, sigma_ln_diameter=0.02)
+"""Diameters spread, too: twice as much in the area, of which R_P has 4 of its 5 %."""
+
+
+def of_all_sizes(count: int, seed: int = 3):
+    """Factors on R_P, TMR0, Δ and I_c0 of cells whose diameters differ, from numbers of our own."""
+    z = np.random.default_rng(seed).standard_normal((5, count))
+    sigmas = np.array([math.sqrt(0.05**2 - (2 * 0.02) ** 2), 0.06, 0.04, 0.03, 0.02])
+    barrier, tmr, delta, ic0, diameter = np.exp(z * sigmas[:, None])
+    area = diameter**2
+    return barrier / area, tmr, delta * area, ic0 * area
+
+
+def test_diameters_that_differ_are_in_every_switching_figure():
+    count, cells, dies = 300_000, CELLS, 4000
+    writing = Writing(to_p=0.9, to_ap=0.8, free_layer=WIDE)
+    one = layout(
+        4, 3, cell=PassiveCell(mtj=BIASED), die=DIE, row=Line(via=250), column=Line(via=150),
+        writing=writing, volts=0.3, timing=Timing(hold=8e-9), life=Life(reads=1e6),
+    )  # fmt: skip
+    found = found_of(one)
+    found |= {f.quantity: f.value for f in disturb_findings(one, nominal_condition(one), FITTED)}
+
+    def chances(number: int, seed: int):
+        r, t, delta, ic0 = of_all_sizes(number, seed)
+        fails, volts = [], []
+        for state, pulse in ((1, 0.9), (0, 0.8)):
+            over, through = shared(pulse, state, BIASED.r_p * r, BIASED.tmr0 * t, SERIES)
+            i = through / (IC0 * ic0)
+            left = np.exp(-activation(i, DELTA * delta, 5e-9))
+            fails.append(np.minimum(butler(i, DELTA * delta, 5e-9), left))
+            volts.append(over)
+        _, through = shared(0.3, 1, BIASED.r_p * r, BIASED.tmr0 * t, SERIES)
+        once = -np.expm1(-activation(through / (IC0 * ic0), DELTA * delta, 8e-9))
+        return fails, volts, once
+
+    fails, _, once = chances(count, 3)
+    for name, chance in (
+        ("write_error_mean", max(fails, key=np.mean)),
+        ("read_disturb_mean", once),
+        ("life_disturb_mean", -np.expm1(1e6 * np.log1p(-once))),
+    ):
+        error = chance.std() / math.sqrt(count)
+        assert error < 0.03 * chance.mean()
+        assert abs(found[name] - chance.mean()) < 3 * error + 5e-3 * chance.mean(), name
+    fails, volts, once = chances(dies * cells, 9)
+    worst = max((f.reshape(dies, cells).max(1) for f in fails), key=np.median)
+    least = min((v.reshape(dies, cells).min(1) for v in volts), key=np.median)
+    for name, beyond in (
+        ("write_error", worst > found["write_error"]),
+        ("write_voltage", least < found["write_voltage"]),
+        ("read_disturb", once.reshape(dies, cells).max(1) > found["read_disturb"]),
+    ):
+        # Half of 4,000 dies, within four standard errors.
+        assert abs(beyond.mean() - 0.5) < 0.032 + 0.01, name
+    equal = found_of(one.replace(writing=writing.replace(free_layer=LAYER)))
+    assert found["write_error"] != near(equal["write_error"], rel=0.1)
+
+
+def test_the_worst_cell_stands_in_the_circuit_that_shows_it():
+    """Its voltage follows from its own resistance and what is in series, by bisection."""
+    one = one_cell(writing=Writing(to_p=0.9, to_ap=0.8, free_layer=WIDE)).replace(
+        crossbar=layout(4, 3, cell=PassiveCell(mtj=BIASED), row=Line(via=250),
+                        column=Line(via=150)).crossbar
+    )  # fmt: skip
+    plan = write_plan(one)
+    found = write_findings(one, nominal_condition(one), plan, [solved(w) for w in plan])
+    by_name = {finding.quantity: finding for finding in found}
+    lowest = by_name["write_voltage"]
+    junctions, place = lowest.shown.devices.junctions, (lowest.shown.row, lowest.shown.column)
+    state = int(lowest.experiment.tile.states[place])
+    pulse = float(lowest.experiment.stimulus.volts.max())
+    volts, _ = shared(pulse, state, junctions.r_p[place], junctions.tmr0[place], SERIES)
+    assert lowest.value == near(float(volts), rel=1e-6)
+    others = np.delete(junctions.r_p.ravel(), np.ravel_multi_index(place, (4, 3)))
+    assert (others == BIASED.r_p).all()
+    assert junctions.r_p[place] < BIASED.r_p  # less resistance gets less of the pulse
+    assert f"R_P −{100 * (1 - junctions.r_p[place] / BIASED.r_p):.1f} %" in lowest.where
+    assert ("TMR" in lowest.where) == (state == 1)  # a P junction's resistance has none
+    assert by_name["write_error"].shown.devices is not None
+    assert by_name["write_error_mean"].shown.devices is None
+    head = plain(by_name["write_error"].where)  # as the head of the netlist has it, in ASCII
+    assert re.search(r"R_P \+\d+\.\d %.*, Delta [+-]\d+\.\d %, I_c0 [+-]\d+\.\d %", head)
+    assert "?" not in head
 
 
 def test_the_mean_disturb_and_that_of_a_life_are_those_of_cells_that_are_drawn():

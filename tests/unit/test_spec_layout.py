@@ -11,6 +11,7 @@ from mtjspice.spec import (
     Crossbar,
     Defect,
     Die,
+    FreeLayer,
     GatedCell,
     Line,
     SenseAmplifier,
@@ -223,6 +224,16 @@ def test_an_unknown_limit_is_refused_with_those_that_there_are():
     assert error.key == "limits.speed"
     for name in LIMITS:
         assert name in error.allowed
+
+
+def test_diameters_differ_by_no_more_than_the_resistances():
+    layer = FreeLayer(sigma_ln_diameter=0.03)
+    parts = without("writing", "die") | {"writing": Writing(free_layer=layer)}
+    with pytest.raises(ValueError, match="must be at most half of") as caught:
+        layout(die=Die(sigma_ln_rp=0.059), **parts)
+    assert "writing.free_layer.sigma_ln_diameter (0.03)" in str(caught.value)
+    assert "die.sigma_ln_rp (0.059)" in str(caught.value)
+    assert layout(die=Die(sigma_ln_rp=0.06), **parts).die.sigma_ln_rp == 0.06
 
 
 # Limits on what a design does not have

@@ -43,6 +43,10 @@ def test_sizes_along_a_tile_are_read():
         ("[writing.free_layer]\nmagnetisation_exponent = 1.5\n", ("from 0 to 1", "Curie point")),
         ("[writing.free_layer]\nanisotropy_exponent = -1.0\n", ("from 0 to 10", "interfaces")),
         ("[writing.free_layer]\nsigma_ln_delta = 2.0\n", ("sigma_ln_delta = 2.0", "from 0 to 1")),
+        (
+            "[die]\nsigma_ln_rp = 0.05\n[writing.free_layer]\nsigma_ln_diameter = 0.03\n",
+            ("writing.free_layer.sigma_ln_diameter (0.03)", "half of die.sigma_ln_rp (0.05)"),
+        ),
         ('[writing]\nprevious = "half"\n', ("previous = 'half'", "'random'")),
         ('[die.diameters]\nlow = "55nm"\nhigh = "45nm"\n', ("die.diameters", "below low")),
         ('[die.diameters]\nlow = "45nm"\n', ("die.diameters.high", "is required")),

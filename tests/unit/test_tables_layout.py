@@ -11,9 +11,9 @@ from mtjspice import tables
 from mtjspice.layout.findings import LayoutStory, Sampled
 from mtjspice.layout.page_words import scaling_words
 from mtjspice.layout.quick import quickened
-from mtjspice.layout.run import notes
+from mtjspice.layout.run import notes, spread_notes
 from mtjspice.report.numbers import NO_BREAK
-from mtjspice.spec import DefectRates
+from mtjspice.spec import DefectRates, Die, FreeLayer, Writing
 from mtjspice.spec.layout import DefectLimits, Layout
 from mtjspice.spec.layout_limits import LayoutLimits
 from mtjspice.verdicts.figures import Figure, Interval, Verdict
@@ -112,7 +112,9 @@ def test_what_a_limit_is_judged_on_is_printed(printed):
     assert "95 % interval" in said
     lines = {line.split("│")[1].strip(): line for line in said.splitlines() if "│" in line}
     assert "21.3–30.1 %, 102 of 400" in lines["yield of arrays, lower bound"]
-    assert "10⁻⁸ to 7 × 10⁻⁶, 500 samples" in lines["failure of the worst line"]
+    rare = lines["failure of the worst line, upper bound"]
+    assert "3 × 10⁻⁶ (10⁻⁸ to 7 × 10⁻⁶), 500 samples" in rare
+    assert "estimate, 95 % interval" in said
     assert "interval" not in printed(make_story())
 
 
@@ -139,3 +141,34 @@ def test_a_quick_run_says_what_it_cuts():
     (said,) = (note for note in notes(layout, bench, {}) if "Quick" in note)
     assert "500 of 2000 samples of the yield, 500 of 2000 of rare failures" in said
     assert "line_failure" in said
+
+
+def test_a_line_has_one_notation(printed):
+    """Value, limit, estimate and interval that lie on both sides of 10⁻⁴."""
+    told = Sampled(8.1e-5, Interval(6.59e-5, 1.04e-4, 0.95), 500, "monte_carlo.tail")
+    story = with_sampled(make_story(limits=LIMITS.replace(line_failure=2e-3)), line_failure=told)
+    (line,) = (one for one in printed(story).splitlines() if "failure of the worst" in one)
+    assert "8.1 × 10⁻⁵ (6.59 × 10⁻⁵ to 1.04 × 10⁻⁴), 500 samples" in line
+    assert "≤ 2 × 10⁻³" in line
+    assert "%" not in line
+
+
+def test_the_spreads_that_entered_writes_are_printed():
+    story = make_story()
+    (said,) = spread_notes(story.layout)
+    assert said == (
+        "Writes and disturb: none given for R_P, TMR, Δ, I_c0, diameter. "
+        "Mismatch of transistors is left out there."
+    )
+    layer = FreeLayer(sigma_ln_delta=0.05, sigma_ln_diameter=0.01)
+    layout = Layout(
+        name="small",
+        crossbar=story.layout.crossbar,
+        die=Die(sigma_ln_rp=0.04, sigma_ln_rp_die=0.02),
+        writing=Writing(free_layer=layer),
+    )
+    assert (
+        "cells spread in R_P 4 % (die 2 %), Δ 5 %, diameter 1 %; none given for TMR, I_c0."
+        in (spread_notes(layout)[0])
+    )
+    assert spread_notes(layout.replace(writing=None)) == ()

@@ -82,6 +82,7 @@ def _table(title: str, *headings: str, left: Sequence[str] = ()) -> Table:
 def print_outcome(story: Any, page: Path) -> None:
     """The short table that a run ends with."""
     from mtjspice.report.words import UNJUDGED  # noqa: PLC0415
+    from mtjspice.study.verdict import least_of  # noqa: PLC0415
 
     console = made_console()
     table = _table(
@@ -99,6 +100,8 @@ def print_outcome(story: Any, page: Path) -> None:
     c = story.comparison
     console.print(f"flips, ideal to ngspice: {len(c.flips)} of {c.ideal.predicted.size} classes")
     _print_limits(console, story.figures)
+    if why := least_of(story.study, c)[1]:
+        console.print(f"limit of accuracy, ngspice: {why}", soft_wrap=True, highlight=False)
     if not story.study.limits.can_break:
         console.print(UNJUDGED, soft_wrap=True)
     _print_needed(console, story.figures)

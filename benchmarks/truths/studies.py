@@ -59,7 +59,7 @@ def figures(quick: bool) -> Sequence[Figure]:
             name="made up",
             crossbar=Crossbar(rows=2, columns=2),
             readout=Readout(g_norm=(1.0,)),
-            limits=Limits(confidence=CONFIDENCE, min_accuracy=limit),
+            limits=Limits(confidence=CONFIDENCE, above_chance=None, min_accuracy=limit),
         )
         found = {figure.name: figure for figure in judge(study, made.comparison)}
         accuracy = found["accuracy, test samples, ngspice"]

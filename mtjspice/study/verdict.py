@@ -163,7 +163,8 @@ def judge(study: Study, comparison: Comparison) -> list[Figure]:
     median = "median over the networks, " if comparison.ngspice.best.size > 1 else ""
     how = f"{median}at the G_norm that is best on the training samples of this level"
     judged, limits = _Judged(study, comparison), study.limits
-    least, why = _least(study, comparison)
+    least, why = least_of(study, comparison)
+    so_much = f"{how}; the limit is {why}" if why else how
     ideal, ngspice = (
         (level.predicted == comparison.labels).astype(np.float64)
         for level in (comparison.ideal, comparison.ngspice)
@@ -180,7 +181,7 @@ def judge(study: Study, comparison: Comparison) -> list[Figure]:
         for split in SPLITS:
             name = f"accuracy, {split} samples, {level.level}"
             if level.level == "ngspice" and split == limits.samples:
-                figures.append(judged.held(at_least, name, ngspice, least, (0.0, 1.0), how + why))
+                figures.append(judged.held(at_least, name, ngspice, least, (0.0, 1.0), so_much))
             else:
                 value = float(np.median(level.tuned(split)))
                 figures.append(at_least(name, value, None, "share", how))
@@ -213,7 +214,7 @@ def verdict_on(study: Study, figures: Sequence[Figure]) -> Verdict:
     return found if study.limits.can_break else together((found, Verdict.INCONCLUSIVE))
 
 
-def _least(study: Study, comparison: Comparison) -> tuple[float | None, str]:
+def least_of(study: Study, comparison: Comparison) -> tuple[float | None, str]:
     """The limit of ngspice's accuracy, and where it comes from, where that is chance.
 
     Both limits on accuracy are held against the one interval, so that the doubt stays as it is. Of
@@ -222,8 +223,7 @@ def _least(study: Study, comparison: Comparison) -> tuple[float | None, str]:
     limits = study.limits
     chance = chance_of(comparison.labels, len(comparison.ngspice.confusion))
     why = way_from_chance(limits.min_accuracy, limits.above_chance, chance)
-    least = least_accuracy(limits.min_accuracy, limits.above_chance, chance)
-    return least, f"; the limit is {why}" if why else ""
+    return least_accuracy(limits.min_accuracy, limits.above_chance, chance), why
 
 
 class _Judged:

@@ -73,7 +73,7 @@ def test_a_study_on_gated_cells_with_amplifiers_runs_to_its_verdict(
     text = text.replace('kind = "virtual_ground"', amplifier)
     text = re.sub(r"g_norm = .*", "g_norm = [0.4, 0.5]", text)
     spec = tmp_path / "gated.toml"
-    spec.write_text(re.sub(r"\[limits\].*", "", text, flags=re.DOTALL))
+    spec.write_text(re.sub(r"(\[limits\]).*", r"\1\nabove_chance = 0", text, flags=re.DOTALL))
     assert command(monkeypatch, "run", spec, "--out", tmp_path / "out", "--json") == 4
     content = json.loads(capsys.readouterr().out)
     assert content["verdict"] == "inconclusive"  # without limits nothing is judged

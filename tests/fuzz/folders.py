@@ -132,6 +132,9 @@ columns = 12
 {TECHNOLOGY}
 [readout]
 g_norm = [1.0]
+
+[limits]
+above_chance = 0
 """
 TRAINING = f"""\
 name = "small training"

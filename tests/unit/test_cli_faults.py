@@ -309,12 +309,13 @@ def test_tables_and_lines_print_what_they_are_given(capsys):
 
 ENDS = {"simulate": 0, "run": 4}
 """Without limits nothing can pass."""
+UNASKED = f"{STUDY}\n[limits]\nabove_chance = 0\n"
 
 
 @pytest.mark.ngspice
 @pytest.mark.parametrize(
     ("command", "text", "report"),
-    [("simulate", EXPERIMENT, "result.nc"), ("run", STUDY, "report.html")],
+    [("simulate", EXPERIMENT, "result.nc"), ("run", UNASKED, "report.html")],
 )
 def test_a_folder_whose_name_is_no_text_is_one_as_others(
     folder, monkeypatch, capsys, command, text, report
@@ -337,7 +338,7 @@ GONE = "import os; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')"
     ("command", "text", "report"),
     [
         ("simulate", EXPERIMENT, "result.nc"),
-        pytest.param("run", STUDY, "report.html", marks=pytest.mark.slow),
+        pytest.param("run", UNASKED, "report.html", marks=pytest.mark.slow),
     ],
 )
 def test_a_working_folder_that_is_gone_is_not_needed(folder, command, text, report):

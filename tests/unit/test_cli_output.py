@@ -53,6 +53,17 @@ def test_json_alone_is_printed_and_the_exit_code_is_the_verdict(mtjspice, tmp_pa
     assert json.loads(said)["verdict"] == ("fail" if code else "pass")
 
 
+def test_an_untrained_network_fails_and_the_limit_says_where_it_comes_from(mtjspice, tmp_path):
+    (tmp_path / "spec.toml").write_text(f"{STUDY}\n[limits]\nmax_flips = 0.9\n")
+    left, said = mtjspice("run", "spec.toml", "--out", "out", "--jobs", "2")
+    assert left == 1
+    # 71 of the 178 wines are of the most frequent class.
+    chance = f"{100 * 71 / 178:.3g} %"
+    assert f"limit of accuracy, ngspice: half of the way from chance, {chance}, to 100 %" in said
+    assert f"≥\N{NO-BREAK SPACE}{100 * (1 + 71 / 178) / 2:.3g}" in said
+    assert "verdict: FAIL" in said
+
+
 def test_the_currents_of_one_array_are_printed_as_json(mtjspice, tmp_path):
     (tmp_path / "spec.toml").write_text(EXPERIMENT)
     code, said = mtjspice("simulate", "spec.toml", "--json")

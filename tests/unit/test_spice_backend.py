@@ -34,7 +34,8 @@ def usual(monkeypatch, tmp_path):
 
 def test_a_whole_study_runs_in_another_simulator(usual, monkeypatch, capsys, tmp_path):
     spec, out = tmp_path / "study.toml", tmp_path / "out"
-    spec.write_text(STUDY + "\n[crossbar.cell]\nkind = 'passive'\nmtj = { v_half = inf }\n")
+    spec.write_text(STUDY + "\n[crossbar.cell]\nkind = 'passive'\nmtj = { v_half = inf }\n"
+                    "[limits]\nabove_chance = 0\n")  # fmt: skip
     said = caller(monkeypatch, capsys)("run", spec, "--out", out, "--jobs", 1, "--json")
     assert said.code == 4, said.err  # no limit, no verdict
     content = json.loads(said.out)

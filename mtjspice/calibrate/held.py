@@ -154,7 +154,8 @@ def held(asked: Asked, card: Card, reads: Sequence[Reads], confidence: float) ->
                 how = f"{seen}; {_mean_words(square**0.5)}"
                 return asked.figure(f"{whose} like these", value, how, interval)
             needed = _would_decide(asked, squares, square, confidence)
-            seen += f"; {_at_most(asked, interval)}" + (f", which {needed} would decide" if needed else "")
+            deciding = f", which {needed} would decide" if needed else ""
+            seen += f"; {_at_most(asked, interval)}{deciding}"
     if asked.measure == SIGNAL and most is not None:
         interval = signal_interval(asked.group, reads, most, confidence)
         if interval.high <= asked.limit:

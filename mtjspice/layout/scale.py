@@ -220,7 +220,9 @@ PARAMETERS = (
         "sigma_ln_rp", "sigma_ln_tmr", "sigma_ln_rp_die", "sigma_ln_tmr_die", "mismatch",
     )),
     *(f"writing.{key}" for key in ("to_p", "to_ap", "length")),
-    *(f"writing.free_layer.{key}" for key in ("thickness", "sigma_ln_delta", "sigma_ln_ic0")),
+    *(f"writing.free_layer.{key}" for key in (
+        "thickness", "sigma_ln_delta", "sigma_ln_ic0", "sigma_ln_diameter",
+    )),
 )  # fmt: skip
 """What a designer can move, as dotted keys; those that a layout lacks or has at zero are left out.
 """

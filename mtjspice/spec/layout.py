@@ -351,7 +351,7 @@ class Layout(Spec):
             return self
         if asked == 1:
             raise ValueError("limits.array_yield must be below 1: no number of samples shows that")
-        needed = samples_for(asked, plan.confidence) if asked > 0 else 1
+        needed = samples_for(asked, plan.confidence)
         if plan.samples < needed:
             raise ValueError(
                 f"monte_carlo.samples ({plan.samples}) are too few to show limits.array_yield "

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import PlainSerializer
+from pydantic import PlainSerializer, model_validator
 
 from mtjspice.spec.base import (
     Share,
@@ -42,6 +42,20 @@ EfficiencyLimit = Annotated[
     _written("op/J"),
 ]
 """Operations per joule, written with the unit."""
+
+
+CHANCES = (
+    "line_failure",
+    "read_disturb",
+    "read_disturb_mean",
+    "life_disturb",
+    "life_disturb_mean",
+    "write_error",
+    "write_error_mean",
+    "half_select",
+    "half_select_mean",
+)
+"""Limits on probabilities, which are 1 at most."""
 
 
 class LayoutLimits(Spec):
@@ -99,6 +113,15 @@ class LayoutLimits(Spec):
     write_error_mean: Share | None = None
     half_select: Share | None = None
     half_select_mean: Share | None = None
+
+    @model_validator(mode="after")
+    def _check_limits(self) -> Self:
+        if self.array_yield == 0:
+            raise ValueError("array_yield = 0 holds for every array: leave it out")
+        for name in CHANCES:
+            if getattr(self, name) == 1:
+                raise ValueError(f"{name} = 1 holds whatever the chance is: leave it out")
+        return self
 
     def replace(self, **changes: Any) -> Self:
         """A validated copy with some limits changed; they are written with their units."""

@@ -50,6 +50,14 @@ def test_the_spec_that_ships_is_the_experiment_of_the_paper():
     assert spec.limits.min_tuned_accuracy == spec.published == 0.953
 
 
+def test_limits_of_another_command_are_refused():
+    text = format_spec(shipped_spec()).replace(
+        "[study.limits]\n", "[study.limits]\nmax_flips = 0.1\n"
+    )
+    with pytest.raises(InputError, match=r"study\.limits are those of `mtjspice run`"):
+        parse_spec(text, Goodwill)
+
+
 def test_its_array_is_the_one_of_the_card():
     circuit, study = load_card(shipped_spec().card).circuit, shipped_spec().study
     assert circuit.crossbar == study.crossbar

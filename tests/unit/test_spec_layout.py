@@ -35,7 +35,7 @@ from mtjspice.spec.layout import (
     Timing,
     samples_for,
 )
-from mtjspice.spec.layout_limits import LayoutLimits
+from mtjspice.spec.layout_limits import CHANCES, LayoutLimits
 
 LIMITS = {
     "ir_drop": 0.05,
@@ -420,15 +420,6 @@ def test_a_yield_of_one_can_not_be_shown():
     assert "must be below 1" in str(refused(text))
 
 
-def test_a_yield_of_zero_needs_one_sample():
-    one = layout(
-        periphery=TransimpedanceAmplifier(),
-        limits=LayoutLimits(array_yield=0.0),
-        monte_carlo=MonteCarlo(samples=1),
-    )
-    assert one.limits.array_yield == 0
-
-
 @pytest.mark.parametrize("confidence", [0.5, 1.0, 95])
 def test_a_confidence_is_above_one_half_and_below_one(confidence):
     error = refused(f"{BARE}[monte_carlo]\nconfidence = {confidence}\n")
@@ -444,3 +435,10 @@ def test_a_tail_of_one_sample_is_refused():
 @pytest.mark.parametrize("key", ["process", "supply", "temperature"])
 def test_corners_must_name_something(key):
     assert refused(f"{BARE}[corners]\n{key} = []\n").key == f"corners.{key}"
+
+
+@pytest.mark.parametrize(("name", "value"), [("array_yield", 0), *((n, 1) for n in CHANCES)])
+def test_a_limit_that_nothing_can_break_is_refused(name, value):
+    error = refused(f"{BARE}[limits]\n{name} = {value}\n")
+    assert f"{name} = {value} holds" in str(error)
+    assert "leave it out" in str(error)

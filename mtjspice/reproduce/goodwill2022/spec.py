@@ -1,10 +1,12 @@
 """The reproduction of Goodwill et al. (2022): a study, and what is asked of its networks."""
 
-from typing import Annotated
+from typing import Annotated, Self
+
+from pydantic import model_validator
 
 from mtjspice.spec.base import FileName, Minutes, Networks, Share, Spec
 from mtjspice.spec.ranges import Whole
-from mtjspice.spec.study import Study
+from mtjspice.spec.study import Limits, Study
 
 Resamples = Annotated[int, Whole(100, 100_000, "fewer make no interval, more change none")]
 """Resamples of a bootstrap: 100 to 100,000."""
@@ -50,3 +52,12 @@ class Goodwill(Spec):
     resamples: Resamples = 2000
     study: Study
     limits: GoodwillLimits = GoodwillLimits()
+
+    @model_validator(mode="after")
+    def _check_limits(self) -> Self:
+        if self.study.limits != Limits():
+            raise ValueError(
+                "study.limits are those of `mtjspice run`, and nothing is judged by them here: the "
+                "reproduction has limits of its own, under limits"
+            )
+        return self

@@ -5,7 +5,7 @@ tensors in `mtjspice.nn`. Each is imported when it is first used, so that ``impo
 neither torch nor a simulator:
 
     >>> import mtjspice
-    >>> currents = mtjspice.simulate("examples/array/array.toml")["current"]  # by ngspice
+    >>> currents = mtjspice.simulate("examples/array/array.toml")["current"]  # by SPICE
 
 Quantities are numbers in SI units, temperatures in °C; files and folders are named by text or by
 `pathlib.Path`. What a user gives wrongly raises `InputError`.

@@ -68,7 +68,7 @@ def read_nodal(described: Experiment | File, *, card: File | None = None) -> xr.
     """Solve the circuit of an array at rest exactly, without a simulator.
 
     The level ``nodal``: Kirchhoff's equations with wires, line ends, defects, spread and bias
-    dependence. It needs no ngspice, and is what `simulate` is held against.
+    dependence. It needs no SPICE, and is what `simulate` is held against.
 
     Args:
         described: the array, or its TOML file. Its analysis is taken to be at rest.
@@ -125,10 +125,10 @@ def run_layout(
 
     Raises:
         InputError: if the circuit cannot be built or has no path; nothing is written then.
-        SimulatorError: if ngspice is missing or fails.
+        SimulatorError: if SPICE is missing or fails.
 
     Example:
-        >>> from mtjspice import Crossbar, Layout, run_layout  # slow, with ngspice
+        >>> from mtjspice import Crossbar, Layout, run_layout  # slow, with SPICE
         >>> small = Layout(name="small", crossbar=Crossbar(rows=2, columns=2), largest=2)
         >>> run_layout(small, "out/small", quick=True).verdict.value
         'inconclusive'
@@ -145,7 +145,7 @@ def run_study(
     solutions: File | None = None,
     jobs: int | None = None,
 ) -> "Story":
-    """Train or read networks, simulate every sample in ngspice, judge. `mtjspice run`.
+    """Train or read networks, simulate every sample in SPICE, judge. `mtjspice run`.
 
     Args:
         study: data, network, array and limits, or their TOML file.
@@ -159,10 +159,10 @@ def run_study(
 
     Raises:
         InputError: if anything given is wrong; nothing is written then.
-        SimulatorError: if ngspice is missing or fails.
+        SimulatorError: if SPICE is missing or fails.
 
     Example:
-        >>> from mtjspice import run_study  # slow, with ngspice
+        >>> from mtjspice import run_study  # slow, with SPICE
         >>> run_study("examples/wine/experiment.toml", "out/wine").verdict.value
         'pass'
     """
@@ -175,7 +175,7 @@ def run_study(
 def run_calibration(
     spec: Calibration | File, out: File | None = None, *, jobs: int | None = None
 ) -> "CalibrationStory":
-    """Fit the surrogate to ngspice, judge it on runs that it never saw. `mtjspice calibrate`.
+    """Fit the surrogate to SPICE, judge it on runs that it never saw. `mtjspice calibrate`.
 
     Args:
         spec: circuit, plan and limits, or their TOML file.
@@ -188,10 +188,10 @@ def run_calibration(
 
     Raises:
         InputError: if a library of transistors does not fit, or a circuit cannot be built.
-        SimulatorError: if ngspice is missing, or too many simulations fail.
+        SimulatorError: if SPICE is missing, or too many simulations fail.
 
     Example:
-        >>> from mtjspice import run_calibration  # slow, with ngspice
+        >>> from mtjspice import run_calibration  # slow, with SPICE
         >>> made = run_calibration("examples/passive15/calibration.toml", "out/card")
         >>> made.verdict.value, made.card.name
         ('pass', 'passive15')
@@ -270,7 +270,7 @@ def run_signoff(
         reference: what drops are counted from: an accuracy, as "97%", or a folder of weights; the
             same weights in software if left out.
         full: simulate every image.
-        strict: refuse another ngspice than that of the card.
+        strict: refuse another SPICE than that of the card.
         jobs: worker processes; as many as processors and memory allow if left out.
         scheduler: address of a Dask cluster, in the place of local workers.
 
@@ -279,7 +279,7 @@ def run_signoff(
 
     Raises:
         InputError: if anything given is wrong; nothing is written then.
-        SimulatorError: if ngspice is missing or fails.
+        SimulatorError: if SPICE is missing or fails.
 
     Example:
         >>> from mtjspice import run_signoff

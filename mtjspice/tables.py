@@ -91,17 +91,17 @@ def print_outcome(story: Any, page: Path) -> None:
         left=("level",),
     )
     value = {figure.name: figure.value for figure in story.figures}
-    for level in ("ideal", "ngspice"):
+    for level in ("ideal", "spice"):
         shares = (value[f"accuracy, {s} samples, {level}"] for s in ("all", "train", "test"))
         table.add_row(
             level, f"{value[f'best G_norm, {level}']:g}", *(f"{100 * s:.2f} %" for s in shares)
         )
     console.print(table)
     c = story.comparison
-    console.print(f"flips, ideal to ngspice: {len(c.flips)} of {c.ideal.predicted.size} classes")
+    console.print(f"flips, ideal to SPICE: {len(c.flips)} of {c.ideal.predicted.size} classes")
     _print_limits(console, story.figures)
     if why := least_of(story.study, c)[1]:
-        console.print(f"limit of accuracy, ngspice: {why}", soft_wrap=True, highlight=False)
+        console.print(f"limit of accuracy, SPICE: {why}", soft_wrap=True, highlight=False)
     if not story.study.limits.can_break:
         console.print(UNJUDGED, soft_wrap=True)
     _print_needed(console, story.figures)
@@ -133,7 +133,7 @@ def print_calibration(story: Any, card: Path, page: Path) -> None:
     """The held-out errors of a card."""
     console = made_console()
     table = _table(
-        f"{story.card.name}: surrogate − ngspice, % of full scale",
+        f"{story.card.name}: surrogate − SPICE, % of full scale",
         *(
             "what is new",
             "level",
@@ -226,7 +226,7 @@ def print_signoff(story: "SignOffStory", page: Path) -> None:
     console.print(table)
     limits = story.spec.limits
     if why := way_from_chance(limits.accuracy, limits.above_chance, story.chance):
-        console.print(f"limit of accuracy, ngspice: {why}", soft_wrap=True, highlight=False)
+        console.print(f"limit of accuracy, SPICE: {why}", soft_wrap=True, highlight=False)
     if not story.asks:
         console.print(UNJUDGED, soft_wrap=True)
     console.print(conclusion(story, lines), soft_wrap=True, highlight=False)
@@ -267,7 +267,7 @@ def _print_flips(console: Console, story: "SignOffStory") -> None:
     flips = noticed(story)
     for flip in flips[:FLIPS_SHOWN]:
         label = story.classes[int(story.labels[story.place(flip.image)])]
-        one, other = story.classes[flip.surrogate], story.classes[flip.ngspice]
+        one, other = story.classes[flip.surrogate], story.classes[flip.spice]
         allowed = "" if flip.possible else ", not allowed by the bound"
         console.print(
             f"flip: {flip.condition}, {flip.die}, image {flip.image}, label {label}: "
@@ -308,6 +308,7 @@ def print_layouts(stories: "Sequence[LayoutStory]", page: Path) -> None:
 def _quantities(story: "LayoutStory") -> Table:
     """Every quantity at its worst; with intervals and limits, if any has one."""
     from mtjspice.layout import page_words as layout_words  # noqa: PLC0415
+    from mtjspice.report.words import level_words  # noqa: PLC0415
 
     sampled = [line.worst.sampled for line in story.judged if line.worst.sampled]
     sure = [f"estimate, {100 * one.interval.confidence:.4g} % interval" for one in sampled[:1]]
@@ -320,7 +321,7 @@ def _quantities(story: "LayoutStory") -> Table:
         interval = (layout_words.interval_words(line),) if sampled else ()
         held = (limit, holds) if limited else ()
         table.add_row(line.quantity.title, value, *interval, *held,
-                      str(line.worst.condition), line.worst.level)  # fmt: skip
+                      str(line.worst.condition), level_words(line.worst.level))  # fmt: skip
     return table
 
 

@@ -26,7 +26,7 @@ SUFFIXES: Final[dict[str, float]] = {
     "p": 1e-12,
     "f": 1e-15,
 }
-"""Multiplier of each suffix (ngspice manual, section 2.3.2).
+"""Multiplier of each suffix (SPICE manual, section 2.3.2).
 
 Without the inch-based ``mil``, and without ``a``: nobody means 0.1 attovolt by "0.1A".
 """

@@ -1,4 +1,4 @@
-"""The surrogate against ngspice: reads side by side, and what they say in a line."""
+"""The surrogate against SPICE: reads side by side, and what they say in a line."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,22 +18,22 @@ from mtjspice.surrogate.programmed import solved
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 Judged = Literal["full", "linear", "nodal"]
-"""Levels that are held against ngspice: two of the surrogate, and the solver beneath it."""
+"""Levels that are held against SPICE: two of the surrogate, and the solver beneath it."""
 NOTHING = 1e-8
 """Differences of currents below this share of full scale are the simulator's own tolerance."""
 
 
 @dataclass(frozen=True)
 class Reads:
-    """Output currents of one run, in ngspice and at a level.
+    """Output currents of one run, in SPICE and at a level.
 
     Attributes:
         run: of the plan.
         volts: [vector, row], V above the reference.
-        ngspice: [vector, column], A.
+        spice: [vector, column], A.
         surrogate: the same.
         full_scale: A.
-        codes: ADC codes of ngspice and of the surrogate, and which outputs are not clipped,
+        codes: ADC codes of SPICE and of the surrogate, and which outputs are not clipped,
             [vector, column]; None without amplifiers.
         bound: of the errors, share of full scale; None at levels without one.
         by_nodal: whether the surrogate leaves the tile to the nodal solver.
@@ -41,7 +41,7 @@ class Reads:
 
     run: Run
     volts: Floats
-    ngspice: Floats
+    spice: Floats
     surrogate: Floats
     full_scale: float
     codes: tuple[Codes, Codes, npt.NDArray[np.bool_]] | None
@@ -50,8 +50,8 @@ class Reads:
 
     @property
     def errors(self) -> Floats:
-        """Surrogate minus ngspice, shares of full scale, [vector, column]."""
-        return (self.surrogate - self.ngspice) / self.full_scale
+        """Surrogate minus SPICE, shares of full scale, [vector, column]."""
+        return (self.surrogate - self.spice) / self.full_scale
 
     def judged(self) -> "Reads":
         """Without the vectors that were fitted."""
@@ -63,7 +63,7 @@ class Reads:
         return replace(
             self,
             volts=self.volts[n:],
-            ngspice=self.ngspice[n:],
+            spice=self.spice[n:],
             surrogate=self.surrogate[n:],
             codes=codes,
         )
@@ -96,7 +96,7 @@ def read_run(card: Card, level: Judged, run: Run, result: xr.Dataset) -> Reads:
     return Reads(
         run=run,
         volts=experiment.stimulus.volts,
-        ngspice=result["current"].to_numpy(),
+        spice=result["current"].to_numpy(),
         surrogate=current[0].numpy(),
         full_scale=nominal_full_scale(mtj, rows, spec.read_voltage),
         bound=bound,
@@ -113,7 +113,7 @@ def summary(group: str, level: Judged, reads: Sequence[Reads]) -> HeldOut:
         level: that was read.
         reads: one a run.
     """
-    signals = np.concatenate([(one.ngspice / one.full_scale).ravel() for one in reads])
+    signals = np.concatenate([(one.spice / one.full_scale).ravel() for one in reads])
     over = [float(np.abs(one.errors).max()) / one.bound for one in reads if one.bound]
     errors = np.concatenate([one.errors.ravel() for one in reads])
     signs = np.concatenate([_equal_signs(one) for one in reads])
@@ -137,8 +137,8 @@ def summary(group: str, level: Judged, reads: Sequence[Reads]) -> HeldOut:
 
 def _equal_signs(reads: Reads) -> npt.NDArray[np.bool_]:
     """Whether differences of neighbouring outputs have the same sign, where they are not zero."""
-    even = reads.ngspice.shape[1] // 2 * 2
-    theirs, ours = (x[:, 0:even:2] - x[:, 1:even:2] for x in (reads.ngspice, reads.surrogate))
+    even = reads.spice.shape[1] // 2 * 2
+    theirs, ours = (x[:, 0:even:2] - x[:, 1:even:2] for x in (reads.spice, reads.surrogate))
     counts = np.abs(theirs) > NOTHING * reads.full_scale
     return np.asarray(np.sign(theirs[counts]) == np.sign(ours[counts]))
 

@@ -23,7 +23,7 @@ class WorstCase:
         name: of the run.
         vector: which of its input vectors.
         column: which output.
-        ngspice: A.
+        spice: A.
         surrogate: A.
         error: share of full scale.
         netlist: path beside the report; plain ``ngspice -b`` runs it.
@@ -32,7 +32,7 @@ class WorstCase:
     name: str
     vector: int
     column: int
-    ngspice: float
+    spice: float
     surrogate: float
     error: float
     netlist: str

@@ -140,7 +140,7 @@ def held(asked: Asked, card: Card, reads: Sequence[Reads], confidence: float) ->
         why = "no run of this group succeeded, or none has such a value"
         return Figure(asked.name, "not known", "", f"{asked.limit:g}", False, why)
     tiles = "1 tile" if line.tiles == 1 else f"{line.tiles} tiles"
-    seen = f"{tiles}, {line.reads} output currents; full − ngspice"
+    seen = f"{tiles}, {line.reads} output currents; full − SPICE"
     most, needed = largest_bound(card), ""
     if asked.measure in BOUNDED and most is not None:
         if most <= asked.limit:
@@ -229,7 +229,7 @@ def signal_interval(group: str, reads: Sequence[Reads], most: float, confidence:
     """
     each = 1 - (1 - confidence) / 2
     errors = rms_interval(*drawn(group, reads, most), each)
-    currents = np.array([np.square(one.ngspice / one.full_scale).mean() for one in reads])
+    currents = np.array([np.square(one.spice / one.full_scale).mean() for one in reads])
     signal = rms_interval(currents, 1.0, each)
     return Interval(0.0, max(errors.high, NOTHING) / max(signal.low, LEAST), confidence)
 

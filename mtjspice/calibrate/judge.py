@@ -42,7 +42,7 @@ def judge(
     ]
     figures += _of_bounds(card)
     for device, volts in followed.items():
-        how = "fit of the access device against its sweeps in ngspice"
+        how = "fit of the access device against its sweeps in SPICE"
         figures.append(at_most(f"access device, {device} thresholds", volts, None, "V", how))
     share = 1 - len(card.failed) / card.planned
     how = f"{card.planned} planned, {len(card.failed)} failed"
@@ -54,7 +54,7 @@ def judge(
 def _measured(line: HeldOut, measure: str) -> Figure:
     """One number of a group, as it was seen."""
     word, unit = MEASURES[measure]
-    how = f"{line.tiles} tiles, {line.reads} output currents; {line.level} − ngspice"
+    how = f"{line.tiles} tiles, {line.reads} output currents; {line.level} − SPICE"
     return at_most(f"{line.group}, {line.level}: {word}", getattr(line, measure), None, unit, how)
 
 

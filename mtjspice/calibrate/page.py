@@ -99,7 +99,7 @@ def distribution_plot(groups: Mapping[str, Pooled]) -> str:
             error = np.sort(100 * np.abs(reads["error"]))[::-1]
             share = np.arange(1, error.size + 1) / error.size
             axis.loglog(error, share, ls=style, color=colour, label=group, lw=1.8)
-        axis.set_xlabel("|surrogate − ngspice|, % of full scale")
+        axis.set_xlabel("|surrogate − SPICE|, % of full scale")
         axis.set_ylabel("share of reads beyond")
         axis.set_xlim(left=1e-5)
         axis.grid(alpha=0.3)
@@ -116,7 +116,7 @@ def current_plot(groups: Mapping[str, Pooled]) -> str:
         ):
             centres, rms = _binned(reads["current"], reads["error"], edges)
             axis.semilogy(100 * centres, 100 * rms, ls=style, color=colour, label=group, lw=1.8)
-        axis.set_xlabel("output current in ngspice, % of full scale")
+        axis.set_xlabel("output current in SPICE, % of full scale")
         axis.set_ylabel("RMS error, % of full scale")
         axis.grid(alpha=0.3)
         axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))

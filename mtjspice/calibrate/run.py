@@ -1,4 +1,4 @@
-"""The whole way of a calibration: plan, ngspice, fit, judge, card, report. `mtjspice calibrate`."""
+"""The whole way of a calibration: plan, SPICE, fit, judge, card, report. `mtjspice calibrate`."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -38,7 +38,7 @@ def run_calibration(
     pool: Executor | None = None,
     progress: Progress | None = None,
 ) -> CalibrationStory:
-    """Run the plan in ngspice, fit the card, hold it against what it was not fitted to.
+    """Run the plan in SPICE, fit the card, hold it against what it was not fitted to.
 
     The inputs of some runs are searched with the card as it was fitted, and follow the others.
     Simulations that are in `out` already are not run again, so that a run that was cut off goes on
@@ -55,13 +55,13 @@ def run_calibration(
     Raises:
         InputError: if a card of transistors does not fit, before anything is written, or if a
             circuit cannot be built.
-        SimulatorError: if ngspice is missing, or if too many simulations fail.
+        SimulatorError: if SPICE is missing, or if too many simulations fail.
     """
     plan = make_plan(spec)
     inputs_digest(plan[0].experiment)  # every run has the same transistors
     outputs = None if out is None else Outputs(out)
     store = None if out is None else out / "simulations"
-    with Simulator(jobs=jobs, store=store, limits=spec.ngspice, pool=pool) as simulator:
+    with Simulator(jobs=jobs, store=store, limits=spec.simulator, pool=pool) as simulator:
         done = _Simulated(simulator, outputs, progress or (lambda what, done, total: None))
         story = _calibrated(spec, plan, done)
     if outputs is None:
@@ -71,7 +71,7 @@ def run_calibration(
 
 
 class _Simulated:
-    """Runs in ngspice.
+    """Runs in SPICE.
 
     Args:
         simulator: that runs them.
@@ -111,14 +111,14 @@ class _Simulated:
 def _calibrated(spec: Calibration, plan: Sequence[Run], done: _Simulated) -> CalibrationStory:
     """Simulate, fit, search, simulate again, judge."""
     simulator, times = done.simulator, dict[str, float]()
-    done.add(plan, "ngspice")
+    done.add(plan, "spice")
     start = time.perf_counter()
     fitted, followed = fit_card(spec, plan, done.results, str(simulator.info))
     times["fit"] = time.perf_counter() - start
     start = time.perf_counter()
     searched = searched_runs(fitted, spec)
     times["search"] = time.perf_counter() - start
-    done.add(searched, "ngspice, searched inputs")
+    done.add(searched, "SPICE, searched inputs")
     start = time.perf_counter()
     card, reads = judged_card(fitted, [*plan, *searched], done.results)
     figures = judge(card, reads, followed)
@@ -135,7 +135,7 @@ def _calibrated(spec: Calibration, plan: Sequence[Run], done: _Simulated) -> Cal
         failures=done.failures,
         reads={group: _pooled(of_group) for group, of_group in reads.items()},
         worst=worst,
-        times={"ngspice": done.seconds, **times},
+        times={"spice": done.seconds, **times},
         simulations={"run": simulator.ran, "found": simulator.found},
         keys=list(simulator.keys),
         netlists=netlists,
@@ -151,7 +151,7 @@ def _pooled(reads: Sequence[Reads]) -> dict[str, np.ndarray]:
     """Reads of a group as flat arrays: error, current (shares of full scale), column, row count."""
     return {
         "error": np.concatenate([one.errors.ravel() for one in reads]),
-        "current": np.concatenate([(one.ngspice / one.full_scale).ravel() for one in reads]),
+        "current": np.concatenate([(one.spice / one.full_scale).ravel() for one in reads]),
         "column": np.concatenate(
             [np.broadcast_to(np.arange(one.errors.shape[1]), one.errors.shape).ravel()
              for one in reads]
@@ -175,7 +175,7 @@ def _worst_cases(reads: Sequence[Reads]) -> tuple[list[WorstCase], dict[str, str
                 name=one.run.name,
                 vector=one.run.fitted + int(vector),
                 column=int(column),
-                ngspice=float(one.ngspice[vector, column]),
+                spice=float(one.spice[vector, column]),
                 surrogate=float(one.surrogate[vector, column]),
                 error=float(one.errors[vector, column]),
                 netlist=name,

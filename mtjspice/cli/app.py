@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # ``--help`` takes a quarter of a second, and torch alone takes more than a second.
 
 HELP = """
-Simulate arrays of magnetic tunnel junctions in ngspice, and the networks that live in them.
+Simulate arrays of magnetic tunnel junctions in SPICE, and the networks that live in them.
 
 Exit codes: 0 done or verdict pass, 1 verdict fail, 2 bad input, 3 simulator, disk, cluster or
 memory missing or failing, 4 verdict inconclusive, 70 a fault of mtjspice, 130 interrupted, 141 the

@@ -41,7 +41,7 @@ def run(
     large: Large = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train or read networks, simulate every sample in ngspice, judge, write the report."""
+    """Train or read networks, simulate every sample in SPICE, judge, write the report."""
     from mtjspice import tables  # noqa: PLC0415
     from mtjspice.progress import progress  # noqa: PLC0415
     from mtjspice.spec import Study, changed, read_spec  # noqa: PLC0415
@@ -82,8 +82,8 @@ def netlist(
     spec: SpecFile,
     tile: Annotated[int | None, typer.Option(min=0, help="Of a die: which tile.")] = None,
     dialect: Annotated[
-        str, typer.Option(help="Language of the simulator: ngspice or xyce.")
-    ] = "ngspice",
+        str, typer.Option(help="Language of the simulator: SPICE or xyce.")
+    ] = "spice",
     out: OutFolder = None,
     large: Large = False,
 ) -> None:
@@ -120,7 +120,7 @@ def simulate(
     large: Large = False,
     as_json: AsJson = False,
 ) -> None:
-    """Simulate one array, or every tile of a die, in ngspice and print its output currents."""
+    """Simulate one array, or every tile of a die, in SPICE and print its output currents."""
     from mtjspice import tables  # noqa: PLC0415
     from mtjspice.collect.die import simulate as simulate_described  # noqa: PLC0415
     from mtjspice.data.results import save_result  # noqa: PLC0415
@@ -135,7 +135,7 @@ def simulate(
     store = None if out is None else out / "simulations"
     with naming(spec), progress() as tell:
         result = simulate_described(
-            described, jobs=jobs, store=store, progress=functools.partial(tell, "ngspice")
+            described, jobs=jobs, store=store, progress=functools.partial(tell, "spice")
         )
     allowed = getattr(described.periphery, "clipped", 0.0)
     clipped = result.attrs.get("clipped_share", 0.0)
@@ -215,7 +215,7 @@ def calibrate(
     large: Large = False,
     as_json: AsJson = False,
 ) -> None:
-    """Fit the surrogate to ngspice, judge it on runs that it never saw, write card and report."""
+    """Fit the surrogate to SPICE, judge it on runs that it never saw, write card and report."""
     from mtjspice import tables  # noqa: PLC0415
     from mtjspice.progress import progress  # noqa: PLC0415
     from mtjspice.spec import Calibration, changed, read_spec  # noqa: PLC0415

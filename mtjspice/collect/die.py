@@ -20,7 +20,7 @@ def simulate(
     store: str | Path | None = None,
     progress: Progress | None = None,
 ) -> xr.Dataset:
-    """Simulate one array, or every tile of a die, in ngspice.
+    """Simulate one array, or every tile of a die, in SPICE.
 
     Args:
         described: the array or the die, or the TOML file of either.
@@ -36,12 +36,12 @@ def simulate(
 
     Raises:
         InputError: if the circuit cannot be built.
-        SimulatorMissingError: if there is no usable ngspice.
-        SimulationError: if ngspice gives no result that counts.
+        SimulatorMissingError: if there is no usable SPICE.
+        SimulationError: if SPICE gives no result that counts.
 
     Example:
         >>> from mtjspice import simulate
-        >>> simulate("examples/array/array.toml")["current"].shape  # with ngspice
+        >>> simulate("examples/array/array.toml")["current"].shape  # with SPICE
         (2, 4)
     """
     if isinstance(described, str | Path):
@@ -50,7 +50,7 @@ def simulate(
         described = found
     if isinstance(described, Experiment) and jobs is None:
         jobs = 1
-    with Simulator(jobs=jobs, store=store, limits=described.ngspice) as simulator:
+    with Simulator(jobs=jobs, store=store, limits=described.simulator) as simulator:
         if isinstance(described, DieDesign):
             return simulate_die(described, simulator, progress)
         return simulator.run([described], progress)[0]
@@ -77,7 +77,7 @@ def simulate_die(
         [result.drop_attrs() for result in results], dim="tile", join="exact"
     )
     die = die.assign_coords(tile=np.arange(design.tiles))
-    die.attrs = {"level": "ngspice", "simulator": str(simulator.info), "design": design.name}
+    die.attrs = {"level": "spice", "simulator": str(simulator.info), "design": design.name}
     dropped = [
         f"{tile}:{node}"
         for tile, result in enumerate(results)

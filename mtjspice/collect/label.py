@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 def label(experiment: Experiment, deck: Deck, vectors: Vectors) -> xr.Dataset:
     """A result in the form of `mtjspice.data.results`."""
     axes, read = _axes(experiment, vectors)
-    attributes: dict[str, Any] = {"level": "ngspice"}
+    attributes: dict[str, Any] = {"level": "spice"}
     if deck.dropped:
         attributes["dropped_nodes"] = " ".join(deck.dropped)
     sensed, rows = experiment.sensed_columns, range(experiment.crossbar.rows)

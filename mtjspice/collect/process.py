@@ -35,7 +35,7 @@ NO_MEMORY = re.compile(
     r"failed to map segment",
     re.IGNORECASE,
 )
-"""What ngspice, Python, torch and the dynamic linker say where they get no more memory."""
+"""What SPICE, Python, torch and the dynamic linker say where they get no more memory."""
 
 
 @dataclass(frozen=True)
@@ -251,8 +251,8 @@ def _how(code: int, said: str) -> str:
 
 def _over(key: str, value: str, what: str) -> LimitError:
     return LimitError(
-        f"a worker process exceeded the limit ngspice.{key} = {value}: {what}; "
-        f"{key} in the table [ngspice] of the spec raises it"
+        f"a worker process exceeded the limit simulator.{key} = {value}: {what}; "
+        f"{key} in the table [simulator] of the spec raises it"
     )
 
 
@@ -267,7 +267,7 @@ def _lacked_memory(error: Any) -> bool:
     """Whether an answer says that the process got no more memory."""
     if isinstance(error, MemoryError):
         return True
-    told = isinstance(error, RuntimeError | SimulationError)  # torch, ngspice
+    told = isinstance(error, RuntimeError | SimulationError)  # torch, SPICE
     return told and NO_MEMORY.search(str(error)) is not None
 
 

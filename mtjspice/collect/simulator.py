@@ -79,7 +79,7 @@ class Simulator:
 
     Example:
         >>> from mtjspice import Experiment, Simulator, read_spec
-        >>> with Simulator(jobs=1) as simulator:  # with ngspice
+        >>> with Simulator(jobs=1) as simulator:  # with SPICE
         ...     results = simulator.run([read_spec("examples/array/array.toml", Experiment)])
         >>> results[0]["current"].attrs["units"]
         'A'

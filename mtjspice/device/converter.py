@@ -7,7 +7,7 @@ from mtjspice.spec.periphery import Converter, TransimpedanceAmplifier
 
 Floats = npt.NDArray[np.float64]
 NEAR = 1e-9
-"""Of an amplifier's range: an output so near to a limit stands at it. ngspice keeps eleven digits
+"""Of an amplifier's range: an output so near to a limit stands at it. SPICE keeps eleven digits
 of the numbers in an expression, so that an output held at a limit may be beside it."""
 
 

@@ -23,6 +23,7 @@ from mtjspice.layout.probes import Case, Probe
 from mtjspice.netlist.deck import Added, build_deck
 from mtjspice.netlist.dialect import MAX_LINE
 from mtjspice.report.numbers import shown
+from mtjspice.report.words import level_words
 from mtjspice.spec.layout import Layout
 
 PROBES: Mapping[str, Callable[[Case], Probe]] = {
@@ -122,8 +123,8 @@ def _stated(worst: Finding, probe: Probe, printed: Mapping[str, float]) -> Findi
     value = printed.get(probe.value)
     if value is None:
         return worst
-    # The nodal solver and closed forms have found the case; what is stated of it is ngspice's.
-    return replace(worst, value=value, level="ngspice")
+    # The nodal solver and closed forms have found the case; what is stated of it is SPICE's.
+    return replace(worst, value=value, level="spice")
 
 
 def header(
@@ -135,7 +136,7 @@ def header(
     rule = f" (limit {limit})" if limit else ""
     said = [
         f"{quantity.name} of {layout.name}: {quantity.title}",
-        f"stated: {value}{rule}, {worst.level}",
+        f"stated: {value}{rule}, {level_words(worst.level)}",
         f"condition: {worst.condition}",
         "; ".join([f"worst case: {worst.where}", *nominal_cell(line)]),
         *probe.says,

@@ -192,13 +192,13 @@ def write_findings(
     layout: Layout, condition: Condition, plan: Sequence[Write], results: Sequence[xr.Dataset]
 ) -> list[Finding]:
     """What reaches the cells that are written, and what the pulse does to others."""
-    length, level = writing_of(layout).length, "ngspice, closed form"
+    length, level = writing_of(layout).length, "spice, closed form"
     cells = [written_cell(layout, w, r) for w, r in zip(plan, results, strict=True)]
     least = [_lowest_voltage(layout, cell) for cell in cells]
     fails = [over_cells(layout, cell, length, lambda p: p.fails) for cell in cells]
     k = int(np.argmax([spread.worst for spread in least]))
     words = f"{_words(plan[k])}; {worst_words(layout, least[k].cell)}"
-    lowest = Finding("write_voltage", -least[k].worst, condition, "ngspice, closed form", words,
+    lowest = Finding("write_voltage", -least[k].worst, condition, "spice, closed form", words,
                      plan[k].experiment, shown=Shown(*plan[k].place))  # fmt: skip
     devices = devices_with(layout, lowest, least[k].cell)
     findings = [replace(lowest, shown=replace(lowest.shown, devices=devices))]
@@ -301,7 +301,7 @@ def _half_selected(
             f"{'AP' if state == 1 else 'P'} cell at row {row}, column {column} in a write "
             f"{_words(write)}, {scientific(many)} writes"
         )
-        finding = Finding("half_select", 0.0, condition, "ngspice, closed form", where,
+        finding = Finding("half_select", 0.0, condition, "spice, closed form", where,
                           experiment, shown=Shown(row, column))  # fmt: skip
         spread = over_cells(layout, cell, length, lambda p: several(p.switches, many))
         found.append((finding, spread, float(several(chance[place], many))))

@@ -73,7 +73,7 @@ class Finding:
         quantity: name of it.
         value: in its unit.
         condition: under which.
-        level: nodal, ngspice, RC (a linear network of resistors and capacitors), or closed form.
+        level: nodal, spice, RC (a linear network of resistors and capacitors), or closed form.
         where: the worst case in words: cell, line, pattern.
         experiment: that shows the worst case again.
         sampled: of a quantity that is estimated from samples: then `value` is the worse end of its
@@ -155,12 +155,12 @@ class VoltageMap:
 
 @dataclass(frozen=True)
 class PatternLine:
-    """What one pattern comes to under nominal conditions, nodal and in ngspice.
+    """What one pattern comes to under nominal conditions, nodal and in SPICE.
 
     Attributes:
         pattern: its name.
         ir_drop, current_error, tuned_error, nonlinearity: as the quantities of these names.
-        audit: largest difference of an output current from ngspice, of full scale.
+        audit: largest difference of an output current from SPICE, of full scale.
     """
 
     pattern: str
@@ -221,8 +221,8 @@ class Yield:
         lines: output lines read over all samples.
         bad_lines: lines that read wrongly.
         margins: float64 [sample], smallest margin of each array, its offsets included, V.
-        audited: samples that ngspice simulated, too.
-        audited_good: of these, good in the nodal solver and in ngspice.
+        audited: samples that SPICE simulated, too.
+        audited_good: of these, good in the nodal solver and in SPICE.
         audited_apart: of these, good in one of both only.
         audit_margin: largest difference of a line's margin between both, V.
         audit_current: the same of an output current, of full scale.

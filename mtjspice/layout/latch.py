@@ -42,7 +42,7 @@ def latch_offset(layout: Layout, threshold: float, simulator: Simulator) -> floa
         None without a latch, or where its card says nothing of mismatch.
 
     Raises:
-        SimulationError: if ngspice fails.
+        SimulationError: if SPICE fails.
     """
     periphery = layout.periphery.latch
     if periphery is None:

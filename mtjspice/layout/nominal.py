@@ -22,7 +22,7 @@ class NominalLayout:
 
     Args:
         layout: what is looked at.
-        simulator: ngspice, for the access transistors of gated cells and for writes.
+        simulator: SPICE, for the access transistors of gated cells and for writes.
         fitted: what is known of the access transistors; found from sweeps of one cell if left out.
 
     Attributes:
@@ -31,7 +31,7 @@ class NominalLayout:
     Example:
         >>> from mtjspice import Layout, NominalLayout, Simulator, read_spec
         >>> layout = read_spec("examples/passive15/layout.toml", Layout)
-        >>> with Simulator(jobs=1) as simulator:  # with ngspice
+        >>> with Simulator(jobs=1) as simulator:  # with SPICE
         ...     smaller = NominalLayout(layout, simulator).of_size(8)
         >>> 0 < smaller.settling() < 1e-9
         True
@@ -80,7 +80,7 @@ class NominalLayout:
         """What the pulses do to the cells that wires hit hardest, and to others, by quantity.
 
         Raises:
-            SimulatorError: if ngspice is missing or fails.
+            SimulatorError: if SPICE is missing or fails.
         """
         plan = write_plan(self.layout)
         results = self.simulator.run([write.experiment for write in plan])

@@ -5,6 +5,7 @@ from typing import Any
 
 from mtjspice.layout.findings import Judged, LayoutStory, Yield
 from mtjspice.layout.page_words import uncertainty, value_and_limit
+from mtjspice.report.words import level_words
 from mtjspice.verdicts.figures import Figure
 
 
@@ -76,7 +77,7 @@ def _figure(story: LayoutStory, line: Judged) -> Figure:
     sign = "<=" if quantity.better == "low" else ">="
     how = (str(worst.condition), worst.where, uncertainty(story, line))
     return Figure(
-        name=f"{quantity.title}, {worst.level}",
+        name=f"{quantity.title}, {level_words(worst.level)}",
         value=worst.value,
         unit=quantity.unit,
         limit="" if line.limit is None else f"{sign} {line.limit:g}",

@@ -208,7 +208,7 @@ def settling_plot(waveform: Waveform, hold: float, size: tuple[float, float] = H
 
 def _levels(waveform: Waveform) -> tuple[tuple[Floats, str, str, str], ...]:
     return (
-        (waveform.output, SPICE, "-", "ngspice"),
+        (waveform.output, SPICE, "-", "SPICE"),
         (waveform.linear, IDEAL, "--", "linear RC"),
     )
 

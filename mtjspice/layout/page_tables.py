@@ -17,6 +17,7 @@ from mtjspice.layout.quantities import QUANTITIES
 from mtjspice.layout.sizes import Sensitivity
 from mtjspice.report.canvas import IDEAL, SPICE
 from mtjspice.report.numbers import percent, shown
+from mtjspice.report.words import level_words
 from mtjspice.verdicts.figures import WORDS
 
 NOTICED = 0.005
@@ -65,7 +66,7 @@ def row(story: LayoutStory, line: Judged) -> Row:
         over=line.holds is False,
         word="" if line.verdict is None else WORDS[line.verdict],
         condition=condition_words(line.worst.condition, story.nominal),
-        level=line.worst.level,
+        level=level_words(line.worst.level),
         where=line.worst.where,
         sure=uncertainty(story, line),
         netlist=line.netlist,
@@ -196,4 +197,5 @@ def findings(story: LayoutStory) -> Iterable[tuple[str, str, str, str, str]]:
     for f in sorted(story.findings, key=lambda one: order.index(one.quantity)):
         quantity = QUANTITIES[f.quantity]
         condition = condition_words(f.condition, story.nominal)
-        yield quantity.title, shown(f.value, quantity.unit), condition, f.level, f.where
+        level = level_words(f.level)
+        yield quantity.title, shown(f.value, quantity.unit), condition, level, f.where

@@ -131,7 +131,7 @@ def at_rest(
         value: as `Probe`.
         says: as `Probe`.
     """
-    # Of a single point ngspice measures the largest, but finds no value "at" it.
+    # Of a single point SPICE measures the largest, but finds no value "at" it.
     how = "max v({0})" if case.deck.points == 1 else "find v({0}) at=0"
     return Probe(
         units,

@@ -86,7 +86,7 @@ def run_layout(
 
     Raises:
         InputError: if the circuit cannot be built or has no path; nothing is written then.
-        SimulatorError: if ngspice is missing or fails.
+        SimulatorError: if SPICE is missing or fails.
     """
     tell = progress or (lambda what, done, total: None)
     conditions = conditions_of(layout)
@@ -101,8 +101,8 @@ def run_layout(
     times: dict[str, float] = {}
     with (
         one_thread(),
-        Simulator(jobs=jobs, store=store, limits=layout.ngspice) as simulator,
-        WorkerPool(simulator.jobs, limits=layout.ngspice) as pool,
+        Simulator(jobs=jobs, store=store, limits=layout.simulator) as simulator,
+        WorkerPool(simulator.jobs, limits=layout.simulator) as pool,
     ):
         fits = _clocked(times, "access", lambda: fit_conditions(
             judged_layout, conditions, simulator, partial(tell, "access")
@@ -322,15 +322,15 @@ def check_path(layout: Layout, jobs: int | None) -> None:
 
     Raises:
         InputError: saying so.
-        SimulatorError: if ngspice is missing or fails.
+        SimulatorError: if SPICE is missing or fails.
     """
-    with Simulator(jobs=jobs, limits=layout.ngspice) as simulator:
+    with Simulator(jobs=jobs, limits=layout.simulator) as simulator:
         fit_conditions(layout, [nominal_condition(layout)], simulator)
 
 
 def _counted(simulator: Simulator) -> tuple[Figure, ...]:
     how = "each found again by its key if the run is repeated"
-    return (Figure("simulations in ngspice", len(simulator.keys), "", "", None, how),)
+    return (Figure("simulations in SPICE", len(simulator.keys), "", "", None, how),)
 
 
 def threshold_notes(layout: Layout, lines: LineMargins | None) -> tuple[str, ...]:

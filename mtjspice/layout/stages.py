@@ -57,7 +57,7 @@ class Bench:
         quick: fewer searches.
         conditions: all of them, the nominal one first.
         fits: access devices under each.
-        simulator: ngspice.
+        simulator: SPICE.
         spread: work of the nodal solver over processes.
         tell: of progress.
     """
@@ -117,7 +117,7 @@ def read_stage(bench: Bench) -> ReadPart:
     off = max(line.audit for line in lines)
     how = f"{len(results)} patterns and blocks of rows, two scales; bound: fit of the access device"
     figure = at_most(
-        "patterns: largest current error, nodal − ngspice", off, fitted.bound, "of full scale", how
+        "patterns: largest current error, nodal − SPICE", off, fitted.bound, "of full scale", how
     )
     return ReadPart(patterns, tuple(findings), lines, maps, sneak, (figure,))
 
@@ -203,17 +203,17 @@ def sense_stage(bench: Bench) -> SensePart:
 
 
 def yield_figures(yields: Sequence[Yield]) -> tuple[Figure, ...]:
-    """How well both levels agree on the samples that ngspice saw, too; worst over conditions."""
+    """How well both levels agree on the samples that SPICE saw, too; worst over conditions."""
     far = max(yields, key=lambda one: one.audit_current / one.bound)
     apart = sum(one.audited_apart for one in yields)
     arrays, drawn = (sum(getattr(one, x) for one in yields) for x in ("audited", "samples"))
     how = f"{arrays} of {drawn} arrays, two reads each, {len(yields)} conditions"
     good = [sum(one.audited_good[level] for one in yields) for level in (0, 1)]
     return (
-        at_most("samples: largest current error, nodal − ngspice", far.audit_current, far.bound,
+        at_most("samples: largest current error, nodal − SPICE", far.audit_current, far.bound,
                 "of full scale", f"{how}; {far.condition}; bound: fit of the access device"),
-        at_most("samples: arrays that nodal and ngspice judge differently", apart, 0, "",
-                f"{how}; good in nodal {good[0]}, in ngspice {good[1]}"),
+        at_most("samples: arrays that nodal and SPICE judge differently", apart, 0, "",
+                f"{how}; good in nodal {good[0]}, in SPICE {good[1]}"),
     )  # fmt: skip
 
 

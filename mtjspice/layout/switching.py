@@ -1,13 +1,13 @@
 """Whether cells switch that differ from the nominal one: each probability on average and at worst.
 
-The solver and ngspice say what a nominal cell gets at the place where it is worst. Cells differ, in
+The solver and SPICE say what a nominal cell gets at the place where it is worst. Cells differ, in
 resistance, Δ, I_c0 and diameter (`mtjspice.layout.population`), while their transistors are all
 nominal: for every probability there is the mean over
 cells and the worst of so many as the array has, all of them at that place. A cell of another
 resistance takes another share of the voltage. In series with it are, in a passive array, the wires
 and ends of its own lines, and what the other cells' currents leave on them stays as it is; in a
 gated one all that is missing over the nominal junction, transistor included, taken as a resistor
-(for writes of `gated25` with resistances 20 % off, ngspice's current is met within 0.2 %). A law of
+(for writes of `gated25` with resistances 20 % off, SPICE's current is met within 0.2 %). A law of
 the cell's own, as a selector's, counts with its slope at the nominal current.
 """
 

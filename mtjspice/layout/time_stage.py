@@ -1,4 +1,4 @@
-"""Times and energies of a layout under every condition, in ngspice, and the levels beside them."""
+"""Times and energies of a layout under every condition, in SPICE, and the levels beside them."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ class Timed:
 
 
 def time_stage(bench: Bench, sense: SensePart) -> TimePart:
-    """Settling, decision, recovery and energy under every condition, in ngspice."""
+    """Settling, decision, recovery and energy under every condition, in SPICE."""
     slow = {c: timing.slower_pattern(*bench.at(c)) for c in bench.conditions}
     said: list[str] = []
     slowest = _transients(bench, slow, said)
@@ -96,7 +96,7 @@ def _ends(bench: Bench, every: Mapping[Condition, Timed]) -> Figure:
         nodal = reads.currents(torch.from_numpy(states[None].astype(np.float64)))[0, 0].numpy()
         worst = max(worst, float(np.abs(nodal - one.step.final).max()) / full_scale(layout))
     how = f"{len(every)} transients at the end of hold, of those at rest"
-    name = "transients: largest current error at their end, nodal − ngspice"
+    name = "transients: largest current error at their end, nodal − SPICE"
     return Figure(name, worst, "of full scale", "", None, how)
 
 
@@ -203,7 +203,7 @@ def _latches(bench: Bench, sense: SensePart, capacitance: float) -> Latches:
 
 
 def _rc_figures(bench: Bench, slowest: Mapping[Condition, Timed], farads: float) -> list[Figure]:
-    """The linear network beside ngspice: worst over the conditions."""
+    """The linear network beside SPICE: worst over the conditions."""
     off, slow = {}, {}
     for condition, one in slowest.items():
         layout, fitted = bench.at(condition)
@@ -215,7 +215,7 @@ def _rc_figures(bench: Bench, slowest: Mapping[Condition, Timed], farads: float)
     how = f"largest of {len(off)} conditions ({worst}), pattern “{slowest[worst].pattern}”"
     if bench.layout.crossbar.cell.transistors:
         how += f"; {1e15 * farads:.2f} fF an access device, fitted under nominal conditions"
-    name = "settling: linear RC network against ngspice, largest relative difference"
+    name = "settling: linear RC network against SPICE, largest relative difference"
     return [
         Figure(name, abs(off[worst]), "", "", None, how),
         Figure("time constant of the dominant pole, RC", slow[bench.nominal], "s", "", None,
@@ -244,9 +244,9 @@ def _latch_figures(
         for e, r in zip(expected, results, strict=True)
     ]
     slowest = max(float(np.nanmax(r["decision_time"].to_numpy())) for r in results)
-    how = "one array with its spread, all lines low, then all high; latches without offset; ngspice"
+    how = "one array with its spread, all lines low, then all high; latches without offset; SPICE"
     as_wanted = sum(decision.right for _, decision in latches.values())
-    words = "one line, low and high at the smallest margin; latch without offset; ngspice"
+    words = "one line, low and high at the smallest margin; latch without offset; SPICE"
     return [
         at_least("latch at the smallest margin: conditions with right decisions", as_wanted,
                  len(latches), "", words),

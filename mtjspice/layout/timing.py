@@ -126,7 +126,7 @@ class Step:
 
 
 def step_of(layout: Layout, result: xr.Dataset, analysis: TransientRead) -> Step:
-    """What a transient of ngspice goes between; the layout is under its condition.
+    """What a transient of SPICE goes between; the layout is under its condition.
 
     What is left at the end of `hold` follows from what the outputs moved in its third quarter and
     in its last one, d₁ and d₂: with one time constant it is d₂ q/(1 − q), q = d₂/d₁ (A. C. Aitken,
@@ -205,11 +205,11 @@ def rc_settling(layout: Layout, response: Response) -> float:
 
 
 def course(layout: Layout, result: xr.Dataset, analysis: TransientRead, step: Step) -> Course:
-    """What a transient of ngspice shows of one read.
+    """What a transient of SPICE shows of one read.
 
     Args:
         layout: under its condition.
-        result: of ngspice.
+        result: of SPICE.
         analysis: of the transient.
         step: what it goes between.
     """
@@ -230,7 +230,7 @@ def energy_of(layout: Layout, result: xr.Dataset, analysis: TransientRead) -> di
 
     Row drivers let their rail down to the row's voltage: the rest of it is theirs. The read-out
     takes what its load and its reference burn, and its own current while it works. Gate lines that
-    open and close take C V² of their own supply each time, which ngspice says of what the lines and
+    open and close take C V² of their own supply each time, which SPICE says of what the lines and
     the gates on them are charged with.
     """
     time = result["time"].to_numpy()
@@ -285,7 +285,7 @@ def time_findings(
     where = f"pattern “{pattern}”, column {read.slowest} settles last"
     energy = dict(data[1])
     shown = Shown(column=read.slowest, given=_between(read, step))
-    findings = [Finding("settling", read.settled, condition, "ngspice", where, experiment,
+    findings = [Finding("settling", read.settled, condition, "spice", where, experiment,
                         shown=shown)]  # fmt: skip
     decision, latched = 0.0, None
     if latch is not None:
@@ -293,7 +293,7 @@ def time_findings(
         latched = strip[found.slower]
         decision, energy["latches"] = found.time, found.energy * layout.crossbar.columns
         words = f"{found.slower} side at the smallest margin, one line of {layout.crossbar.rows}"
-        findings.append(Finding("decision_time", decision, condition, "ngspice", words, latched))
+        findings.append(Finding("decision_time", decision, condition, "spice", words, latched))
     period = read.settled + decision + read.recovered
     words = "settling, decision and return to rest" if latch else "settling and return to rest"
     whole = sum(energy.values())
@@ -301,10 +301,10 @@ def time_findings(
     spent = f"pattern “{DATA}”, {operations} operations"
     charged = Shown(latched=latch[0][latch[1].costlier] if latch else None)
     findings += [
-        Finding("read_period", period, condition, "ngspice", words, experiment,
+        Finding("read_period", period, condition, "spice", words, experiment,
                 shown=replace(shown, latched=latched)),
-        Finding("energy", whole, condition, "ngspice", spent, data[0], shown=charged),
-        Finding("operations_per_joule", operations / whole, condition, "ngspice", spent, data[0],
+        Finding("energy", whole, condition, "spice", spent, data[0], shown=charged),
+        Finding("operations_per_joule", operations / whole, condition, "spice", spent, data[0],
                 shown=charged),
     ]  # fmt: skip
     return findings, energy

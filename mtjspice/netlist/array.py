@@ -98,7 +98,7 @@ def _junction(
     changes: a source has no noise, and the resistor has that of the junction at rest, 4kT/R. The
     source's voltage is first copied to a node of its own: an expression of one node instead of a
     difference of two has half the derivatives, which makes sweeps of tiles up to about 32 x 32
-    faster; docs/ngspice.md has the times.
+    faster; docs/spice.md has the times.
     """
     name = f"{at[0]}_{at[1]}"
     if drawn.open[at]:

@@ -38,7 +38,7 @@ LIMITS = frozenset(name for pair in SIZES.values() for name in pair)
 COMMENTS = LIMITS | {"avt_n", "avt_p"}
 """What comment lines of a card can say to a program."""
 FLAGS = frozenset({"off", "thermal", "tnodeout"})
-"""Words behind which ngspice looks for no model's name; a point in a name divides words there."""
+"""Words behind which SPICE looks for no model's name; a point in a name divides words there."""
 CORNER = Technology.model_fields["corner"].default
 """The corner that stands for a library without sections."""
 
@@ -148,7 +148,7 @@ class Card:
         missing = {self._coefficient(one) for one in transistors} - self.pelgrom.keys()
         why = None
         if not self.shifts:
-            why = "ngspice's models of this level take no threshold shift; use a BSIM4 card"
+            why = "SPICE's models of this level take no threshold shift; use a BSIM4 card"
         elif missing:
             why = (
                 "the library does not say how much its transistors differ: add a comment line such "
@@ -271,7 +271,7 @@ def _card(library: Library, corner: str) -> Card:
     """One corner of a library.
 
     Raises:
-        InputError: if it lacks the corner, or ngspice takes a model's name for something else.
+        InputError: if it lacks the corner, or SPICE takes a model's name for something else.
     """
     sections = list(library.main.sections)
     if sections and corner.lower() not in sections:
@@ -283,10 +283,10 @@ def _card(library: Library, corner: str) -> Card:
     models = library.models(corner.lower() if sections else None)
     for model in models:
         if is_node(model.name):
-            allowed = "is the name of a node in netlists; ngspice would take the node for the model"
+            allowed = "is the name of a node in netlists; SPICE would take the node for the model"
             raise InputError(source=library.path, key="model", value=model.name, allowed=allowed)
         if FLAGS & set(model.name.split(".")):
-            allowed = "is a flag of transistors in ngspice, which would not find the model"
+            allowed = "is a flag of transistors in SPICE, which would not find the model"
             raise InputError(source=library.path, key="model", value=model.name, allowed=allowed)
     return Card(
         source=library.path,

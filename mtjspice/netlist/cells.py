@@ -118,7 +118,7 @@ class Selector:
 
     The selector's law is written as the voltage for its own current: a solver that guesses a
     voltage that is too large by half a volt would have to take its exponential, one that guesses a
-    current only its logarithm (docs/ngspice.md).
+    current only its logarithm (docs/spice.md).
     """
 
     input_line, output_line = "wl", "bl"

@@ -1,6 +1,6 @@
-"""What ngspice would accept and answer wrongly is dropped or refused before it is loaded.
+"""What SPICE would accept and answer wrongly is dropped or refused before it is loaded.
 
-ngspice itself solves a floating node "successfully" with a warning, and turns R = 0 into 1 mΩ.
+SPICE itself solves a floating node "successfully" with a warning, and turns R = 0 into 1 mΩ.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -87,7 +87,7 @@ class Circuit:
         printed: vectors that are shown to whoever runs the netlist by hand.
         parameters: numbers by name, for expressions.
         parts: other circuits beside it.
-        measures: lines that make ngspice measure something; no other dialect has them.
+        measures: lines that make SPICE measure something; no other dialect has them.
     """
 
     comments: tuple[str, ...]

@@ -88,7 +88,7 @@ class Deck:
 
     @cached_property
     def text(self) -> str:
-        """The netlist that ngspice runs."""
+        """The netlist that SPICE runs."""
         return NGSPICE.write(self.circuit)
 
     @property
@@ -215,7 +215,7 @@ def _rounding(experiment: Experiment, elements: Iterable[Element], branches: int
     A node's equation is a sum of products g·v, one for each end of a resistor, each rounded to half
     a unit in its last place. With wires of 2 Ω at 1.65 V that is 1e-16 of 0.8 A at each end, while
     an array whose junctions are all open carries nanoamperes, through the transistors' gmin.
-    docs/ngspice.md has what was measured. It never counts for more than what Newton's iteration
+    docs/spice.md has what was measured. It never counts for more than what Newton's iteration
     leaves open at each branch: with wires of micro-ohms, currents are really wrong.
     """
     reference = experiment.periphery.reference

@@ -1,7 +1,7 @@
 """Numbers of transistor libraries: SPICE numbers, and arithmetic with the library's parameters.
 
 Only what every simulator reads alike is taken: ``+ - * / **``, parentheses, names of parameters.
-ngspice takes ``a**b**c`` from the left, and of a negative base the magnitude, others do not; such
+SPICE takes ``a**b**c`` from the left, and of a negative base the magnitude, others do not; such
 expressions are refused, and so are functions and random numbers.
 """
 
@@ -28,8 +28,8 @@ LONGEST, DEEPEST = 1000, 30
 def number(text: str) -> float | None:
     """What a SPICE number in lower case says; None if it is none.
 
-    ngspice passes over letters behind a number that are no suffix, as in ``3.3v`` and ``45nm``.
-    ``mil`` is none: inside an expression ngspice reads a thousandth there, elsewhere an inch's. Nor
+    SPICE passes over letters behind a number that are no suffix, as in ``3.3v`` and ``45nm``.
+    ``mil`` is none: inside an expression SPICE reads a thousandth there, elsewhere an inch's. Nor
     is ``a``: an attometre to ngspice 46, a letter to ngspice 39.
     """
     match = NUMBER.fullmatch(text.lstrip("+-")) if text[1:2] not in {"+", "-"} else None

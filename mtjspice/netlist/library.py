@@ -42,7 +42,7 @@ class TransistorModel:
     Attributes:
         name: in lower case.
         channel: ``nmos`` or ``pmos``.
-        values: what stands behind each name, as ngspice reads it: numbers as they were written,
+        values: what stands behind each name, as SPICE reads it: numbers as they were written,
             expressions evaluated, in the order of the library.
         numbers: the same as numbers; without ``version``, which is none.
     """
@@ -218,8 +218,8 @@ def _numbered(model: Model, parameters: _Values) -> TransistorModel:
         numbers[name] = parameters.evaluated(model.at, name, text)
         values[name] = text if number(text) is not None else repr(numbers[name])
         if name == "level":
-            if numbers[name] not in LEVELS:  # ngspice goes on with level 1, or without the model
+            if numbers[name] not in LEVELS:  # SPICE goes on with level 1, or without the model
                 levels = ", ".join(str(level) for level in LEVELS)
-                model.at.refuse(f"level = {text[:60]} must be one that ngspice has: {levels}")
+                model.at.refuse(f"level = {text[:60]} must be one that SPICE has: {levels}")
             values[name] = str(int(numbers[name]))
     return TransistorModel(model.name, model.type, values, numbers)

@@ -29,7 +29,7 @@ no time that could be measured.
 """
 
 
-class Ngspice:
+class SimulatorLimits:
     """The dialect."""
 
     name: Final = "ngspice"
@@ -57,7 +57,7 @@ class Ngspice:
         )
 
 
-NGSPICE: Final[Dialect] = Ngspice()
+NGSPICE: Final[Dialect] = SimulatorLimits()
 
 
 def settings(circuit: Circuit) -> list[str]:

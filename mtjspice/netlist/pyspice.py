@@ -3,7 +3,7 @@
 Elements, models, tolerances and temperature are those of the text netlist, with its names. The
 analysis is started with PySpice's own means: the sweep over the index source with
 ``simulator.dc(Vindex=slice(0, points - 1, 1))``, a read in time with ``simulator.transient``. The
-temperature is the experiment's, whatever PySpice's simulator is given: ngspice takes ``.temp``
+temperature is the experiment's, whatever PySpice's simulator is given: SPICE takes ``.temp``
 before an option.
 """
 

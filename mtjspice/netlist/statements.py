@@ -1,6 +1,6 @@
 """Files of transistor libraries, read as data: what may stand in them is listed here.
 
-ngspice runs what stands in a library: ``.control`` blocks and ``*#`` comments are commands, an
+SPICE runs what stands in a library: ``.control`` blocks and ``*#`` comments are commands, an
 ``.option`` overrides the spec, ``.include`` opens any file. So a library is taken apart here, word
 by word, and what goes into a netlist is written anew from the words.
 
@@ -39,7 +39,7 @@ pow pwr max min int nint floor ceil sgn ternary_fcn agauss gauss aunif unif limi
 pwl ddt idt table
 """
 RESERVED: Final = frozenset(_KNOWN.split())
-"""Names that ngspice knows by itself, and words of its expressions: a parameter of that name would
+"""Names that SPICE knows by itself, and words of its expressions: a parameter of that name would
 change what others mean."""
 REFUSED: Final = {
     "control": "commands are run on this machine",
@@ -61,7 +61,7 @@ _WHY: Final = {
     "off ic icvds icvgs icvbs": "the operating point is found, not given",
 }
 INSTANCE: Final = {name: why for names, why in _WHY.items() for name in names.split()}
-"""What ngspice takes from a model as a default of its transistors, each with why it is refused."""
+"""What SPICE takes from a model as a default of its transistors, each with why it is refused."""
 ALLOWED: Final = "allowed are .model, .param, .subckt, .ends, .lib, .endl, .include and comments"
 
 _NAME: Final = re.compile(r"[a-z_][\w.]{0,199}", re.ASCII)
@@ -294,7 +294,7 @@ def _values(statement: Statement, words: list[str], again: bool = False) -> dict
     """``name=value`` pairs, quotes and braces around values taken off.
 
     Values are numbers or expressions, the latter in quotes or braces where they have blanks or
-    parentheses in them. Of a name that is given `again` the last value counts, as in ngspice;
+    parentheses in them. Of a name that is given `again` the last value counts, as in SPICE;
     elsewhere it is refused.
     """
     found: dict[str, str] = {}

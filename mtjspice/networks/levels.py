@@ -1,4 +1,4 @@
-"""The same networks at two levels of fidelity: ideal products, and whole arrays in ngspice.
+"""The same networks at two levels of fidelity: ideal products, and whole arrays in SPICE.
 
 The level between them, the surrogate, has a module of its own: it needs torch.
 """
@@ -89,7 +89,7 @@ def ideal_outputs(
 
 @dataclass(frozen=True)
 class LayerRead:
-    """What one layer's array was given and gave, in ngspice.
+    """What one layer's array was given and gave, in SPICE.
 
     Attributes:
         volts: float64 [g_norm, sample, row] above the reference; the first layer's inputs do not
@@ -108,7 +108,7 @@ class LayerRead:
 
 @dataclass(frozen=True)
 class SpiceRun:
-    """One network in ngspice.
+    """One network in SPICE.
 
     Attributes:
         outputs: float64 [g_norm, sample, class], before the last activation.
@@ -119,14 +119,14 @@ class SpiceRun:
     reads: tuple[LayerRead, ...]
 
 
-def ngspice_outputs(
+def spice_outputs(
     study: Study,
     chips: Sequence[Chip],
     inputs: Floats,
     simulator: Simulator,
     progress: Progress | None = None,
 ) -> list[SpiceRun]:
-    """Every sample through every layer of every network in ngspice.
+    """Every sample through every layer of every network in SPICE.
 
     A hidden activation is what the read-out makes of the array's currents, and it drives the next
     tile as a voltage, as on the die. All networks must have equally many layers.

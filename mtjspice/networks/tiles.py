@@ -1,4 +1,4 @@
-"""Trained weights in the tiles of dies, read by ngspice."""
+"""Trained weights in the tiles of dies, read by SPICE."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ from mtjspice.train.tiles import experiments_of, placement_of
 
 @dataclass(frozen=True)
 class LayerReads:
-    """The tiles of a layer in ngspice.
+    """The tiles of a layer in SPICE.
 
     Attributes:
         volts: float64 [tile, image, row], above the reference.
         currents: float64 [tile, image, column], as the read-out reports them, A.
         keys: of each tile's simulation.
         clipped: share of the amplifiers' outputs at a limit.
-        seconds: that ngspice took, over all tiles.
+        seconds: that SPICE took, over all tiles.
     """
 
     volts: Tensor
@@ -37,7 +37,7 @@ class LayerReads:
     seconds: float
 
 
-def in_ngspice(
+def in_spice(
     weights: ProgrammedNetwork,
     circuit: Calibration,
     dies: Sequence[Die],
@@ -78,7 +78,7 @@ def read_layer(
     simulator: Simulator,
     progress: Progress | None = None,
 ) -> LayerReads:
-    """Simulate layer k's tiles for volts [tile, image, row]; the rest as `in_ngspice`."""
+    """Simulate layer k's tiles for volts [tile, image, row]; the rest as `in_spice`."""
     tiles = driven_tiles(weights, circuit, dies, k, volts)
     results = simulator.run(tiles, progress)
     currents = np.stack([reported_current(circuit.periphery, result) for result in results])

@@ -12,6 +12,16 @@ UNJUDGED = (
 SIGNS = {"<=": "≤", ">=": "≥", "<": "<", ">": ">"}
 
 
+def level_words(level: str) -> str:
+    """The name of a level of fidelity as people write it.
+
+    Example:
+        >>> level_words("spice, closed form")
+        'SPICE, closed form'
+    """
+    return level.replace("spice", "SPICE")
+
+
 def value_and_limit(figure: Figure) -> tuple[str, str]:
     """Value and limit of a figure, shares in per cent, with digits that tell them apart."""
     sign, _, bound = figure.limit.partition(" ")

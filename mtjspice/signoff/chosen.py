@@ -57,7 +57,7 @@ class Read:
         statement: about what was not simulated.
         found: flips of each specimen, and whether the bound allows each.
         vectors: input vectors of tiles that were simulated.
-        seconds: that ngspice took, summed over workers; also in runs before.
+        seconds: that SPICE took, summed over workers; also in runs before.
     """
 
     dies: tuple[DieRead, ...]

@@ -34,7 +34,7 @@ class Differing:
         line: output line of the tile, or number of the neuron or class.
         image: number among those that were read.
         surrogate: code, sign or class.
-        ngspice: the same.
+        spice: the same.
         ratio: of a level, the least error of the read over its bound; above 1 the bound called it
             impossible. 0 for the others.
     """
@@ -45,7 +45,7 @@ class Differing:
     line: int
     image: int
     surrogate: int
-    ngspice: int
+    spice: int
     ratio: float
 
 

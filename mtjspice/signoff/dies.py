@@ -11,7 +11,7 @@ from torch import Tensor
 from mtjspice.collect.simulator import Progress, Simulator
 from mtjspice.data.weights import ProgrammedNetwork
 from mtjspice.errors import InputError
-from mtjspice.networks.tiles import LayerReads, in_ngspice
+from mtjspice.networks.tiles import LayerReads, in_spice
 from mtjspice.signoff.compare import Compared, Differing, compare_layer
 from mtjspice.signoff.margins import Foreseen, foresee
 from mtjspice.spec.die import Die
@@ -98,7 +98,7 @@ class Log:
         flips: int64 [tile, line], levels that differ.
         found: decisions that differ.
         clipped: sum over the images of the share of amplifier outputs at a limit.
-        seconds: that ngspice took.
+        seconds: that SPICE took.
     """
 
     outputs: dict[int, Floats] = field(default_factory=dict)
@@ -179,12 +179,12 @@ class OnOneDie:
             inputs: float64 [image, feature], of all images.
             images: numbers of those that are read.
             classes: of all images, by the surrogate.
-            simulator: ngspice.
+            simulator: SPICE.
             told: of the tiles of each layer.
         """
         weights, reads = self.specimen.weights, list[LayerReads]()
         circuit = self.network.circuit
-        theirs = in_ngspice(
+        theirs = in_spice(
             weights, circuit, self.specimen.dies, simulator, told, reads.append
         )  # fmt: skip
         with torch.no_grad():

@@ -12,7 +12,7 @@ from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.signoff import SignOff
 from mtjspice.spec.size import sweeps_seconds
 
-SUMMED, VECTORS = "ngspice, summed over workers and runs", "tile vectors"
+SUMMED, VECTORS = "SPICE, summed over workers and runs", "tile vectors"
 """Names of times of a condition."""
 RAN, FOUND = "simulations run", "simulations found"
 """Names of counts of a run."""
@@ -26,7 +26,7 @@ class Expected:
     Args:
         out: folder of the report, which may hold one from before; None where there is none.
         crossbar: of a tile.
-        simulator: ngspice, with its store.
+        simulator: SPICE, with its store.
         spec: what is asked.
         full: whether every image is simulated.
 

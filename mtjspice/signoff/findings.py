@@ -72,7 +72,7 @@ class Flip:
             a sign, which several tiles add up to.
         line: output line of the tile, or number of the neuron or class.
         surrogate: class, sign or code.
-        ngspice: the same.
+        spice: the same.
         possible: whether the error bound allows it.
         key: of the simulation of the tile.
         vector: its number in that simulation.
@@ -87,7 +87,7 @@ class Flip:
     tile: int
     line: int
     surrogate: int
-    ngspice: int
+    spice: int
     possible: bool
     key: str
     vector: int
@@ -106,8 +106,8 @@ class DieRead:
         safety: float64 [image]: least of a class's lead over the bound of its error; the class is
             safe above 1. At most `SAFEST`, where nothing can flip it.
         why: int64 [image], one of `NOT`, `UNSAFE`, `AUDIT`, `ALL`.
-        ngspice: int64 [image], class in SPICE; −1 where it was not simulated.
-        ngspice_lead: float64 [image], lead in SPICE of the surrogate's class; nan where not
+        spice: int64 [image], class in SPICE; −1 where it was not simulated.
+        spice_lead: float64 [image], lead in SPICE of the surrogate's class; nan where not
             simulated.
         level_flips: int64 [tile, line], levels that differ in SPICE for the same inputs.
         reads: number of reads of each line in SPICE.
@@ -115,7 +115,7 @@ class DieRead:
         largest_error: float64 [tile, line], largest magnitude of the same.
         bound: float64 [tile], what the surrogate bounds it by, times what it was widened by.
         clipped: share of the amplifiers' outputs at a limit, all images, surrogate.
-        ngspice_clipped: the same of the simulated ones in SPICE.
+        spice_clipped: the same of the simulated ones in SPICE.
         defects: number of defects of the die.
         by_nodal: tiles that the nodal solver reads: the expansion alone would be too far off.
     """
@@ -126,15 +126,15 @@ class DieRead:
     lead: Floats
     safety: Floats
     why: Ints
-    ngspice: Ints
-    ngspice_lead: Floats
+    spice: Ints
+    spice_lead: Floats
     level_flips: Ints
     reads: int
     error: Floats
     largest_error: Floats
     bound: Floats
     clipped: float
-    ngspice_clipped: float
+    spice_clipped: float
     defects: int
     by_nodal: int = 0
 
@@ -146,12 +146,12 @@ class DieRead:
     @property
     def flipped(self) -> Flags:
         """Which images have another class in SPICE."""
-        return np.asarray(self.simulated & (self.ngspice != self.surrogate))
+        return np.asarray(self.simulated & (self.spice != self.surrogate))
 
     @property
     def final(self) -> Ints:
         """Class in SPICE where simulated, elsewhere the surrogate's."""
-        return np.where(self.simulated, self.ngspice, self.surrogate)
+        return np.where(self.simulated, self.spice, self.surrogate)
 
     def worst_margin(self, labels: Ints) -> tuple[float, int]:
         """(least lead, image) of the images that the surrogate finds rightly; (nan, −1) without.
@@ -161,7 +161,7 @@ class DieRead:
         right = np.flatnonzero(self.surrogate == labels)
         if not right.size:
             return float("nan"), -1
-        leads = np.where(self.simulated, self.ngspice_lead, self.lead)[right]
+        leads = np.where(self.simulated, self.spice_lead, self.lead)[right]
         least = int(np.argmin(leads))
         return float(leads[least]), int(right[least])
 

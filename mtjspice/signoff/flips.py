@@ -63,7 +63,7 @@ def _flip(one: Specimen, label: str, found: FoundFlip, *, possible: bool) -> Fli
         tile=first + differing.tile if differing.tile >= 0 else -1,
         line=differing.line,
         surrogate=differing.surrogate,
-        ngspice=differing.ngspice,
+        spice=differing.spice,
         possible=possible,
         key=found.key,
         vector=found.vector,

@@ -29,7 +29,7 @@ from mtjspice.train.threads import one_thread
 Ints = npt.NDArray[np.int64]
 Told = Callable[[str, int, int], None]
 """Called with (what is being done, how much of it is done, how much there is): dies by the
-surrogate, input vectors of tiles by ngspice."""
+surrogate, input vectors of tiles by SPICE."""
 Flags = npt.NDArray[np.bool_]
 USUAL_BOUND = 0.001
 """What flips may do to the mean accuracy, where nobody says anything of it."""
@@ -62,7 +62,7 @@ def read_guided(
         surrogate: of this condition's card, at the level ``full``.
         inputs: float64 [image, feature].
         spec: confidence, bound and guard.
-        simulator: ngspice; its store is what a run that was cut off goes on from.
+        simulator: SPICE; its store is what a run that was cut off goes on from.
         full: simulate every image.
         number: of the condition, so that conditions have samples of their own.
         told: of progress.
@@ -215,7 +215,7 @@ class _Guided:
         differing = flip.differing
         if differing.kind != "class":
             return differing.ratio / self.scale
-        seen, other = self.seen[n], differing.ngspice
+        seen, other = self.seen[n], differing.spice
         ours = seen.outputs[flip.image]
         lead = float(ours[differing.surrogate] - ours[other])
         bound = self.spec.guard * float(seen.deviation[flip.image, other])
@@ -271,13 +271,13 @@ class _Guided:
         one, seen, why = self.dies[n], self.seen[n], self.why[n]
         log, specimen = one.log, one.specimen
         ours = seen.outputs.argmax(-1)
-        ngspice = np.full(len(self.inputs), -1, dtype=np.int64)
+        spice = np.full(len(self.inputs), -1, dtype=np.int64)
         leads = np.full(len(self.inputs), np.nan)
         lead = lead_of(seen.outputs, ours).numpy()
         read = sorted(log.outputs)
         if read:
             theirs = torch.from_numpy(np.stack([log.outputs[i] for i in read]))
-            ngspice[read] = theirs.argmax(-1).numpy()
+            spice[read] = theirs.argmax(-1).numpy()
             leads[read] = lead_of(theirs, ours[read]).numpy()
         spread = float(lead.std()) or 1.0
         shape = sum(len(x.states) for x in specimen.weights.layers), _columns(specimen)
@@ -290,15 +290,15 @@ class _Guided:
             lead=lead / spread,
             safety=seen.safety(self.spec.guard).numpy(),
             why=why,
-            ngspice=ngspice,
-            ngspice_lead=leads / spread,
+            spice=spice,
+            spice_lead=leads / spread,
             level_flips=np.broadcast_to(np.asarray(log.flips, dtype=np.int64), shape),
             reads=reads,
             error=np.sqrt(mean_square),
             largest_error=np.broadcast_to(np.asarray(log.largest, dtype=np.float64), shape),
             bound=np.concatenate([e.bound.numpy() for e in one.errors(self.scale)]),
             clipped=seen.clipped,
-            ngspice_clipped=log.clipped / max(reads, 1),
+            spice_clipped=log.clipped / max(reads, 1),
             defects=sum(len(die.defects) for die in specimen.dies),
             by_nodal=one.by_nodal,
         )
@@ -348,4 +348,4 @@ class _Counter:
             self._done += done
             self._total += total
             if self._told:
-                self._told("ngspice", self._done, self._total)
+                self._told("spice", self._done, self._total)

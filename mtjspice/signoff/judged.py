@@ -44,7 +44,7 @@ class Accuracies:
 
     software: Floats
     surrogate: Floats
-    ngspice: Floats
+    spice: Floats
 
 
 def accuracies(judged: Judged, labels: Ints) -> Accuracies:
@@ -56,7 +56,7 @@ def accuracies(judged: Judged, labels: Ints) -> Accuracies:
     return Accuracies(
         software=right(lambda die: die.software),
         surrogate=right(lambda die: die.surrogate),
-        ngspice=right(lambda die: die.final),
+        spice=right(lambda die: die.final),
     )
 
 
@@ -137,7 +137,7 @@ def _of_classes(
         at_least("accuracy, software", float(found.software.mean()), None, "share", over),
         *_of_reference(asked, seen),
         at_least("accuracy, surrogate", float(found.surrogate.mean()), None, "share", over),
-        held(">=", "accuracy, ngspice", seen.accuracy, least, known.accuracy,
+        held(">=", "accuracy, SPICE", seen.accuracy, least, known.accuracy,
              f"{over}; {seen_words(statement)}{_population(spec)}"
              + (f"; the limit is {why}" if why else "")),
         held("<=", "accuracy lost, mean over dies", seen.lost, limits.drop_mean, known.lost,
@@ -192,7 +192,7 @@ def _of_reads(asked: Asked, judged: Judged) -> list[Figure]:
     safety = np.stack([die.safety for die in dies])
     least = np.argmin(np.where(np.isnan(safety), np.inf, safety))
     unsafe, image = (int(n) for n in np.unravel_index(least, safety.shape))
-    clipped = [max(die.clipped, die.ngspice_clipped) for die in dies]
+    clipped = [max(die.clipped, die.spice_clipped) for die in dies]
     allowed = asked.clipping if spec.limits.clipped is None else spec.limits.clipped
     return [
         at_least("worst margin", margins[narrow][0], spec.limits.margin, "times the leads' spread",
@@ -208,7 +208,7 @@ def _of_reads(asked: Asked, judged: Judged) -> list[Figure]:
         at_most("bound on accuracy", statement.accuracy, spec.accuracy_bound, DIFFERENCE,
                 f"what flips among images not simulated can do to the mean, "
                 f"{100 * statement.confidence:.4g} % confidence by itself"),
-        at_most("share simulated in ngspice", statement.simulated / statement.images, None, "share",
+        at_most("share simulated in SPICE", statement.simulated / statement.images, None, "share",
                 f"{statement.unsafe} not safe, {statement.audited} for the audit, "
                 f"of {statement.images}"),
     ]  # fmt: skip

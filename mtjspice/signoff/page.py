@@ -80,7 +80,7 @@ class Shown:
         flip: what differs.
         label: true class.
         surrogate: class.
-        ngspice: class in SPICE.
+        spice: class in SPICE.
         effect: ``worse``, ``better`` or ``other`` for the accuracy.
         lead: of the surrogate's class, at both levels.
         safety: lead over the bound of its error.
@@ -91,7 +91,7 @@ class Shown:
     flip: Flip
     label: str
     surrogate: str
-    ngspice: str
+    spice: str
     effect: str
     lead: tuple[float, float]
     safety: float
@@ -270,9 +270,9 @@ def _gallery(story: SignOffStory, flips: Sequence[Flip]) -> list[Shown]:
                 flip=flip,
                 label=story.classes[int(story.labels[place])],
                 surrogate=story.classes[flip.surrogate],
-                ngspice=story.classes[flip.ngspice],
+                spice=story.classes[flip.spice],
                 effect=words.effect(story, flip),
-                lead=(float(die.lead[place]), float(die.ngspice_lead[place])),
+                lead=(float(die.lead[place]), float(die.spice_lead[place])),
                 safety=float(die.safety[place]),
                 picture=maps.thumbnail(story, place),
                 link=urllib.parse.quote(flip.netlist),

@@ -122,7 +122,7 @@ def _die(die: DieLine, confidence: float) -> dict[str, Any]:
         "tiles": die.tiles,
         "tiles read by the nodal solver": die.by_nodal,
         "clipped": die.clipped,
-        "clipped in spice": die.ngspice_clipped,
+        "clipped in spice": die.spice_clipped,
         "defects": die.defects,
         "broken": die.broken,
         "not decided": die.undecided,

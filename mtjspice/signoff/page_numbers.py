@@ -52,7 +52,7 @@ class DieLine:
         largest_error: of a line.
         above_bound: lines whose largest error is above the bound of its tile.
         clipped: share of the amplifiers' outputs at a limit, surrogate.
-        ngspice_clipped: the same in SPICE.
+        spice_clipped: the same in SPICE.
         defects: number of defects.
         tiles: in use.
         by_nodal: of those, read by the nodal solver in the place of the expansion.
@@ -82,7 +82,7 @@ class DieLine:
     largest_error: float
     above_bound: int
     clipped: float
-    ngspice_clipped: float
+    spice_clipped: float
     defects: int
     tiles: int
     by_nodal: int
@@ -129,7 +129,7 @@ def _line(labels: Ints, condition: str, die: DieRead, k: int, known: Known) -> D
         largest_error=_largest(die.largest_error),
         above_bound=int((die.largest_error > die.bound[:, None]).sum()),
         clipped=die.clipped,
-        ngspice_clipped=die.ngspice_clipped,
+        spice_clipped=die.spice_clipped,
         defects=die.defects,
         tiles=die.bound.size,
         by_nodal=die.by_nodal,

@@ -210,7 +210,7 @@ def _edges(safety: Floats) -> Floats:
 def leads_plot(dies: Sequence[DieRead], noun: str) -> str | None:
     """How the lead in SPICE differs from the surrogate's; None where too little was simulated."""
     lead = np.concatenate([die.lead[die.simulated] for die in dies])
-    change = np.concatenate([die.ngspice_lead[die.simulated] for die in dies]) - lead
+    change = np.concatenate([die.spice_lead[die.simulated] for die in dies]) - lead
     known = np.isfinite(lead) & np.isfinite(change)
     lead, change = lead[known], change[known]
     if lead.size < 20 or not change.any():

@@ -282,7 +282,7 @@ def effect(story: SignOffStory, flip: Flip) -> str:
     label = int(story.labels[story.place(flip.image)])
     if flip.surrogate == label:
         return "worse"
-    return "better" if flip.ngspice == label else "other"
+    return "better" if flip.spice == label else "other"
 
 
 def level_words(story: SignOffStory, flips: Sequence[Flip], lines: Sequence[ConditionLine]) -> str:
@@ -290,7 +290,7 @@ def level_words(story: SignOffStory, flips: Sequence[Flip], lines: Sequence[Cond
     levels = sum(die.level_flips for line in lines for die in line.dies)
     reads = sum(d.reads * d.level_flips.size for line in lines for d in line.judged.dies)
     signs = sum(flip.kind == "sign" for flip in flips)
-    steps = [abs(flip.ngspice - flip.surrogate) for flip in flips if flip.kind == "level"]
+    steps = [abs(flip.spice - flip.surrogate) for flip in flips if flip.kind == "level"]
     by = "by one" if max(steps, default=1) == 1 else f"by one, by {max(steps)} at most"
     part = f" of {reads:,} reads of a line ({shown(levels / reads, 'share')})" if reads else ""
     hidden = f" {counted(signs, 'sign')} of hidden neurons flipped, too." if signs else ""

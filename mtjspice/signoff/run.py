@@ -1,4 +1,4 @@
-"""The whole way of a sign-off: conditions, surrogate, ngspice, verdict. `mtjspice signoff`."""
+"""The whole way of a sign-off: conditions, surrogate, SPICE, verdict. `mtjspice signoff`."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -64,7 +64,7 @@ def run_signoff(
         out: folder of the report and of all simulations; made if it is missing. Nothing is written
             if it is left out.
         full: simulate every image.
-        strict: refuse what is otherwise only warned of: another ngspice than the card's, a card
+        strict: refuse what is otherwise only warned of: another SPICE than the card's, a card
             whose own limits are broken.
         jobs: local worker processes; all processors if left out.
         scheduler: address of a Dask cluster, in the place of local workers.
@@ -73,7 +73,7 @@ def run_signoff(
 
     Raises:
         InputError: if anything given is wrong; nothing is written then.
-        SimulatorError: if ngspice is missing or fails.
+        SimulatorError: if SPICE is missing or fails.
         StorageError: if the disk is full.
     """
     tell = progress or (lambda what, done, total: None)
@@ -83,7 +83,7 @@ def run_signoff(
     circuits = _conditions(spec, card.circuit)
     warned = [*subject.notes, *_odd(subject, spec), *_doubts(card, str(probe()), strict=strict)]
     judged, times, netlists = [], dict[str, float](), dict[str, str]()
-    with open_pool(jobs, scheduler, limits=spec.ngspice) as pool:
+    with open_pool(jobs, scheduler, limits=spec.simulator) as pool:
         outputs = None if out is None else Outputs(out)
         store = None if out is None else make_folder(out / "simulations")
         simulator = Simulator(store=store, pool=pool)

@@ -84,11 +84,11 @@ def one_of(default: str) -> Discriminator:
 LEAST_OHMS = 0.01
 """Least resistance above zero of a wire, line end, via, short or bridge, Ω.
 
-With 0.01 Ω beside junctions of 30 Ω to 5 kΩ ngspice agrees with the nodal solver to 5e-8 of the
+With 0.01 Ω beside junctions of 30 Ω to 5 kΩ SPICE agrees with the nodal solver to 5e-8 of the
 largest current, up to 5 V above ground, and beside ones of 1 MΩ to 5e-6 at 1.65 V. Ten to a
-thousand times less, and rounding breaks Kirchhoff's law (docs/ngspice.md).
+thousand times less, and rounding breaks Kirchhoff's law (docs/spice.md).
 """
-JOINS = "less is lost in ngspice's rounding; 0 joins the nodes"
+JOINS = "less is lost in SPICE's rounding; 0 joins the nodes"
 
 Resistance = Annotated[float, Within("Ohm", LEAST_OHMS, 1e9, JOINS, zero=True, usual=(0, 1e5))]
 """Ω, of a line's end or a via: zero, or 10 mΩ to 1 GΩ."""
@@ -96,7 +96,7 @@ WireResistance = Annotated[float, Within("Ohm", LEAST_OHMS, 1e5, JOINS, zero=Tru
 """Ω, of the wire between two cells: zero, or 10 mΩ to 100 kΩ, beyond which it is no conductor."""
 DefectResistance = Annotated[
     float,
-    Within("Ohm", LEAST_OHMS, 1e6, "less is lost in ngspice's rounding, more is no short"),
+    Within("Ohm", LEAST_OHMS, 1e6, "less is lost in SPICE's rounding, more is no short"),
 ]
 """Ω, of a shorted junction or a bridge: 10 mΩ to 1 MΩ."""
 Load = Annotated[

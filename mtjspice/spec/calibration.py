@@ -18,7 +18,7 @@ from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
 from mtjspice.spec.periphery import Converter, Periphery, VirtualGround
 from mtjspice.spec.ranges import Whole, Within
-from mtjspice.spec.resources import Ngspice, Resources
+from mtjspice.spec.resources import Resources, SimulatorLimits
 from mtjspice.spec.technology import Technology
 
 Runs = Annotated[int, Whole(1, 1000, "runs of a calibration that end within a day")]
@@ -34,7 +34,7 @@ Size = Annotated[int, Whole(1, 512, "square arrays that are simulated and solved
 
 
 KINDS_SEARCHED, CONFIRMED = 5, 8
-"""Kinds of tiles whose inputs are searched; inputs of each tile that ngspice then sees."""
+"""Kinds of tiles whose inputs are searched; inputs of each tile that SPICE then sees."""
 MOST_SEED = 2**62
 ROUNDING = 1e-9
 COARSEST = 0.1
@@ -42,7 +42,7 @@ COARSEST = 0.1
 
 
 class Plan(Spec):
-    """How many runs in ngspice.
+    """How many runs in SPICE.
 
     Attributes:
         tiles: random tiles of the calibration, each on a die of its own; all-P, all-AP,
@@ -61,7 +61,7 @@ class Plan(Spec):
         line_tiles: tiles with two dead rows, two dead columns and two bridges of either direction.
         searched_tiles: of each kind (sound, with shorts, with clustered shorts, with dead and
             bridged lines, with defects of every kind): tiles on which inputs with large errors are
-            searched with the nodal solver; the worst of them are judged in ngspice.
+            searched with the nodal solver; the worst of them are judged in SPICE.
         searches: evaluations of the search, for each kind of tile.
         sizes: other sizes (square) on which the surrogate is judged.
     """
@@ -100,7 +100,7 @@ class ErrorBound(Spec):
 
 
 class CardLimits(Spec):
-    """Largest errors of the surrogate against ngspice, as shares of the array's full scale.
+    """Largest errors of the surrogate against SPICE, as shares of the array's full scale.
 
     A limit that is left out is not checked, and without any of them a card is neither good nor bad:
     the verdict is inconclusive. That a tile's error bound covers what searches find, and that the
@@ -162,7 +162,7 @@ class Calibration(Spec):
         bound: of the error of a tile's reads.
         limits: of the verdict.
         seed: of states, dies and inputs.
-        ngspice: limits on its processes; no part of the spec's key.
+        simulator: limits on its processes; no part of the spec's key.
 
     Example:
         >>> from mtjspice import Calibration, read_spec
@@ -184,7 +184,7 @@ class Calibration(Spec):
     bound: ErrorBound = ErrorBound()
     limits: CardLimits = CardLimits()
     seed: Seed = 0
-    ngspice: Ngspice = Resources()
+    simulator: SimulatorLimits = Resources()
 
     @model_validator(mode="after")
     def _check_range(self) -> Self:

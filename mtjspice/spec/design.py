@@ -8,7 +8,7 @@ from mtjspice.spec.base import Name, ReadVoltage, Samples, Seed, Spec, Tiles
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
 from mtjspice.spec.periphery import Converter, Periphery, VirtualGround
-from mtjspice.spec.resources import Ngspice, Resources
+from mtjspice.spec.resources import Resources, SimulatorLimits
 from mtjspice.spec.technology import Technology
 
 Pattern = Literal["random", "checkerboard", "all_p", "all_ap"]
@@ -30,7 +30,7 @@ class DieDesign(Spec):
         pattern: states that are written for a trial.
         vectors: random input vectors of a trial, for each tile.
         seed: of random states and inputs; every tile has its own.
-        ngspice: limits on its processes; no part of the spec's key.
+        simulator: limits on its processes; no part of the spec's key.
 
     Example:
         >>> from mtjspice import DieDesign, read_spec
@@ -50,7 +50,7 @@ class DieDesign(Spec):
     pattern: Pattern = "random"
     vectors: Samples = 10
     seed: Seed = 0
-    ngspice: Ngspice = Resources()
+    simulator: SimulatorLimits = Resources()
 
     @model_validator(mode="after")
     def _check_defects(self) -> Self:

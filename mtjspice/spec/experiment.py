@@ -11,7 +11,7 @@ from mtjspice.spec.defects import Axis
 from mtjspice.spec.die import Bridge, Die
 from mtjspice.spec.periphery import Periphery, VirtualGround
 from mtjspice.spec.ranges import Within
-from mtjspice.spec.resources import Ngspice, Resources
+from mtjspice.spec.resources import Resources, SimulatorLimits
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.technology import Technology
 from mtjspice.spec.tile import ProgrammedTile
@@ -37,11 +37,11 @@ class Experiment(Spec):
         analysis: currents at rest, or in time.
         observe: ``outputs`` keeps the line currents; ``cells`` also keeps the voltage over every
             cell, which costs memory.
-        reltol: relative tolerance of ngspice's Newton iteration. In a sweep that starts each point
+        reltol: relative tolerance of SPICE's Newton iteration. In a sweep that starts each point
             from the last, 1e-6 leaves up to 5e-8 of full scale with bias-dependent junctions, 1e-8
             at most 3e-9, for about the same time.
-        ngspice: limits on its process where this experiment is simulated by itself; no part of the
-            experiment's key.
+        simulator: limits on its process where this experiment is simulated by itself; no part of
+            the experiment's key.
 
     Example:
         >>> from mtjspice import Experiment, read_spec
@@ -58,7 +58,7 @@ class Experiment(Spec):
     analysis: Analysis = DcRead()
     observe: Literal["outputs", "cells"] = "outputs"
     reltol: Tolerance = 1e-8
-    ngspice: Ngspice = Resources()
+    simulator: SimulatorLimits = Resources()
 
     @property
     def driven_rows(self) -> tuple[int, ...]:

@@ -25,7 +25,7 @@ from mtjspice.spec.layout_limits import LayoutLimits
 from mtjspice.spec.periphery import Periphery, VirtualGround
 from mtjspice.spec.ranges import Whole, Within
 from mtjspice.spec.rates import DefectRates
-from mtjspice.spec.resources import Ngspice, Resources
+from mtjspice.spec.resources import Resources, SimulatorLimits
 from mtjspice.spec.sensing import LineCount, Sensing
 from mtjspice.spec.technology import Technology
 from mtjspice.spec.writing import Writing
@@ -140,7 +140,7 @@ class MonteCarlo(Spec):
 
     Attributes:
         samples: arrays that are drawn, each with its spread, mismatch, offsets and defects.
-        audit: share of them that ngspice simulates, too.
+        audit: share of them that SPICE simulates, too.
         confidence: of the intervals.
         tail: samples of the estimate for rare failures of the worst line, from 2.
     """
@@ -196,7 +196,7 @@ class Layout(Spec):
         monte_carlo: how the yield is estimated.
         largest: most rows and columns that the search over sizes tries.
         limits: of the verdict.
-        ngspice: limits on its processes; no part of the spec's key.
+        simulator: limits on its processes; no part of the spec's key.
 
     Example:
         >>> from mtjspice import Crossbar, Layout
@@ -221,7 +221,7 @@ class Layout(Spec):
     monte_carlo: MonteCarlo = MonteCarlo()
     largest: Largest = 128
     limits: LayoutLimits = LayoutLimits()
-    ngspice: Ngspice = Resources()
+    simulator: SimulatorLimits = Resources()
 
     @property
     def rows_read(self) -> int:

@@ -1,4 +1,4 @@
-"""What one process of ngspice may take of a machine."""
+"""What one process of SPICE may take of a machine."""
 
 import re
 from typing import Annotated, Any, Final
@@ -39,7 +39,7 @@ Duration = Annotated[float, Within("s", 0.01, 31 * _DAY_S, "no simulation is wai
 """s, from 10 ms to 31 days."""
 Memory = Annotated[
     int,
-    Whole(256 * _MIB, _PIB, "bytes; with less a process cannot load ngspice", text=True),
+    Whole(256 * _MIB, _PIB, "bytes; with less a process cannot load SPICE", text=True),
     BeforeValidator(_read_bytes),
 ]
 """Bytes, from 256 MiB, which a process needs before it has loaded anything."""
@@ -54,7 +54,7 @@ Processes = Annotated[int, Whole(0, 2**22, "operating systems have no more")]
 
 
 class Resources(Spec):
-    """Limits on one process of ngspice. What exceeds one is an error that names it.
+    """Limits on one process of SPICE. What exceeds one is an error that names it.
 
     They say how long a result may be waited for, not what it is: no key holds them, and specs that
     differ in them only are equal.
@@ -64,7 +64,7 @@ class Resources(Spec):
         memory: that the process may hold, bytes; if left out, each worker may hold an equal part of
             three quarters of the memory that the machine or the container has, at least 2 GiB.
         file_size: of the largest file that it may write, bytes.
-        processes: that the user may have, all programs together, when ngspice starts another one
+        processes: that the user may have, all programs together, when SPICE starts another one
             (RLIMIT_NPROC): with 0 it starts none. The operating system does not hold root to it.
     """
 
@@ -76,5 +76,5 @@ class Resources(Spec):
 
 USUAL: Final = Resources()
 """What holds where nobody says otherwise."""
-Ngspice = Annotated[Resources, Field(exclude=True)]
-"""The table ``[ngspice]`` of a spec. It is no part of what the spec's text and key say."""
+SimulatorLimits = Annotated[Resources, Field(exclude=True)]
+"""The table ``[simulator]`` of a spec. It is no part of what the spec's text and key say."""

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from mtjspice.spec.base import Celsius, Confidence, Name, Samples, Seed, Share, Some, Spec
 from mtjspice.spec.ranges import Within
-from mtjspice.spec.resources import Ngspice, Resources
+from mtjspice.spec.resources import Resources, SimulatorLimits
 
 Part = Annotated[float, Within("1", 1e-6, 0.999, "a share of the images; 0.1 % is 0.001 or '0.1%'")]
 """A share, 1e-6 to 0.999."""
@@ -104,7 +104,7 @@ class SignOff(Spec):
             beyond their bound.
         level_netlists: the same, of other levels.
         limits: of the verdict.
-        ngspice: limits on its processes; no part of the spec's key.
+        simulator: limits on its processes; no part of the spec's key.
 
     Example:
         >>> from mtjspice import SignOff
@@ -124,7 +124,7 @@ class SignOff(Spec):
     netlists: Some = 1000
     level_netlists: Some = 50
     limits: SignOffLimits = SignOffLimits()
-    ngspice: Ngspice = Resources()
+    simulator: SimulatorLimits = Resources()
 
     @model_validator(mode="after")
     def _check_conditions(self) -> Self:

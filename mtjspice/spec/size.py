@@ -25,7 +25,7 @@ from mtjspice.spec.study import PopulationNetwork, SolutionsNetwork, Study, Trai
 from mtjspice.spec.training import TrainingStudy
 
 SECONDS = {"passive": 0.08e-6, "with transistors": 0.17e-6}
-"""Of ngspice for a vector at rest, over cells^1.7."""
+"""Of SPICE for a vector at rest, over cells^1.7."""
 WORKER_CELL = {"passive": 9e3, "with transistors": 17e3}
 """Bytes of a worker, a cell."""
 GROWTH, POINT, LOAD, LEAST = 1.7, 1.5, 3.5e-4, 2e-4
@@ -123,7 +123,7 @@ class Size:
 
     @property
     def core_seconds(self) -> float:
-        """Of ngspice, over all simulations."""
+        """Of SPICE, over all simulations."""
         return sum(sweep.seconds for sweep in self.sweeps)
 
     def memory(self, jobs: int) -> float:

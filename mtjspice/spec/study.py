@@ -22,7 +22,7 @@ from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
 from mtjspice.spec.periphery import Periphery, VirtualGround
 from mtjspice.spec.ranges import Whole, Within
-from mtjspice.spec.resources import Ngspice, Resources
+from mtjspice.spec.resources import Resources, SimulatorLimits
 from mtjspice.spec.technology import Technology
 from mtjspice.spec.writing import Writing
 
@@ -141,12 +141,12 @@ class Limits(Spec):
         confidence: that the intervals of accuracy, drop and flips hold together.
         samples: which ones are counted: ``test``, those that nothing was trained or tuned on, or
             ``all``, of which a network has most of them by heart.
-        above_chance: least part of the way from chance to 100 % that ngspice's accuracy goes.
+        above_chance: least part of the way from chance to 100 % that SPICE's accuracy goes.
             Chance is what always saying the most frequent class of all samples gives. 0 asks for
             nothing.
-        min_accuracy: least share of samples that ngspice classifies rightly.
-        max_accuracy_drop: most by which ngspice's accuracy may lie below the ideal one.
-        max_flips: largest share of samples whose class differs between ngspice and ideal.
+        min_accuracy: least share of samples that SPICE classifies rightly.
+        max_accuracy_drop: most by which SPICE's accuracy may lie below the ideal one.
+        max_flips: largest share of samples whose class differs between SPICE and ideal.
     """
 
     confidence: Confidence = 0.99
@@ -182,7 +182,7 @@ class Study(Spec):
         technology: card, corner and temperature of the transistors.
         readout: how currents become numbers.
         limits: of the verdict.
-        ngspice: limits on its processes; no part of the spec's key.
+        simulator: limits on its processes; no part of the spec's key.
 
     Example:
         >>> from mtjspice import Crossbar, Study
@@ -209,7 +209,7 @@ class Study(Spec):
     technology: Technology = Technology()
     readout: Readout = Readout()
     limits: Limits = Limits()
-    ngspice: Ngspice = Resources()
+    simulator: SimulatorLimits = Resources()
 
     @model_validator(mode="after")
     def _check_array(self) -> Self:

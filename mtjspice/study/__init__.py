@@ -1,3 +1,3 @@
-"""`mtjspice run`: networks trained or read, every sample in ngspice, a verdict, a page."""
+"""`mtjspice run`: networks trained or read, every sample in SPICE, a verdict, a page."""
 
 import mtjspice.report  # noqa: F401, first of all: it imports matplotlib from a safe folder

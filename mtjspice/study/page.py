@@ -7,7 +7,7 @@ import numpy as np
 
 from mtjspice.data.outputs import Outputs
 from mtjspice.report.page import inline, render
-from mtjspice.report.words import UNJUDGED, interval_words, value_and_limit
+from mtjspice.report.words import UNJUDGED, interval_words, level_words, value_and_limit
 from mtjspice.report.written import determined, write_report
 from mtjspice.spec.study import Study
 from mtjspice.spec.toml import format_spec
@@ -50,7 +50,7 @@ def report(story: Story) -> dict[str, Any]:
                 "best_g_norm": [story.study.readout.g_norm[i] for i in level.best],
                 "confusion": level.confusion.tolist(),
             }
-            for level in (c.ideal, c.ngspice)
+            for level in (c.ideal, c.spice)
         },
         "flips": [asdict(flip) for flip in c.flips],
         "versions": story.versions,
@@ -72,7 +72,7 @@ def _page(story: Story) -> str:
         c=c,
         study=study,
         pictures={name: inline(svg) for name, svg in pictures.items()},
-        rows=[_row(story, level) for level in (c.ideal, c.ngspice)],
+        rows=[_row(story, level) for level in (c.ideal, c.spice)],
         unjudged=UNJUDGED,
         limits=[figure for figure in story.figures if figure.limit],
         value_and_limit=value_and_limit,
@@ -89,13 +89,13 @@ def _page(story: Story) -> str:
 def _row(story: Story, level: Any) -> dict[str, str]:
     """One line of the table of levels."""
     best = np.asarray(story.study.readout.g_norm)[level.best]
-    return {"level": level.level, "g_norm": f"{np.median(best):g}"} | {
+    return {"level": level_words(level.level), "g_norm": f"{np.median(best):g}"} | {
         split: f"{100 * np.median(level.tuned(split)):.2f} %" for split in SPLITS
     }
 
 
 def _interval(story: Story) -> dict[str, str] | None:
-    """Clopper–Pearson interval of one network's test accuracy in ngspice; None for several.
+    """Clopper–Pearson interval of one network's test accuracy in SPICE; None for several.
 
     None where a limit is held against it, too: its own interval stands beside that, of another
     confidence.
@@ -105,7 +105,7 @@ def _interval(story: Story) -> dict[str, str] | None:
     if len(story.networks) > 1 or (held and limits.samples == "test"):
         return None
     count = int((~story.samples.train).sum())
-    right = round(float(story.comparison.ngspice.tuned("test")[0]) * count)
+    right = round(float(story.comparison.spice.tuned("test")[0]) * count)
     bounds = of_share(right, count, 0.95)
     low, high = f"{100 * bounds.low:.1f}", f"{100 * bounds.high:.1f}"
     return {"samples": str(count), "low": low, "high": high}

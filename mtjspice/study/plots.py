@@ -7,6 +7,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 
 from mtjspice.report.canvas import IDEAL, SPICE, as_svg, picture
+from mtjspice.report.words import level_words
 from mtjspice.study.verdict import Comparison, LevelScore
 
 Floats = npt.NDArray[np.float64]
@@ -19,7 +20,7 @@ def accuracy_plot(g_norm: Sequence[float], comparison: Comparison) -> str:
         for axis, split in zip(axes, ("train", "test"), strict=True):
             for level, colour, style, mark in (
                 (comparison.ideal, IDEAL, "--", "o"),
-                (comparison.ngspice, SPICE, "-", "s"),
+                (comparison.spice, SPICE, "-", "s"),
             ):
                 _curve(axis, g_norm, level, split, colour, style, mark)
             axis.set_xlabel("G_norm / (G_P − G_AP)")
@@ -44,7 +45,9 @@ def _curve(
 ) -> None:
     percent = 100 * level.curves[split]
     middle = np.median(percent, axis=0)
-    axis.plot(g_norm, middle, style, marker=mark, ms=4, color=colour, label=level.level)
+    axis.plot(
+        g_norm, middle, style, marker=mark, ms=4, color=colour, label=level_words(level.level)
+    )
     if len(percent) > 1:
         low, high = np.percentile(percent, [10, 90], axis=0)
         axis.fill_between(g_norm, low, high, color=colour, alpha=0.18, lw=0)
@@ -55,7 +58,7 @@ def _curve(
 def confusion_plot(comparison: Comparison, classes: Sequence[str]) -> str:
     """Confusion matrices of both levels, counts with the numbers written in."""
     with picture(9.5, 3.9, columns=2) as (canvas, axes):
-        for axis, level in zip(axes, (comparison.ideal, comparison.ngspice), strict=True):
+        for axis, level in zip(axes, (comparison.ideal, comparison.spice), strict=True):
             counts = level.confusion
             shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
             axis.imshow(shares, cmap="viridis", vmin=0, vmax=1)
@@ -65,7 +68,7 @@ def confusion_plot(comparison: Comparison, classes: Sequence[str]) -> str:
             axis.set_xticks(range(len(classes)), classes)
             axis.set_yticks(range(len(classes)), classes)
             axis.set_xlabel("predicted class")
-            axis.set_title(level.level)
+            axis.set_title(level_words(level.level))
         axes[0].set_ylabel("true class")
         return as_svg(canvas)
 
@@ -94,7 +97,7 @@ def error_plot(errors: Sequence[Floats]) -> str:
             axis.axvline(percent.mean(), color=SPICE, ls="-", lw=2)
             mean = f"{percent.mean():.2f} %".replace("-", "−")
             axis.set_title(f"layer {k + 1}: mean {mean}, RMS {_rms(percent):.2f} %")
-            axis.set_xlabel("ngspice − ideal current, % of full scale")
+            axis.set_xlabel("SPICE − ideal current, % of full scale")
         axes[0].set_ylabel("output currents read")
         return as_svg(canvas)
 

@@ -17,7 +17,7 @@ from mtjspice.data.outputs import Outputs
 from mtjspice.data.samples import Samples
 from mtjspice.data.wine import load_wine
 from mtjspice.errors import InputError
-from mtjspice.networks.levels import Chip, SpiceRun, ngspice_outputs, write_chips
+from mtjspice.networks.levels import Chip, SpiceRun, spice_outputs, write_chips
 from mtjspice.spec.study import (
     FullBatch,
     PopulationNetwork,
@@ -42,7 +42,7 @@ class Simulated:
     Attributes:
         samples: data and split.
         chips: the networks in their tiles.
-        runs: each of them in ngspice.
+        runs: each of them in SPICE.
         versions: of everything that the results depend on.
         times: wall seconds of each step.
         simulations: how many were ``run`` and how many ``found`` from before.
@@ -73,7 +73,7 @@ def simulate_study(
     jobs: int | None = None,
     progress: Progress | None = None,
 ) -> Simulated:
-    """Train or read a study's networks, write them into their dies, run all samples in ngspice.
+    """Train or read a study's networks, write them into their dies, run all samples in SPICE.
 
     What has been computed in `out` before is found again by its key and not computed anew.
     Arguments and errors are those of `run_study`.
@@ -81,17 +81,17 @@ def simulate_study(
     tell = progress or (lambda what, done, total: None)
     samples, ready = read_study(study, solutions)
     store = None if out is None else out / "simulations"
-    with Simulator(jobs=jobs, store=store, limits=study.ngspice) as simulator:
+    with Simulator(jobs=jobs, store=store, limits=study.simulator) as simulator:
         times, start = {}, time.perf_counter()
         networks = ready or trained(study, samples, out, functools.partial(tell, "training"))
         chips = write_chips(study, networks)
         times["training"] = time.perf_counter() - start
         start = time.perf_counter()
-        runs = ngspice_outputs(
-            study, chips, samples.inputs, simulator, functools.partial(tell, "ngspice")
+        runs = spice_outputs(
+            study, chips, samples.inputs, simulator, functools.partial(tell, "spice")
         )
         times["simulation"] = time.perf_counter() - start
-        times["ngspice, summed over workers"] = simulator.seconds
+        times["SPICE, summed over workers"] = simulator.seconds
     return Simulated(
         samples=samples,
         chips=chips,
@@ -142,7 +142,7 @@ def run_study(
 
     Raises:
         InputError: if anything given is wrong; nothing is written then.
-        SimulatorError: if ngspice is missing or fails.
+        SimulatorError: if SPICE is missing or fails.
     """
     done = simulate_study(study, out, solutions=solutions, jobs=jobs, progress=progress)
     comparison = compare(study, done.networks, done.samples, done.runs)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from mtjspice.data.network import Network
 from mtjspice.data.samples import Samples
 from mtjspice.networks.levels import SpiceRun, full_scale_current, ideal_current, ideal_outputs
+from mtjspice.report.words import level_words
 from mtjspice.spec.study import Study
 from mtjspice.spec.unusual import unusual
 from mtjspice.study.metrics import accuracy, best_index, confusion
@@ -41,7 +42,7 @@ class LevelScore:
     """How the networks of a study do at one level.
 
     Attributes:
-        level: ``ideal`` or ``ngspice``.
+        level: ``ideal`` or ``spice``.
         curves: by split, float64 [network, g_norm]: accuracy.
         best: int64 [network]: where accuracy on the training samples is highest.
         predicted: int64 [network, sample]: class at the best G_norm.
@@ -62,13 +63,13 @@ class LevelScore:
 
 @dataclass(frozen=True)
 class Flip:
-    """A sample whose class in ngspice is not the ideal one, each at its best G_norm."""
+    """A sample whose class in SPICE is not the ideal one, each at its best G_norm."""
 
     network: str
     sample: int
     label: int
     ideal: int
-    ngspice: int
+    spice: int
 
 
 @dataclass(frozen=True)
@@ -77,11 +78,11 @@ class Comparison:
 
     Attributes:
         ideal: the networks on ideal arrays.
-        ngspice: the networks in ngspice.
+        spice: the networks in SPICE.
         labels: int64 [sample], true class.
         train: bool [sample], which ones the networks were trained with.
         flips: where the two differ.
-        current_errors: by layer, float64: ngspice current minus ideal current for the same input
+        current_errors: by layer, float64: SPICE current minus ideal current for the same input
             voltages, as a share of full scale; every network, sample and column at the network's
             best G_norm.
         clipped: by layer: share of clipped amplifier outputs, mean over the networks.
@@ -90,7 +91,7 @@ class Comparison:
     """
 
     ideal: LevelScore
-    ngspice: LevelScore
+    spice: LevelScore
     labels: npt.NDArray[np.int64]
     train: npt.NDArray[np.bool_]
     flips: tuple[Flip, ...]
@@ -105,23 +106,23 @@ def compare(
     """Score both levels and find where they differ."""
     g_norm = study.readout.g_norm
     ideal = score("ideal", [ideal_outputs(n, samples.inputs, g_norm) for n in networks], samples)
-    ngspice = score("ngspice", [run.outputs for run in runs], samples)
+    spice = score("spice", [run.outputs for run in runs], samples)
     flips = [
         Flip(
             network=networks[n].name,
             sample=int(i),
             label=int(samples.labels[i]),
             ideal=int(ideal.predicted[n, i]),
-            ngspice=int(ngspice.predicted[n, i]),
+            spice=int(spice.predicted[n, i]),
         )
-        for n, i in np.argwhere(ideal.predicted != ngspice.predicted)
+        for n, i in np.argwhere(ideal.predicted != spice.predicted)
     ]
     depth = len(networks[0].layers)
     errors = [
         np.concatenate(
             [
                 _current_error(study, network, run, k, int(best))
-                for network, run, best in zip(networks, runs, ngspice.best, strict=True)
+                for network, run, best in zip(networks, runs, spice.best, strict=True)
             ]
         )
         for k in range(depth)
@@ -130,7 +131,7 @@ def compare(
     clipped = tuple(float(np.mean([r.reads[k].clipped for r in runs])) for k in range(depth))
     return Comparison(
         ideal,
-        ngspice,
+        spice,
         samples.labels,
         samples.train,
         tuple(flips),
@@ -160,49 +161,53 @@ PARTS = 3
 
 def judge(study: Study, comparison: Comparison) -> list[Figure]:
     """The stated figures, with the intervals that limits are held against."""
-    median = "median over the networks, " if comparison.ngspice.best.size > 1 else ""
+    median = "median over the networks, " if comparison.spice.best.size > 1 else ""
     how = f"{median}at the G_norm that is best on the training samples of this level"
     judged, limits = _Judged(study, comparison), study.limits
     least, why = least_of(study, comparison)
     so_much = f"{how}; the limit is {why}" if why else how
-    ideal, ngspice = (
+    ideal, spice = (
         (level.predicted == comparison.labels).astype(np.float64)
-        for level in (comparison.ideal, comparison.ngspice)
+        for level in (comparison.ideal, comparison.spice)
     )
-    flips = (comparison.ideal.predicted != comparison.ngspice.predicted).astype(np.float64)
+    flips = (comparison.ideal.predicted != comparison.spice.predicted).astype(np.float64)
     figures = []
-    for level in (comparison.ideal, comparison.ngspice):
-        best_g = np.asarray(study.readout.g_norm)[level.best]
+    for level in (comparison.ideal, comparison.spice):
+        best_g, words = np.asarray(study.readout.g_norm)[level.best], level_words(level.level)
         figures.append(
             at_least(
-                f"best G_norm, {level.level}", float(np.median(best_g)), None, "G_P − G_AP", how
+                f"best G_norm, {words}",
+                float(np.median(best_g)),
+                None,
+                "G_P − G_AP",
+                how,
             )
         )
         for split in SPLITS:
-            name = f"accuracy, {split} samples, {level.level}"
-            if level.level == "ngspice" and split == limits.samples:
-                figures.append(judged.held(at_least, name, ngspice, least, (0.0, 1.0), so_much))
+            name = f"accuracy, {split} samples, {words}"
+            if level.level == "spice" and split == limits.samples:
+                figures.append(judged.held(at_least, name, spice, least, (0.0, 1.0), so_much))
             else:
                 value = float(np.median(level.tuned(split)))
                 figures.append(at_least(name, value, None, "share", how))
     figures += [
         judged.held(
-            at_most, "accuracy drop, ideal to ngspice", ideal - ngspice, limits.max_accuracy_drop,
+            at_most, "accuracy drop, ideal to SPICE", ideal - spice, limits.max_accuracy_drop,
             (-1.0, 1.0),
-            f"{median}{limits.samples} samples, right ideally less right in ngspice, one by one",
+            f"{median}{limits.samples} samples, right ideally less right in SPICE, one by one",
             DIFFERENCE,
         ),
         judged.held(
-            at_most, "share of flipped classes, ideal to ngspice", flips, limits.max_flips,
+            at_most, "share of flipped classes, ideal to SPICE", flips, limits.max_flips,
             (0.0, 1.0), f"{median}{limits.samples} samples, each level at its best G_norm",
         ),
     ]  # fmt: skip
     for k, error in enumerate(comparison.current_errors):
         figures.append(
             at_most(
-                f"current error of layer {k + 1}, RMS, ngspice",
+                f"current error of layer {k + 1}, RMS, SPICE",
                 float(np.sqrt((error**2).mean())), None, "of full scale",
-                "ngspice minus ideal current for the same input voltages",
+                "SPICE minus ideal current for the same input voltages",
             )
         )  # fmt: skip
     return figures
@@ -215,13 +220,13 @@ def verdict_on(study: Study, figures: Sequence[Figure]) -> Verdict:
 
 
 def least_of(study: Study, comparison: Comparison) -> tuple[float | None, str]:
-    """The limit of ngspice's accuracy, and where it comes from, where that is chance.
+    """The limit of SPICE's accuracy, and where it comes from, where that is chance.
 
     Both limits on accuracy are held against the one interval, so that the doubt stays as it is. Of
     few samples one class may be all; chance is therefore that of the whole data set.
     """
     limits = study.limits
-    chance = chance_of(comparison.labels, len(comparison.ngspice.confusion))
+    chance = chance_of(comparison.labels, len(comparison.spice.confusion))
     why = way_from_chance(limits.min_accuracy, limits.above_chance, chance)
     return least_accuracy(limits.min_accuracy, limits.above_chance, chance), why
 
@@ -233,7 +238,7 @@ class _Judged:
         limits, train = study.limits, comparison.train
         self.confidence = 1 - (1 - limits.confidence) / PARTS
         self.counted = ~train if limits.samples == "test" else np.full(train.size, True)
-        self.networks = len(comparison.ngspice.predicted)
+        self.networks = len(comparison.spice.predicted)
         together = f"{100 * limits.confidence:g} % for all intervals together"
         trained = int(train[self.counted].sum())
         had = f", {trained} of {self.counted.sum()} trained with" if trained else ""
@@ -302,16 +307,16 @@ def warnings(study: Study, comparison: Comparison) -> list[str]:
     """What a reader should know before trusting the figures."""
     found = list(unusual(study))
     last = len(study.readout.g_norm) - 1
-    for level in (comparison.ideal, comparison.ngspice):
+    for level in (comparison.ideal, comparison.spice):
         edge = int(np.isin(level.best, (0, last)).sum()) if last else 0
         if edge:
             found.append(
-                f"{level.level}: the best G_norm of {edge} of {level.best.size} networks lies at "
-                "the edge of the values tried; widen readout.g_norm"
+                f"{level_words(level.level)}: the best G_norm of {edge} of {level.best.size} "
+                "networks lies at the edge of the values tried; widen readout.g_norm"
             )
     allowed = getattr(study.periphery, "clipped", 0.0)
     found += [
-        f"ngspice: {100 * share:.2f} % of the reads of layer {k + 1} are clipped by the amplifier; "
+        f"SPICE: {100 * share:.2f} % of the reads of layer {k + 1} are clipped by the amplifier; "
         f"{100 * allowed:g} % are allowed (periphery.clipped)"
         for k, share in enumerate(comparison.clipped)
         if share > allowed

@@ -3,7 +3,7 @@
 The expansion is of first order in what a cell's current leaves of its linear law, and takes that
 current for a combination of the row's input and the column's current. Many shorts on a line, or a
 bridge, make it wrong by some thousandths of full scale, where the nodal solver with the same card
-stays within 8e-5 of ngspice. How wrong it is follows from the tile itself: its matrices are
+stays within 8e-5 of SPICE. How wrong it is follows from the tile itself: its matrices are
 held against the nodal solver at inputs that a short search finds (`search`), and
 
     bound = margin · largest difference found + bound of the nodal solver against SPICE,

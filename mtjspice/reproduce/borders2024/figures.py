@@ -48,7 +48,7 @@ def figures_of(spec: Borders, found: Findings) -> list[Figure]:
             f"{found.audit.images} images, {AWARE}, first die; {found.audit.simulations} arrays; "
             f"at least {found.audit.bound:.3f} at 95 % confidence (Clopper–Pearson)"
         )
-        name = "equal classes, ngspice and surrogate (full)"
+        name = "equal classes, SPICE and surrogate (full)"
         made.append(at_least(name, found.audit.equal, None, "", how))
     return made
 

@@ -37,7 +37,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Audit:
-    """The same images on the same die in ngspice and at the surrogate's level.
+    """The same images on the same die in SPICE and at the surrogate's level.
 
     Attributes:
         images: how many.
@@ -71,7 +71,7 @@ class Findings:
         defects: number of defects of a die, [factor, die].
         along: by kind of weights, mean loss, [draw, share of the draw].
         deep: by kind of weights, [die]; in `software` the unaware one is first.
-        audit: in ngspice; None where none was asked for.
+        audit: in SPICE; None where none was asked for.
         first_die: the first of the dies.
         networks: number of weights trained or found.
         test_samples: that every error is a share of.

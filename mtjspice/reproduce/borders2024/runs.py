@@ -17,7 +17,7 @@ from mtjspice.data.defects import save_dies
 from mtjspice.data.files import make_folder
 from mtjspice.data.weights import load_weights
 from mtjspice.device.dies import draw_dies
-from mtjspice.networks.tiles import in_ngspice
+from mtjspice.networks.tiles import in_spice
 from mtjspice.reproduce.borders2024.findings import (
     AWARE,
     AWARE_PLAIN,
@@ -71,7 +71,7 @@ def explore(spec: Borders, out: Path, data: Path | None, jobs: int, progress: Pr
 
     Raises:
         InputError: if the spec, the data and the card do not fit each other.
-        SimulatorError: if ngspice is missing or fails.
+        SimulatorError: if SPICE is missing or fails.
     """
     # Workers have folders of their own to start paths from.
     out, data = out.absolute(), data and data.absolute()
@@ -83,7 +83,7 @@ def explore(spec: Borders, out: Path, data: Path | None, jobs: int, progress: Pr
     for study in (study_of(spec, spec.baseline), study_of(spec, spec.robust), _deep(spec, "ideal")):
         placed(study, samples, surrogate)  # before anything is trained
     make_folder(out)
-    limits = spec.ngspice.replace(time=max(spec.ngspice.time, TRAINING_S))
+    limits = spec.simulator.replace(time=max(spec.simulator.time, TRAINING_S))
     with WorkerPool(jobs, limits=limits) as pool:
         return _Exploration(spec, out, data, jobs, pool, progress).run()
 
@@ -120,7 +120,7 @@ class _Exploration:
         self._timed("judging", functools.partial(self._judge, reference))
         self._timed("loss along draws", self._along)
         if spec.audit:
-            self._timed("ngspice", functools.partial(self._audit, reference[0]))
+            self._timed("spice", functools.partial(self._audit, reference[0]))
         return self.found
 
     def _train(self) -> None:
@@ -268,11 +268,11 @@ class _Exploration:
         surrogate = Surrogate(load_card(spec.hardware.card), "full")
         images = tensors(samples, ~samples.train)[0][: spec.audit]
         store = self.out / "simulations"
-        limits = spec.ngspice
+        limits = spec.simulator
         with Simulator(jobs=self.jobs, store=store, limits=limits) as simulator, torch.no_grad():
-            tell = functools.partial(self.tell, "ngspice")
+            tell = functools.partial(self.tell, "spice")
             circuit = surrogate.card.circuit
-            theirs = in_ngspice(weights, circuit, dies, simulator, tell).outputs(images)
+            theirs = in_spice(weights, circuit, dies, simulator, tell).outputs(images)
             ours = on_dies(weights, surrogate, dies).outputs(images)
             ran = simulator.ran + simulator.found
         self.found.audit = Audit(

@@ -16,7 +16,7 @@ from mtjspice.spec.base import (
     Spec,
 )
 from mtjspice.spec.ranges import Within
-from mtjspice.spec.resources import Ngspice, Resources
+from mtjspice.spec.resources import Resources, SimulatorLimits
 from mtjspice.spec.training import Hardware, TiledNetwork, Training
 
 Factor = Annotated[float, Within("1", 0, 1000, "a multiple of a rate or a draw", usual=(0, 20))]
@@ -129,9 +129,9 @@ class Borders(Spec):
         deep: a network of several layers over several dies, trained both ways.
         deep_dies: how many dies it spans.
         correction: training samples that a die reads for its digital correction.
-        audit: test images that go through ngspice on one die.
+        audit: test images that go through SPICE on one die.
         limits: of the verdict.
-        ngspice: limits on its processes; no part of the spec's key.
+        simulator: limits on its processes; no part of the spec's key.
     """
 
     name: Name
@@ -150,7 +150,7 @@ class Borders(Spec):
     correction: Samples = 1000
     audit: Some = 25
     limits: Promises = Promises()
-    ngspice: Ngspice = Resources()
+    simulator: SimulatorLimits = Resources()
 
     @model_validator(mode="after")
     def _check_dies(self) -> Self:

@@ -23,7 +23,7 @@ class GoodwillStory:
         samples: data and split.
         chips: the networks in their tiles.
         devices: the same as read back and as applied.
-        levels: scores at ``ideal``, ``surrogate`` and ``ngspice``.
+        levels: scores at ``ideal``, ``surrogate`` and ``spice``.
         metrics: numbers that may predict tuned accuracy.
         correlations: of the metrics, by target.
         best: which metric goes with tuned accuracy best.

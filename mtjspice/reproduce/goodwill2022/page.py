@@ -8,6 +8,7 @@ from mtjspice.data.outputs import Outputs
 from mtjspice.device.variation import diameters, draw_junctions
 from mtjspice.device.writing import error_rates
 from mtjspice.report.page import inline, render
+from mtjspice.report.words import level_words
 from mtjspice.report.written import determined, write_report
 from mtjspice.reproduce.goodwill2022 import plots
 from mtjspice.reproduce.goodwill2022.findings import GoodwillStory
@@ -97,7 +98,7 @@ def _network(story: GoodwillStory, n: int) -> dict[str, Any]:
 def _page(story: GoodwillStory) -> str:
     levels, study = story.levels, story.study
     found = story.correlations["training samples"]
-    tuned = {s: float(np.median(levels["ngspice"].tuned(s))) for s in ("train", "test")}
+    tuned = {s: float(np.median(levels["spice"].tuned(s))) for s in ("train", "test")}
     counts = {
         "train": int(story.samples.train.sum()),
         "test": int((~story.samples.train).sum()),
@@ -107,7 +108,7 @@ def _page(story: GoodwillStory) -> str:
         "curves": plots.curves_plot(study.readout.g_norm, levels, story.spec.published),
         "distribution": plots.distribution_plot(levels, counts),
         "scatter": plots.scatter_plot(
-            story.metrics, story.best, levels["ngspice"].tuned("train"), found
+            story.metrics, story.best, levels["spice"].tuned("train"), found
         ),
         "ranking": plots.ranking_plot(story.metrics, story.correlations),
         "maps": example.pop("svg"),
@@ -123,7 +124,7 @@ def _page(story: GoodwillStory) -> str:
         counts=counts,
         tuned=tuned,
         paper=story.spec.published,
-        rows=[_row(story, name) for name in ("ideal", "surrogate", "ngspice")],
+        rows=[_row(story, name) for name in ("ideal", "surrogate", "spice")],
         pictures={name: inline(svg) for name, svg in pictures.items()},
         limits=[figure for figure in story.figures if figure.limit],
         others=[figure for figure in story.figures if not figure.limit],
@@ -144,7 +145,7 @@ def _row(story: GoodwillStory, name: str) -> dict[str, str]:
     """One line of the table of levels."""
     level, g = story.levels[name], np.asarray(story.study.readout.g_norm)
     ends = {s: np.percentile(100 * level.tuned(s), [10, 50, 90]) for s in ("train", "test")}
-    return {"level": name, "g_norm": f"{np.median(g[level.best]):g}"} | {
+    return {"level": level_words(name), "g_norm": f"{np.median(g[level.best]):g}"} | {
         split: f"{middle:.1f} % ({low:.1f} to {high:.1f})"
         for split, (low, middle, high) in ends.items()
     }
@@ -153,7 +154,7 @@ def _row(story: GoodwillStory, name: str) -> dict[str, str]:
 def _share_below_full(story: GoodwillStory) -> dict[str, float]:
     """How often networks with junctions in wrong states still reach the paper's median."""
     fidelity = story.metrics[story.fidelity].values
-    tuned = story.levels["ngspice"].tuned("train")
+    tuned = story.levels["spice"].tuned("train")
     flawed = fidelity < 1
     reach = float((tuned[flawed] >= story.spec.published).mean()) if flawed.any() else 1.0
     return {"flawed": int(flawed.sum()), "reach": reach, "fidelity": float(np.median(fidelity))}

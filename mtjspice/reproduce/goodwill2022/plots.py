@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from mtjspice.report.canvas import IDEAL, SPICE, as_svg, picture
+from mtjspice.report.words import level_words
 from mtjspice.reproduce.goodwill2022.correlation import Correlations
 from mtjspice.reproduce.goodwill2022.predictors import FIDELITY, Predictor
 from mtjspice.study.verdict import LevelScore
@@ -18,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 SURROGATE = "#1f1f1f"
 STYLES = {
     "ideal": (IDEAL, "--", "o"),
-    "ngspice": (SPICE, "-", "s"),
+    "spice": (SPICE, "-", "s"),
     "surrogate": (SURROGATE, ":", ""),
 }
 """Colour, dashes and mark of each level; the surrogate is drawn last and thin, on top."""
@@ -26,14 +27,14 @@ SPLITS = (("train", "training samples"), ("test", "test samples"))
 
 
 def curves_plot(g_norm: Sequence[float], levels: dict[str, LevelScore], published: float) -> str:
-    """Median accuracy against G_norm at each level, the middle 80 % of ideal and ngspice."""
+    """Median accuracy against G_norm at each level, the middle 80 % of ideal and SPICE."""
     with picture(9.5, 3.9, columns=2) as (canvas, axes):
         for axis, (split, words) in zip(axes, SPLITS, strict=True):
             for name, (colour, dashes, mark) in STYLES.items():
                 percent = 100 * levels[name].curves[split]
                 axis.plot(
                     g_norm, np.median(percent, axis=0), dashes, marker=mark, ms=4, color=colour,
-                    lw=1.6, label=name,
+                    lw=1.6, label=level_words(name),
                 )  # fmt: skip
                 if name != "surrogate":
                     low, high = np.percentile(percent, [10, 90], axis=0)
@@ -54,7 +55,7 @@ def distribution_plot(levels: dict[str, LevelScore], counts: dict[str, int]) -> 
     with picture(9.5, 3.6, columns=2) as (canvas, axes):
         for axis, (split, words) in zip(axes, SPLITS, strict=True):
             total = counts[split]
-            wrong = {n: np.rint(total * (1 - levels[n].tuned(split))) for n in ("ideal", "ngspice")}
+            wrong = {n: np.rint(total * (1 - levels[n].tuned(split))) for n in ("ideal", "spice")}
             most = int(max(w.max() for w in wrong.values()))
             edges = np.arange(-0.5, most + 1)
             for name, counted in wrong.items():
@@ -62,8 +63,8 @@ def distribution_plot(levels: dict[str, LevelScore], counts: dict[str, int]) -> 
                 heights, _ = np.histogram(counted, edges)
                 share = 100 * (1 - edges[::-1] / total)
                 axis.stairs(
-                    heights[::-1], share, color=colour, ls=dashes, lw=1.8, label=name,
-                    fill=name == "ngspice", alpha=0.55 if name == "ngspice" else 1,
+                    heights[::-1], share, color=colour, ls=dashes, lw=1.8, label=level_words(name),
+                    fill=name == "spice", alpha=0.55 if name == "spice" else 1,
                 )  # fmt: skip
                 axis.axvline(100 * np.median(1 - counted / total), color=colour, ls=dashes, lw=1.2)
             axis.set_xlabel("tuned accuracy, %")
@@ -77,7 +78,7 @@ def distribution_plot(levels: dict[str, LevelScore], counts: dict[str, int]) -> 
 def scatter_plot(
     metrics: Sequence[Predictor], best: int, tuned: Floats, found: Correlations
 ) -> str:
-    """Tuned accuracy in ngspice against write fidelity, and against the best metric."""
+    """Tuned accuracy in SPICE against write fidelity, and against the best metric."""
     fidelity = [metric.name for metric in metrics].index(FIDELITY)
     chance = np.random.default_rng(0)
     step = 100 * np.diff(np.unique(tuned)).min() if np.unique(tuned).size > 1 else 0.0
@@ -89,7 +90,7 @@ def scatter_plot(
             axis.set_xlabel(metric.name)
             axis.set_title(f"ρ = {found.rho[k]:.2f} ({found.low[k]:.2f} to {found.high[k]:.2f})")
             axis.grid(alpha=0.3)
-        axes[0].set_ylabel("tuned accuracy in ngspice, training, %")
+        axes[0].set_ylabel("tuned accuracy in SPICE, training, %")
         axes[1].sharey(axes[0])
         return as_svg(canvas)
 
@@ -123,7 +124,7 @@ def ranking_plot(metrics: Sequence[Predictor], found: dict[str, Correlations]) -
         first = sum(not metric.simulates for metric in metrics)
         axis.axhline(first - 0.5, color="0.4", lw=0.8)
         axis.set_xlim(0, 1.02)
-        axis.set_xlabel("|rank correlation| with tuned accuracy in ngspice")
+        axis.set_xlabel("|rank correlation| with tuned accuracy in SPICE")
         axis.grid(alpha=0.3, axis="x")
         axis.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2)
         return as_svg(canvas)

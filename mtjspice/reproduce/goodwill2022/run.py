@@ -64,7 +64,7 @@ def reproduce_goodwill(
 
     Raises:
         InputError: if anything given is wrong; nothing is written then.
-        SimulatorError: if ngspice is missing or fails.
+        SimulatorError: if SPICE is missing or fails.
     """
     start = time.perf_counter()
     study = chosen_study(spec, quick=quick, solutions=solutions, seed=seed)
@@ -126,16 +126,16 @@ def _told(
     spice = np.stack([run.outputs for run in done.runs])
     levels = {
         name: score(name, list(outputs), samples)
-        for name, outputs in (("ideal", ideal), ("surrogate", fast), ("ngspice", spice))
+        for name, outputs in (("ideal", ideal), ("surrogate", fast), ("spice", spice))
     }
     matrices = effective_conductances(study, card, chips, "linear")
     devices = [read_devices(study, c, [m[n] for m in matrices]) for n, c in enumerate(chips)]
     metrics = [*predictors(devices, samples), _tuned_surrogate(levels["surrogate"])]
     values = np.stack([metric.values for metric in metrics])
-    tuned = levels["ngspice"].tuned("train")
+    tuned = levels["spice"].tuned("train")
     targets = {
         "training samples": tuned,
-        "test samples": levels["ngspice"].tuned("test"),
+        "test samples": levels["spice"].tuned("test"),
         "loss on training samples": levels["ideal"].tuned("train") - tuned,
     }
     correlations = {
@@ -197,15 +197,15 @@ def _tuned_surrogate(level: LevelScore) -> Predictor:
 
 def _accuracy_figures(spec: Goodwill, levels: dict[str, LevelScore]) -> list[Figure]:
     """Medians over the networks."""
-    ideal, spice = levels["ideal"], levels["ngspice"]
+    ideal, spice = levels["ideal"], levels["spice"]
     nominal = int(np.argmin(np.abs(np.asarray(spec.study.readout.g_norm) - 1)))
     how = "median over the networks, each at the G_norm that is best on its training samples"
     figures = [
-        at_least("tuned accuracy, training samples, ngspice",
+        at_least("tuned accuracy, training samples, SPICE",
                  float(np.median(spice.tuned("train"))), spec.limits.min_tuned_accuracy, "", how),
-        at_least("tuned accuracy, test samples, ngspice",
+        at_least("tuned accuracy, test samples, SPICE",
                  float(np.median(spice.tuned("test"))), None, "", how),
-        at_least("highest median accuracy, test samples, ngspice",
+        at_least("highest median accuracy, test samples, SPICE",
                  float(np.median(spice.curves["test"], axis=0).max()), None, "",
                  "highest median over the networks at one G_norm for all"),
     ]  # fmt: skip
@@ -225,19 +225,19 @@ def _accuracy_figures(spec: Goodwill, levels: dict[str, LevelScore]) -> list[Fig
 def _level_figures(
     spec: Goodwill, levels: dict[str, LevelScore], equal: np.ndarray
 ) -> list[Figure]:
-    """Best settings, and how far surrogate and ngspice agree; equal: [network, g_norm, sample]."""
+    """Best settings, and how far surrogate and SPICE agree; equal: [network, g_norm, sample]."""
     g = np.asarray(spec.study.readout.g_norm)
-    at_best = equal[np.arange(len(equal)), levels["ngspice"].best]
+    at_best = equal[np.arange(len(equal)), levels["spice"].best]
     return [
         *(
             at_least(f"best G_norm, {name}", float(np.median(g[level.best])), None, "G_P − G_AP",
                      "median over the networks")
             for name, level in levels.items()
         ),
-        at_least("equal classes, surrogate and ngspice", float(at_best.mean()),
+        at_least("equal classes, surrogate and SPICE", float(at_best.mean()),
                  spec.limits.min_equal_classes, "",
-                 "share over networks and all samples at the best G_norm of ngspice"),
-        at_least("equal classes at all G_norm, surrogate and ngspice", float(equal.mean()), None,
+                 "share over networks and all samples at the best G_norm of SPICE"),
+        at_least("equal classes at all G_norm, surrogate and SPICE", float(equal.mean()), None,
                  "", "share over networks, all samples and all G_norm"),
     ]  # fmt: skip
 

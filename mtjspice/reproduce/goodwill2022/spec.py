@@ -21,8 +21,8 @@ class GoodwillLimits(Spec):
 
     Attributes:
         min_tuned_accuracy: least median over the networks of the share of training samples that
-            ngspice classifies rightly at each network's best G_norm.
-        min_equal_classes: least share of equal classes in the surrogate and in ngspice.
+            SPICE classifies rightly at each network's best G_norm.
+        min_equal_classes: least share of equal classes in the surrogate and in SPICE.
         most_minutes: wall time on two processor cores. It is stated and does not decide the
             verdict, because it depends on the machine.
         most_minutes_quick: the same for the quick run.

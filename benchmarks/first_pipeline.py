@@ -45,11 +45,11 @@ def whole_run() -> list[Figure]:
             report.pop("times")
             reports.append(json.dumps(report))
     outcome = outcomes[0]
-    samples = outcome.comparison.ngspice.predicted.shape[1]
+    samples = outcome.comparison.spice.predicted.shape[1]
     how = (
         f"{samples} samples, two layers, {len(study.readout.g_norm)} values of G_norm, two workers"
     )
-    tuned = float(np.median(outcome.comparison.ngspice.tuned("all")))
+    tuned = float(np.median(outcome.comparison.spice.tuned("all")))
     simulations = [o.times["simulation"] for o in outcomes]
     return [
         Figure("verdict of `make run`", outcome.verdict, "", "pass",

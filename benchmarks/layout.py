@@ -197,7 +197,7 @@ def settling_against_rc() -> list[Figure]:
                 worst[f"{name}, to {100 * share:g} %"] = rc / ours - 1
     place = max(worst, key=lambda key: abs(worst[key]))
     how = f"largest of {len(worst)} ({place}); passive15, all rows, 20 fF a cell"
-    name = "settling: poles of the RC network (scipy) against ngspice"
+    name = "settling: poles of the RC network (scipy) against SPICE"
     return [at_most(name, abs(worst[place]), 0.05, "relative", how)]
 
 
@@ -231,8 +231,8 @@ def yield_figures(found: Yield) -> list[Figure]:
     inside = float(within.low <= share <= within.high)
     return [
         Figure("yield, nodal", share, "share", "", None, how),
-        at_least("yield, nodal: inside of ngspice's interval", inside, 1.0, "", how),
-        at_most("arrays judged differently by nodal and ngspice", found.audited_apart, 0, "", how),
+        at_least("yield, nodal: inside of SPICE's interval", inside, 1.0, "", how),
+        at_most("arrays judged differently by nodal and SPICE", found.audited_apart, 0, "", how),
     ]
 
 

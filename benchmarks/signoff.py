@@ -104,7 +104,7 @@ def cost(story: SignOffStory) -> str:
     """Vectors, rate and wall time of a run, in words."""
     (label,) = [judged.condition for judged in story.judged]
     vectors = story.times[f"{label}: tile vectors"]
-    core = story.times[f"{label}: ngspice, summed over workers and runs"]
+    core = story.times[f"{label}: SPICE, summed over workers and runs"]
     wall = story.times[f"{label}: wall"]
     return (
         f"{vectors:.0f} tile vectors in {wall / 60:.1f} min on two workers, "
@@ -180,7 +180,7 @@ def dies36(quick: bool) -> list[Figure]:
         at_most("36 dies: bound on accuracy", s.accuracy, 0.001, "",
                 f"{100 * s.confidence:g} % confidence, {s.audit_flips} flips in the audit; "
                 f"{s.rounds} round(s)"),
-        at_least("36 dies: accuracy, ngspice", float(value["accuracy, ngspice"]), None, "",
+        at_least("36 dies: accuracy, SPICE", float(value["accuracy, SPICE"]), None, "",
                  f"software {value['accuracy, software']:.4f}, surrogate "
                  f"{value['accuracy, surrogate']:.4f}; verdict "
                  f"{story.verdict}"),
@@ -204,7 +204,7 @@ def goodwill(quick: bool) -> list[Figure]:
                 f"layers; {cost(story)}"),
         at_most("goodwill2022 in full: flipped classes", flips, None, "",
                 f"surrogate to SPICE, of {s.images}; accuracy in SPICE "
-                f"{value['accuracy, ngspice']:.4f}, software {value['accuracy, software']:.4f}"),
+                f"{value['accuracy, SPICE']:.4f}, software {value['accuracy, software']:.4f}"),
     ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Nodal solver and surrogate against ngspice: how close, how fast.
+"""Nodal solver and surrogate against SPICE: how close, how fast.
 
     python benchmarks/surrogate.py [--json] [--plot FILE.svg]
 
@@ -110,7 +110,7 @@ def nodal_against_ngspice(die20k: CalibrationStory, gated: CalibrationStory) -> 
         ours = nodal.read(array_of([experiment], access), volts)[0].numpy()
         off = np.abs(ours - result["current"].to_numpy()).max() / full_scale(experiment)
         how = f"{len(volts)} vectors, every kind of defect, spread, mismatch"
-        figures.append(at_most(f"nodal − ngspice: {name}", float(off), limit, "of full scale", how))
+        figures.append(at_most(f"nodal − SPICE: {name}", float(off), limit, "of full scale", how))
     return figures
 
 
@@ -175,7 +175,7 @@ def closed_forms(outcome: CalibrationStory, path: Path) -> list[Figure]:
     best = min(rms, key=lambda name: rms[name])
     figures = [
         at_most(f"closed form, {name}: RMS error", value, None, "of full scale",
-                f"{len(runs)} new tiles of die20k against ngspice, cells with their access devices")
+                f"{len(runs)} new tiles of die20k against SPICE, cells with their access devices")
         for name, value in rms.items()
     ]  # fmt: skip
     for line in card.errors:

@@ -1,4 +1,4 @@
-"""Numbers on the pages of layouts against what plain ngspice prints of their netlists.
+"""Numbers on the pages of layouts against what plain SPICE prints of their netlists.
 
 Every quantity of a page counts, judged or not: its netlist in ``worst/`` has to print it, unless it
 is one of those that no circuit has, which are listed here by name with the reason. Of these the
@@ -116,7 +116,7 @@ class Line:
         name: of the number; empty where the netlist prints none that the page states.
         stated: as the page or the head of the netlist shows it.
         value: the same unrounded.
-        printed: by ngspice; not a number where it prints none.
+        printed: by SPICE; not a number where it prints none.
         kind: whether it is the quantity itself (stated), stands beside it on the page (told), or in
             the head of the netlist alone (said).
     """
@@ -213,10 +213,10 @@ def _figures(name: str, lines: Sequence[Line]) -> list[Figure]:
     how = f"of {name} --quick; the table stands above; half a unit of the last digit"
     reasons = "; ".join(f"{', '.join(names)}: {why}" for why, names in left_out.items())
     return [
-        at_least(f"{name}: quantities of the page that plain ngspice prints",
+        at_least(f"{name}: quantities of the page that plain SPICE prints",
                  sum(x.holds for x in own), len(own), "",
                  f"all {len(stated)} but those that no circuit has ({reasons}); {how}"),
-        at_least(f"{name}: switching probabilities whose current plain ngspice prints",
+        at_least(f"{name}: switching probabilities whose current plain SPICE prints",
                  len(shown), len(closed), "", f"as the page tells it; {how}"),
         at_least(f"{name}: all numbers that netlists say they print",
                  sum(x.holds for x in heads), len(heads), "", how),

@@ -86,9 +86,9 @@ def _at_rest(layout: Layout, fitted: Fitted, drawn: int) -> list[Figure]:
     margins = [1e3 * float(np.abs(volts[k] - volts[1]).max()) for k in (0, 2)]
     how = "48 x 4 cells, cmos12_bsim4, ff, 105 °C; ngspice -b on the deck"
     return [
-        at_most("leakage: nodal − ngspice, nominal arrays", off, MOST, "of full scale",
+        at_most("leakage: nodal − SPICE, nominal arrays", off, MOST, "of full scale",
                 f"{how}; {len(nominal)} reads; without leakage {missing:.2g}"),
-        at_most("leakage: nodal − ngspice, drawn arrays", float(of_drawn.max()) / whole, MOST,
+        at_most("leakage: nodal − SPICE, drawn arrays", float(of_drawn.max()) / whole, MOST,
                 "of full scale", f"{how}; {len(reads)} reads with spread and mismatch"),
         at_most("leakage: error of a line's voltage at the latch", margins[0], 0.01, "mV",
                 f"{how}; {len(nominal)} reads; without leakage {margins[1]:.2g} mV"),

@@ -62,7 +62,7 @@ def figures(quick: bool) -> Sequence[Figure]:
             limits=Limits(confidence=CONFIDENCE, above_chance=None, min_accuracy=limit),
         )
         found = {figure.name: figure for figure in judge(study, made.comparison)}
-        accuracy = found["accuracy, test samples, ngspice"]
+        accuracy = found["accuracy, test samples, SPICE"]
         assert accuracy.interval is not None
         right = "PASS" if made.truth >= limit else "FAIL"
         should[right] += 1
@@ -106,7 +106,7 @@ def _made(networks: int, samples: int, chance: np.random.Generator) -> Made:
         truth=SHARE_HARD * HARD + (1 - SHARE_HARD) * EASY,
         comparison=Comparison(
             ideal=_level("ideal", np.zeros_like(every, dtype=np.int64), labels),
-            ngspice=ngspice,
+            spice=ngspice,
             labels=labels,
             train=np.arange(labels.size) < TRAINED,
             flips=(),

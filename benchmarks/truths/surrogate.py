@@ -29,7 +29,7 @@ SEED = 40_000
 """Of the first die, and number of its tile; those of cards are far below."""
 TILES, STARTS, PASSES = 6, 6, 2
 SEEN = 6
-"""Worst inputs of each tile that ngspice sees, beside as many corners at random."""
+"""Worst inputs of each tile that SPICE sees, beside as many corners at random."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def figures(quick: bool) -> Sequence[Figure]:
 
 
 def largest(card: Card, kind: Kind, count: int, starts: int, simulator: Simulator) -> Figure:
-    """The largest error in ngspice over the bound of its tile, over some tiles of a kind."""
+    """The largest error in SPICE over the bound of its tile, over some tiles of a kind."""
     tiles = [tile(card, kind, k) for k in range(count)]
     surrogate = Surrogate(card)
     programmed = surrogate.program(tiles)

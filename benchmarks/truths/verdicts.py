@@ -1,4 +1,4 @@
-"""Verdicts of sign-offs whose truth is known, and of parts of one that ngspice has read in full.
+"""Verdicts of sign-offs whose truth is known, and of parts of one that SPICE has read in full.
 
 Populations of images are made up, with the mean of everything in closed form: classes that flip are
 rare or not, on all dies at once or on each by itself. Images are drawn from them, and judged by the
@@ -220,9 +220,9 @@ def _die(number: int, shown: Shown, why: Ints) -> DieRead:
     return DieRead(
         name=f"die {number:02d}", software=shown.software, surrogate=shown.surrogate[number],
         lead=np.ones(images), safety=shown.safety[number], why=why,
-        ngspice=np.where(why != NOT, spice, -1), ngspice_lead=np.ones(images),
+        spice=np.where(why != NOT, spice, -1), spice_lead=np.ones(images),
         level_flips=np.zeros((1, 1), dtype=np.int64), reads=1, error=nothing,
-        largest_error=nothing, bound=np.ones(1), clipped=0.0, ngspice_clipped=0.0, defects=0,
+        largest_error=nothing, bound=np.ones(1), clipped=0.0, spice_clipped=0.0, defects=0,
     )  # fmt: skip
 
 
@@ -400,7 +400,7 @@ def _usual_one(truth: Truth, images: int, seed: int) -> tuple[Verdict, float]:
     return verdict_of(figures), judged.statement.simulated / judged.statement.images
 
 
-# Parts of one sign-off, all of whose images ngspice has read.
+# Parts of one sign-off, all of whose images SPICE has read.
 
 
 def parts_of_one(quick: bool) -> list[Figure]:
@@ -423,7 +423,7 @@ def parts_of_one(quick: bool) -> list[Figure]:
                 some = np.sort(rng.permutation(len(labels))[:30])
                 passed += _of_part(judged, labels, spec, some) is Verdict.PASS
                 drawn += 1
-    how = f"{len(labels)} images of the small digits on two dies, all in ngspice"
+    how = f"{len(labels)} images of the small digits on two dies, all in SPICE"
     return [
         at_most("first 10, 20, 30, 60, 100, 200, 500 images: limits with verdicts that contradict",
                 pairs, 0, "", f"{how}; {tried} sets of limits, the usual ones: {told}"),
@@ -449,7 +449,7 @@ def _of_part(judged: Judged, labels: Ints, spec: SignOff, some: Ints) -> Verdict
             die,
             **{name: getattr(die, name)[some]
                for name in ("software", "surrogate", "lead", "safety", "why", "ngspice",
-                            "ngspice_lead")},
+                            "spice_lead")},
         )
         for die in judged.dies
     )  # fmt: skip
@@ -461,7 +461,7 @@ def _of_part(judged: Judged, labels: Ints, spec: SignOff, some: Ints) -> Verdict
 
 
 def _read_in_full(count: int) -> SignOffStory:
-    """A small network for the digits on two dies, all images in ngspice."""
+    """A small network for the digits on two dies, all images in SPICE."""
     folder = REPOSITORY / "examples" / "die20k"
     study = read_spec(folder / "training.toml", TrainingStudy)
     study = study.replace(

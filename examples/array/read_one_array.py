@@ -1,6 +1,6 @@
 """How far is one array from the matrix product that it stands for?
 
-Describe an array, simulate it in ngspice, and compare with I = G V. Then add something of your own
+Describe an array, simulate it in SPICE, and compare with I = G V. Then add something of your own
 to the same circuit through PySpice.
 """
 
@@ -19,7 +19,7 @@ longer_wires = experiment.replace(crossbar=experiment.crossbar.replace(row=word_
 bare = experiment.crossbar.replace(row=Line(), column=Line())
 ideal = read_nodal(experiment.replace(crossbar=bare))["current"].to_numpy()
 
-# 3. What ngspice says.
+# 3. What SPICE says.
 for name, described in (("5 Ω a cell", experiment), ("20 Ω a cell", longer_wires)):
     result = simulate(described)
     shortfall = 1 - result["current"].to_numpy() / ideal

@@ -31,7 +31,7 @@ outputs = surrogate.amplified(currents)  # V
 took = time.perf_counter() - start
 print(f"{design.tiles} tiles: {made:.2f} s for the circuits, then {took:.2f} s for 32,000 reads")
 
-# 3. One tile in ngspice, with the same inputs as the surrogate.
+# 3. One tile in SPICE, with the same inputs as the surrogate.
 trial = tiles[0]
 spice = torch.from_numpy(simulate(trial)["current"].to_numpy())
 fast = surrogate(torch.from_numpy(trial.stimulus.volts.copy()), programmed)[0]

@@ -47,7 +47,7 @@ def main(folder: Path) -> None:
 
     of, (judged,) = len(story.labels), story.judged
     known = judged.statement
-    print(f"{known.simulated} of {known.images} images simulated in ngspice:")
+    print(f"{known.simulated} of {known.images} images simulated in SPICE:")
     print(f"{known.unsafe} were not safe, {known.audited} were drawn for the audit")
     for die in judged.dies:
         right = (die.final == story.labels).sum()

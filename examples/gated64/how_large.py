@@ -16,7 +16,7 @@ narrow = layout.replace(
     crossbar=layout.crossbar.replace(row=row.replace(geometry=thin, ends="one"))
 )
 
-# 2. The access transistor, from sweeps of one cell in ngspice: all that the nodal solver needs. The
+# 2. The access transistor, from sweeps of one cell in SPICE: all that the nodal solver needs. The
 # rows do not change it.
 with Simulator() as simulator:
     wide = NominalLayout(layout, simulator)

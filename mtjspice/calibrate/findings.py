@@ -26,7 +26,7 @@ class WorstCase:
         spice: A.
         surrogate: A.
         error: share of full scale.
-        netlist: path beside the report; plain ``ngspice -b`` runs it.
+        netlist: path beside the report; plain SPICE runs it.
     """
 
     name: str

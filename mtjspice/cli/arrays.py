@@ -82,8 +82,8 @@ def netlist(
     spec: SpecFile,
     tile: Annotated[int | None, typer.Option(min=0, help="Of a die: which tile.")] = None,
     dialect: Annotated[
-        str, typer.Option(help="Language of the simulator: SPICE or xyce.")
-    ] = "spice",
+        str, typer.Option(help="Language of the simulator: ngspice or xyce.")
+    ] = "ngspice",
     out: OutFolder = None,
     large: Large = False,
 ) -> None:

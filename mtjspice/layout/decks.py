@@ -1,6 +1,6 @@
 """Netlists that print the numbers of a report.
 
-Every quantity at its worst has one, with which plain ``ngspice -b`` prints it; its head says what
+Every quantity at its worst has one, with which plain SPICE prints it; its head says what
 is stated, under which condition, and what the circuit does not have. They are run here, and what
 they print is what the report states.
 

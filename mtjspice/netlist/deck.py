@@ -24,6 +24,7 @@ from mtjspice.netlist.circuit import (
     Sweep,
 )
 from mtjspice.netlist.dialect import MAX_LINE
+from mtjspice.netlist.dialects import DEFAULT
 from mtjspice.netlist.drivers import held_volts, pulsed_gates
 from mtjspice.netlist.elements import (
     BehaviouralVoltage,
@@ -33,7 +34,6 @@ from mtjspice.netlist.elements import (
     VoltageSource,
     designator,
 )
-from mtjspice.netlist.ngspice_dialect import NGSPICE
 from mtjspice.netlist.nodes import GROUND, INDEX, Nodes
 from mtjspice.netlist.readout import LATCH
 from mtjspice.spec.analysis import TransientRead
@@ -89,7 +89,7 @@ class Deck:
     @cached_property
     def text(self) -> str:
         """The netlist that SPICE runs."""
-        return NGSPICE.write(self.circuit)
+        return DEFAULT.write(self.circuit)
 
     @property
     def branches(self) -> tuple[str, ...]:

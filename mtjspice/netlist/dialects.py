@@ -8,6 +8,7 @@ from mtjspice.netlist.dialect import Dialect
 from mtjspice.netlist.ngspice_dialect import NGSPICE
 from mtjspice.netlist.xyce_dialect import XYCE
 
+DEFAULT: Final[Dialect] = NGSPICE
 DIALECTS: Final[Mapping[str, Dialect]] = {one.name: one for one in (NGSPICE, XYCE)}
 
 

@@ -30,7 +30,7 @@ def number(text: str) -> float | None:
 
     SPICE passes over letters behind a number that are no suffix, as in ``3.3v`` and ``45nm``.
     ``mil`` is none: inside an expression SPICE reads a thousandth there, elsewhere an inch's. Nor
-    is ``a``: an attometre to ngspice 46, a letter to ngspice 39.
+    is ``a``: an attometre to version 46, a letter to version 39.
     """
     match = NUMBER.fullmatch(text.lstrip("+-")) if text[1:2] not in {"+", "-"} else None
     if match is None or match[3].startswith(("mil", "a")) or match[3] == "e":

@@ -30,7 +30,7 @@ from mtjspice.reading import MIB
 MOST_FILES, DEEPEST, MOST_TOGETHER = 200, 20, 64 * MIB
 """Includes that a section may take, how deep inside each other, and bytes of all files."""
 LEVELS: Final = (1, 2, 3, 4, 5, 6, 8, 9, 10, 14, 49, 54, 55, 56, 57, 58, 68, 73)
-"""Those that ngspice 46 has for transistors."""
+"""Those that SPICE has for transistors (version 46)."""
 SHIFTED: Final = (8, 49, 14, 54, 10, 58)
 """Those of them that take delvto: BSIM3 (from version 3.2), BSIM4 and BSIMSOI 4."""
 

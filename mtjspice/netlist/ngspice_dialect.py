@@ -29,7 +29,7 @@ no time that could be measured.
 """
 
 
-class SimulatorLimits:
+class Ngspice:
     """The dialect."""
 
     name: Final = "ngspice"
@@ -57,7 +57,7 @@ class SimulatorLimits:
         )
 
 
-NGSPICE: Final[Dialect] = SimulatorLimits()
+NGSPICE: Final[Dialect] = Ngspice()
 
 
 def settings(circuit: Circuit) -> list[str]:

@@ -6,7 +6,7 @@ github.com/Xyce/Xyce), of which these facts are used:
 - The first line is the title, an asterisk begins a comment line, a plus a continuation; capitals
   are small letters, the ground is ``0`` (Users' Guide, "Netlist Basics").
 - Braces around every expression are required; a parameter needs none inside. ``TABLE(x, x0,y0,
-  ...)`` is what ngspice calls ``pwl`` (B device; "Arithmetic Functions").
+  ...)`` is what Berkeley’s SPICE calls ``pwl`` (B device; "Arithmetic Functions").
 - Tolerances are those of the residual, for operating points (``.OPTIONS NONLIN``) and for steps in
   time (``NONLIN-TRAN``); the temperature is one of ``.OPTIONS DEVICE``.
 - Only what ``.PRINT`` names comes out: it takes the place of ``.save`` (``.PRINT``; ``.DC``).
@@ -41,7 +41,7 @@ from mtjspice.netlist.library import TransistorModel
 from mtjspice.units import format_quantity
 
 LEVELS: Final = (1, 2, 3, 6, 14, 54)
-"""Of transistors, that mean the same in ngspice and in Xyce."""
+"""Of transistors, that mean the same in both."""
 SHIFTED: Final = (14, 54)
 """Those of them whose transistors take a threshold shift."""
 RESERVED: Final = frozenset({"time", "freq", "vt", "temp", "gmin"})
@@ -76,7 +76,7 @@ class Xyce:
                 source="netlist",
                 key="dialect",
                 value=self.name,
-                allowed="netlists that measure by themselves are written for ngspice only",
+                allowed="netlists that measure by themselves are written in no language but the first",
             )
         lines = _options(circuit)
         lines += [_parameter(name, value) for name, value in circuit.parameters.items()]

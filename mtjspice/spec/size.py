@@ -1,6 +1,6 @@
 """How much work a spec asks for, before any of it is started. Rough: good to a factor of three.
 
-Measured with ngspice 46 and KLU on two busy cores, N x N arrays with wires. Time of a vector at
+Measured with SPICE and KLU on two busy cores, N x N arrays with wires. Time of a vector at
 rest: passive 4.8 ms (N = 25), 134 ms (64), 1.4 s (128), 18 s (256); with transistors 10 ms, 250 ms
 and 4 s (128). Of a transient of 200 time points: passive 1.1 s (25) and 32 s (64), with transistors
 3.8 s and 53 s. Hence `SECONDS` · cells^1.7 a vector, one and a half times that a time point, and

@@ -41,7 +41,7 @@ def test_the_wine_study_passes_twice_with_the_same_report(
     first, second = report(tmp_path / "one"), report(tmp_path / "two")
     assert json.dumps(first) == json.dumps(second)
     value = {figure["name"]: figure["value"] for figure in first["figures"]}
-    assert value["accuracy, all samples, ngspice"] >= 0.95
+    assert value["accuracy, all samples, SPICE"] >= 0.95
     assert first["warnings"] == []
     # Once more in the same folder: nothing is simulated again, and the report is the same.
     assert command(monkeypatch, "run", spec, "--out", tmp_path / "one", "--json") == 0
@@ -77,7 +77,7 @@ def test_a_study_on_gated_cells_with_amplifiers_runs_to_its_verdict(
     assert command(monkeypatch, "run", spec, "--out", tmp_path / "out", "--json") == 4
     content = json.loads(capsys.readouterr().out)
     assert content["verdict"] == "inconclusive"  # without limits nothing is judged
-    assert max(content["levels"]["ngspice"]["accuracy"]["all"][0]) > 0.6
+    assert max(content["levels"]["spice"]["accuracy"]["all"][0]) > 0.6
     assert any("clipped by the amplifier" in warning for warning in content["warnings"])
 
 

@@ -1,4 +1,4 @@
-"""Cells of another resistance: what is said of their writes against ngspice's own currents."""
+"""Cells of another resistance: what is said of their writes against SPICE's own currents."""
 
 import numpy as np
 import pytest

@@ -49,8 +49,8 @@ def steady(folder) -> dict:
 
 def test_surrogate_and_ngspice_agree(story):
     value = {figure.name: figure.value for figure in story.figures}
-    assert value["equal classes, surrogate and ngspice"] >= 0.99
-    assert value["equal classes at all G_norm, surrogate and ngspice"] >= 0.99
+    assert value["equal classes, surrogate and SPICE"] >= 0.99
+    assert value["equal classes at all G_norm, surrogate and SPICE"] >= 0.99
     assert 0.8 < value["write fidelity"] < 1
     assert value["networks with weights of their own"] == 3
 
@@ -118,6 +118,6 @@ def test_a_study_writes_a_population_into_dies_of_its_own(tmp_path):
         text.replace('name = "small"', 'name = "small"\ndies = "own"') + "[writing]\n", Study
     )
     outcome = run_study(study, tmp_path, jobs=2)
-    assert outcome.comparison.ngspice.best.size == 2
+    assert outcome.comparison.spice.best.size == 2
     assert len(load_networks(tmp_path / "networks.json")[0]) == 3
     assert 'dies = "own"' in json.loads((tmp_path / "manifest.json").read_text())["spec"]

@@ -1,4 +1,4 @@
-"""Netlists of worst cases: plain ngspice prints what the report states."""
+"""Netlists of worst cases: plain SPICE prints what the report states."""
 
 import re
 import subprocess
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.ngspice
 
 
 def plain(netlist, folder) -> tuple[str, dict[str, float]]:
-    """What plain ngspice prints of a netlist, and its measurements."""
+    """What plain SPICE prints of a netlist, and its measurements."""
     done = subprocess.run(
         ["ngspice", "-b", str(netlist)], cwd=folder, capture_output=True, text=True, check=True
     )

@@ -214,7 +214,7 @@ def named(name: str) -> str:
 
 
 def plain(netlist, folder) -> tuple[str, dict[str, float]]:
-    """What plain ngspice prints of a netlist, and its measurements."""
+    """What plain SPICE prints of a netlist, and its measurements."""
     done = subprocess.run(
         ["ngspice", "-b", str(netlist)], cwd=folder, capture_output=True, text=True, check=True
     )
@@ -375,7 +375,7 @@ def test_the_levels_agree(passive, gated):
 
 def test_levels_that_disagree_are_no_pass(passive):
     story, _ = passive
-    apart = at_most("nodal − ngspice", 2e-3, 1e-3, "of full scale", "made up")
+    apart = at_most("nodal − SPICE", 2e-3, 1e-3, "of full scale", "made up")
     assert verdict_of_layout(story.judged, story.figures) is Verdict.PASS
     assert verdict_of_layout(story.judged, (*story.figures, apart)) is Verdict.FAIL
 

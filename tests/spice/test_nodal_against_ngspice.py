@@ -1,4 +1,4 @@
-"""The circuit equations, as the surrogate solves them, against ngspice on the same circuits."""
+"""The circuit equations, as the surrogate solves them, against SPICE on the same circuits."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Selector cells in ngspice: against a netlist by hand, and the nodal solver against both."""
+"""Selector cells in SPICE: against a netlist by hand, and the nodal solver against both."""
 
 import subprocess
 

@@ -26,7 +26,7 @@ from mtjspice.data.results import load_result
 from mtjspice.device.converter import to_codes
 from mtjspice.device.dies import draw_dies
 from mtjspice.errors import InputError, SimulationError
-from mtjspice.networks.tiles import in_ngspice
+from mtjspice.networks.tiles import in_spice
 from mtjspice.signoff.chosen import Read
 from mtjspice.signoff.dies import OnOneDie, Specimen
 from mtjspice.signoff.findings import ALL, AUDIT, NOT, UNSAFE
@@ -211,10 +211,10 @@ def test_every_flip_of_a_full_run_is_among_what_margins_chose(cards, storing, na
         assert seen[whole.flipped].all()
         flips += int(whole.flipped.sum())
         # Both levels say the same of what both have seen.
-        assert np.array_equal(part.ngspice[seen], whole.ngspice[seen])
-        assert part.ngspice_lead[seen] == pytest.approx(whole.ngspice_lead[seen], abs=1e-6)
-        assert (part.ngspice[~seen] == -1).all()
-        assert np.isnan(part.ngspice_lead[~seen]).all()
+        assert np.array_equal(part.spice[seen], whole.spice[seen])
+        assert part.spice_lead[seen] == pytest.approx(whole.spice_lead[seen], abs=1e-6)
+        assert (part.spice[~seen] == -1).all()
+        assert np.isnan(part.spice_lead[~seen]).all()
         assert np.array_equal(part.surrogate, whole.surrogate)
         assert part.safety == pytest.approx(whole.safety)
         # An image is there because it is not safe, or by chance.
@@ -256,7 +256,7 @@ def test_what_is_told_of_a_die_adds_up(cards, storing):
         assert (die.error <= die.largest_error).all()
         assert 0 < die.error.max() < die.bound.max()
         assert die.defects == len(made[n].dies[0].defects)
-        assert 0 < die.clipped == pytest.approx(die.ngspice_clipped, abs=0.005)
+        assert 0 < die.clipped == pytest.approx(die.spice_clipped, abs=0.005)
     assert told[-1] == ("ngspice", 2 * 3 * IMAGES, 2 * 3 * IMAGES)
     assert ("surrogate", 2, 2) in told
     assert all(done <= total for _, done, total in told)
@@ -275,7 +275,7 @@ def test_a_good_card_needs_little(cards, storing):
     assert levels < 0.005 * sum(die.reads for die in read.dies) * 24
     full = read_guided(made, surrogate(cards, "small"), inputs(), ASKED, storing(), full=True)
     for die in full.dies:
-        assert die.clipped == pytest.approx(die.ngspice_clipped, abs=2e-4) != 0
+        assert die.clipped == pytest.approx(die.spice_clipped, abs=2e-4) != 0
 
 
 @pytest.mark.parametrize("divided", [50.0, 1e6])
@@ -316,7 +316,7 @@ def test_a_hidden_neuron_that_differs_drives_the_next_layer(cards, storing):
     both = OnOneDie(one, surrogate(cards))
     reads, circuit = [], both.network.circuit
     with storing() as simulator:
-        exact = in_ngspice(one.weights, circuit, one.dies, simulator, kept=reads.append)
+        exact = in_spice(one.weights, circuit, one.dies, simulator, kept=reads.append)
         outputs = exact.outputs(inputs())
     layers = one.weights.layers
     hidden = [
@@ -449,7 +449,7 @@ def test_a_netlist_of_a_flip_shows_it_in_plain_ngspice(cards, tmp_path, shared_w
         assert volts == pytest.approx(logged, abs=1e-6)
         if flip.kind == "level":
             code = int(to_codes(volts[[flip.line]], CIRCUIT.adc)[0])
-            assert code == flip.ngspice != flip.surrogate
+            assert code == flip.spice != flip.surrogate
 
 
 def output_volts(netlist: Path, folder: Path) -> np.ndarray:

@@ -96,7 +96,7 @@ def test_a_result_is_labelled(simulator):
         "vector": 2, "input_line": 3, "output_line": 4, "row": 3, "column": 4,
     }  # fmt: skip
     assert result["current"].attrs["units"] == "A"
-    assert result.attrs["level"] == "ngspice"
+    assert result.attrs["level"] == "spice"
     assert result.attrs["simulator"] == str(simulator.info)
 
 

@@ -1,4 +1,4 @@
-"""The bound of a tile's reads against ngspice, at the worst inputs that coordinate ascent finds."""
+"""The bound of a tile's reads against SPICE, at the worst inputs that coordinate ascent finds."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Trained weights on a defective die: what training and judging see, against ngspice."""
+"""Trained weights on a defective die: what training and judging see, against SPICE."""
 
 from collections import Counter
 from dataclasses import replace
@@ -25,8 +25,8 @@ CIRCUIT = card().circuit
 SAMPLES = 5
 
 
-def in_ngspice(network, dies, simulator):
-    """The same network, read by ngspice."""
+def in_spice(network, dies, simulator):
+    """The same network, read by SPICE."""
     layers, tiles = network.weights.layers, network.weights.study.hardware.tiles
 
     def read(k, volts):
@@ -53,7 +53,7 @@ def networks(simulator):
     dies = [draw_die(STUDY.hardware.spread, RATES, (25, 25), 8, seed=5)]
     fast = on_dies(weights, surrogate("full"), dies, torch.float64)
     inputs, _ = tensors(digits(), ~digits().train)
-    return fast, in_ngspice(fast, dies, simulator), inputs[:SAMPLES].double(), dies[0]
+    return fast, in_spice(fast, dies, simulator), inputs[:SAMPLES].double(), dies[0]
 
 
 def test_partial_sums_of_a_trained_network_are_those_of_ngspice(networks):

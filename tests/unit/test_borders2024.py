@@ -216,7 +216,7 @@ def how(name: str, found: Findings | None = None) -> str:
         (f"4 layers over 3 dies, {UNAWARE}, worst error", 0.5),
         (f"4 layers over 3 dies, {UNAWARE}, standard deviation over dies", math.sqrt(0.02)),
         ("4 layers, error in software", 0.031),
-        ("equal classes, ngspice and surrogate (full)", 0.75),
+        ("equal classes, SPICE and surrogate (full)", 0.75),
     ],
 )
 def test_figures_are_exact(name, expected):
@@ -349,7 +349,7 @@ def test_a_report_without_audit_correction_and_high_rate_is_whole(tmp_path):
     report = strict((tmp_path / "report.json").read_text())
     assert report["audit"] is None
     assert report["errors"]["dies at 0.3 % shorts"] is None
-    assert "Checked in ngspice" not in page
+    assert "Checked in SPICE" not in page
 
 
 def test_dies_without_any_error_can_be_drawn(tmp_path):
@@ -407,7 +407,7 @@ def images(tmp_path, monkeypatch):
 
 @pytest.fixture
 def mtjspice(tmp_path, monkeypatch, capsys):
-    """The command line, in this process and an empty folder, as if ngspice were there."""
+    """The command line, in this process and an empty folder, as if SPICE were there."""
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     monkeypatch.setattr(borders, "probe", lambda: "ngspice of a test")

@@ -87,7 +87,7 @@ def dataset(current: np.ndarray, **more: np.ndarray) -> xr.Dataset:
 
 
 def solved(e: Experiment) -> xr.Dataset:
-    """What the nodal equations say in the place of ngspice; passive cells only."""
+    """What the nodal equations say in the place of SPICE; passive cells only."""
     with torch.no_grad():
         current = nodal.read(array_of([e]), torch.tensor(e.stimulus.volts.copy()))[0].numpy()
     if not isinstance(e.periphery, TransimpedanceAmplifier):
@@ -584,11 +584,11 @@ def test_errors_of_a_single_column_are_numbers():
 def test_differences_that_are_nothing_to_the_simulator_have_no_sign():
     run = next(run for run in make_plan(spec()) if run.group == NEW_TILES)
 
-    def share(ngspice: list[list[float]], surrogate: list[list[float]]) -> float | None:
+    def share(spice: list[list[float]], surrogate: list[list[float]]) -> float | None:
         scale = 2e-4
-        both = (scale * np.array(x) for x in (ngspice, surrogate))
+        both = (scale * np.array(x) for x in (spice, surrogate))
         return summary(
-            NEW_TILES, "full", [Reads(run, np.ones((len(ngspice), 5)), *both, scale, None)]
+            NEW_TILES, "full", [Reads(run, np.ones((len(spice), 5)), *both, scale, None)]
         ).equal_signs
 
     below, above = 0.9 * NOTHING, 1.1 * NOTHING
@@ -630,12 +630,12 @@ def test_the_nodal_level_is_what_stands_for_ngspice_here(passive):
 
 def test_errors_are_shares_of_full_scale_and_what_their_names_say():
     run = next(run for run in make_plan(spec()) if run.group == NEW_TILES)
-    ngspice = np.zeros((1000, 4))
+    spice = np.zeros((1000, 4))
     surrogate = np.zeros((1000, 4))
     surrogate[0] = [4.0, -8.0, 0.0, 0.0]
-    ngspice[1], surrogate[1] = [1, 0, 0, 1], [1, 0, 1, 0]
+    spice[1], surrogate[1] = [1, 0, 0, 1], [1, 0, 1, 0]
     line = summary(
-        NEW_TILES, "full", [Reads(run, np.zeros((1000, 2)), ngspice, surrogate, 2.0, None)]
+        NEW_TILES, "full", [Reads(run, np.zeros((1000, 2)), spice, surrogate, 2.0, None)]
     )
     assert line.tiles == 1
     assert line.reads == 4000
@@ -647,10 +647,10 @@ def test_errors_are_shares_of_full_scale_and_what_their_names_say():
 
 def test_one_error_in_a_thousand_is_above_the_percentile():
     run = next(run for run in make_plan(spec()) if run.group == NEW_TILES)
-    ngspice = np.zeros((1000, 4))
+    spice = np.zeros((1000, 4))
     # Errors 1/4000 to 1 of full scale, with either sign; 0.1 % of them, 4, are above 0.999.
     surrogate = (np.arange(1, 4001) / 4000 * np.tile([2.0, -2.0], 2000)).reshape(1000, 4)
-    reads = Reads(run, np.zeros((1000, 2)), ngspice, surrogate, 2.0, None)
+    reads = Reads(run, np.zeros((1000, 2)), spice, surrogate, 2.0, None)
     line = summary(NEW_TILES, "full", [reads])
     assert line.p999 == pytest.approx(0.999, abs=1 / 4000)
     assert (np.abs(reads.errors) > line.p999).sum() == 4
@@ -665,7 +665,7 @@ def test_judged_reads_leave_out_what_was_fitted(passive):
     assert set(groups) == one_new | others
     for reads in groups.values():
         for one in reads:
-            assert one.volts.shape[0] == one.ngspice.shape[0] == one.surrogate.shape[0] == 10
+            assert one.volts.shape[0] == one.spice.shape[0] == one.surrogate.shape[0] == 10
             assert (one.volts == one.run.experiment.stimulus.volts[one.run.fitted :]).all()
 
 
@@ -717,7 +717,7 @@ def test_a_device_that_does_not_conduct_everywhere_is_refused(known_sigma):
 
 
 def test_the_bound_of_the_nodal_solver_is_a_margin_on_its_largest_error(passive):
-    """What stands for ngspice is off by a known share of full scale, more on a tile with shorts."""
+    """What stands for SPICE is off by a known share of full scale, more on a tile with shorts."""
     made, plan, results = passive
     off = {}
     for run in plan:

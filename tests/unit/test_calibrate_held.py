@@ -122,10 +122,10 @@ def reads(group: str, *errors: float, vectors: int = 10) -> list[Reads]:
     """A tile an error: every read of it is off by so much; the second output is half the first."""
     found = []
     for error in errors:
-        ngspice = np.tile([1.0, 0.5], (vectors, 1))
+        spice = np.tile([1.0, 0.5], (vectors, 1))
         run = Run(group, group, RUNS[group].experiment)
         volts = np.zeros((vectors, 4))
-        found.append(Reads(run, volts, ngspice, ngspice + error, 1.0, None, bound=2e-4))
+        found.append(Reads(run, volts, spice, spice + error, 1.0, None, bound=2e-4))
     return found
 
 
@@ -275,7 +275,7 @@ def test_the_bound_of_errors_by_currents_covers():
     truth = (np.square(off).mean() / np.square(gives).mean()) ** 0.5
     made = reads(NEW_TILES, *[0.0] * 100, vectors=1)
     every = [
-        replace(one, ngspice=np.full((1, 2), current), surrogate=np.full((1, 2), current + error))
+        replace(one, spice=np.full((1, 2), current), surrogate=np.full((1, 2), current + error))
         for one, error, current in zip(made, off, gives, strict=True)
     ]
     highs = [

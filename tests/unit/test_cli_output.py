@@ -59,7 +59,7 @@ def test_an_untrained_network_fails_and_the_limit_says_where_it_comes_from(mtjsp
     assert left == 1
     # 71 of the 178 wines are of the most frequent class.
     chance = f"{100 * 71 / 178:.3g} %"
-    assert f"limit of accuracy, ngspice: half of the way from chance, {chance}, to 100 %" in said
+    assert f"limit of accuracy, SPICE: half of the way from chance, {chance}, to 100 %" in said
     assert f"≥\N{NO-BREAK SPACE}{100 * (1 + 71 / 178) / 2:.3g}" in said
     assert "verdict: FAIL" in said
 

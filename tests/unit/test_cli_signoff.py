@@ -478,7 +478,7 @@ def test_random_weights_fail_by_default_and_few_images_decide_little(passive, fo
     assert passive().code == 1
     said = report(folder / "out" / "signoff")
     verdicts = {figure["name"]: figure["holds"] for figure in said["figures"] if figure["limit"]}
-    assert verdicts["accuracy, ngspice"] is False
+    assert verdicts["accuracy, SPICE"] is False
     assert verdicts["flipped classes, share"] is None
     (folder / "asked.toml").write_text(OPEN.replace("flips = 1.0", "flips = 0.01"))
     answer = passive()
@@ -494,7 +494,7 @@ def test_a_reference_is_what_drops_are_counted_from(passive, folder, given):
     said = report(folder / "out" / "signoff")
     value = {figure["name"]: figure["value"] for figure in said["figures"]}
     lost = value["accuracy lost, mean over dies"]
-    assert lost == pytest.approx(0.97 - value["accuracy, ngspice"])
+    assert lost == pytest.approx(0.97 - value["accuracy, SPICE"])
     assert value["accuracy, reference"] == 0.97 != value["accuracy, software"]
     assert "accuracy, reference" in answer.out
 
@@ -513,9 +513,7 @@ def test_other_weights_as_reference_are_read_in_software(passive, folder):
     assert said["reference"]["accuracy"] == pytest.approx(right)
     assert said["reference"]["source"].startswith("other, ")
     value = {figure["name"]: figure["value"] for figure in said["figures"]}
-    assert value["accuracy lost, mean over dies"] == pytest.approx(
-        right - value["accuracy, ngspice"]
-    )
+    assert value["accuracy lost, mean over dies"] == pytest.approx(right - value["accuracy, SPICE"])
 
 
 @pytest.mark.ngspice

@@ -1,4 +1,4 @@
-"""Circuits in ngspice that the other tests do not reach: broken lines, transistors, dies, time."""
+"""Circuits in SPICE that the other tests do not reach: broken lines, transistors, dies, time."""
 
 import re
 

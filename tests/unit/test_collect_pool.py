@@ -187,7 +187,7 @@ def test_a_call_that_takes_too_long_is_ended_and_names_the_limit_and_is_not_repe
     with WorkerPool(1, limits=Resources(time=3.0)) as pool:
         start = time.monotonic()
         future = pool.submit(works.count_and_die, str(tmp_path / "starts"), signal.pause)
-        with pytest.raises(LimitError, match=r"limit ngspice\.time = 3 s.*\[ngspice\]"):
+        with pytest.raises(LimitError, match=r"limit simulator\.time = 3 s.*\[simulator\]"):
             future.result()
         assert 2.9 <= time.monotonic() - start < 10.0
         assert (tmp_path / "starts").read_text() == "started\n"
@@ -310,7 +310,7 @@ def test_a_pool_without_a_number_has_as_many_workers_as_the_machine_takes():
 
 def test_a_call_may_have_a_time_of_its_own(pool):
     late = pool.submit_within(Resources(time=0.3), time.sleep, 20.0)
-    with pytest.raises(LimitError, match=r"ngspice\.time = 0\.3 s"):
+    with pytest.raises(LimitError, match=r"simulator\.time = 0\.3 s"):
         late.result()
     assert pool.submit(operator.add, 2, 3).result() == 5
 
@@ -399,16 +399,16 @@ LEAST = Resources(memory="256 MiB", file_size="2 MiB")
 @pytest.mark.parametrize(
     ("work", "size", "says"),
     [
-        ("fill_a_file", 2**23, r"ngspice\.file_size = 2 MiB"),
-        ("fill_memory", 2**29, r"ngspice\.memory = 256 MiB"),
-        ("fill_memory", 2**43, r"ngspice\.memory = 256 MiB"),
-        ("refuse", RuntimeError, r"ngspice\.memory = 256 MiB.*out of memory"),  # as torch says it
-        ("refuse", MemoryError, r"ngspice\.memory = 256 MiB"),
+        ("fill_a_file", 2**23, r"simulator\.file_size = 2 MiB"),
+        ("fill_memory", 2**29, r"simulator\.memory = 256 MiB"),
+        ("fill_memory", 2**43, r"simulator\.memory = 256 MiB"),
+        ("refuse", RuntimeError, r"simulator\.memory = 256 MiB.*out of memory"),  # as torch says it
+        ("refuse", MemoryError, r"simulator\.memory = 256 MiB"),
     ],
 )
 def test_a_call_that_exceeds_a_limit_names_it_its_value_and_its_key(works, work, size, says):
     with WorkerPool(1, limits=LEAST) as pool:
-        with pytest.raises(LimitError, match=rf"{says}.*\[ngspice\]") as caught:
+        with pytest.raises(LimitError, match=rf"{says}.*\[simulator\]") as caught:
             pool.submit(getattr(works, work), size).result()
         assert caught.value.exit_code == 3
         assert pool.submit(operator.add, 2, 3).result() == 5

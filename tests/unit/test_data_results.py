@@ -15,7 +15,7 @@ def result() -> xr.Dataset:
     return xr.Dataset(
         {"current": (("vector", "output_line"), values, {"units": "A"})},
         coords={"output_line": [0, 2, 5]},
-        attrs={"level": "ngspice", "simulator": "ngspice 46 (KLU)", "key": "abc", "seconds": 0.5},
+        attrs={"level": "spice", "simulator": "ngspice 46 (KLU)", "key": "abc", "seconds": 0.5},
     )
 
 

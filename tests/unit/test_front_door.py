@@ -81,7 +81,7 @@ def examples() -> list:
     found = []
     for name in NAMES:
         doc = inspect.getdoc(getattr(mtjspice, name)) or ""
-        marks = [pytest.mark.ngspice] if re.search(r"# .*with ngspice", doc) else []
+        marks = [pytest.mark.ngspice] if re.search(r"# .*with SPICE", doc) else []
         marks += [pytest.mark.slow] if re.search(r"# slow", doc) else []
         found.append(pytest.param(name, id=name, marks=marks))
     return found

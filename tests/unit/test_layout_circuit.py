@@ -1,4 +1,4 @@
-"""A layout under a condition as a circuit, against the law of junctions and against ngspice's way.
+"""A layout under a condition as a circuit, against the law of junctions and against SPICE's way.
 
 The nodal solver gets its arrays here by another way than from experiments (`Reads`, from junctions
 that may ask for gradients): both must be the same circuit.
@@ -447,7 +447,7 @@ def test_without_an_output_voltage_a_volt_is_an_ampere():
 
 
 class Nodal:
-    """In the place of ngspice: the same reads in the nodal solver."""
+    """In the place of SPICE: the same reads in the nodal solver."""
 
     def __init__(self, access):
         self.access = access

@@ -175,7 +175,7 @@ def test_all_name_the_line_whose_netlist_has_the_smallest_margin(column, side, p
     assert margins.of_sides.min((1, 2)) == pytest.approx([0.015, 0.015], rel=1e-12)
     where = f"column {column}, {side} side"
     finding = Finding(
-        "margin", printed, NOMINAL, "ngspice", where, SHOWN, shown=Shown(column=column, side=side)
+        "margin", printed, NOMINAL, "spice", where, SHOWN, shown=Shown(column=column, side=side)
     )
     lines = smallest_of(finding)
     assert lines.line == column
@@ -195,11 +195,11 @@ def test_the_finding_of_a_tie_and_the_picture_start_with_one_line():
 
 def test_another_condition_brings_its_lines_and_the_offset_of_its_latch():
     finding = Finding(
-        "margin", 0.01494, HOT, "ngspice", "", SHOWN, shown=Shown(column=0, side="high")
+        "margin", 0.01494, HOT, "spice", "", SHOWN, shown=Shown(column=0, side="high")
     )
     lines = smallest_of(finding, latch=2e-3)
     assert lines.condition == HOT
     assert lines.latch == 3e-3
     assert lines.worst[1:] == pytest.approx(tied(-1e-4).of_lines[1:])
-    same = Finding("margin", 0.0149, NOMINAL, "ngspice", "", SHOWN, shown=Shown(column=0))
+    same = Finding("margin", 0.0149, NOMINAL, "spice", "", SHOWN, shown=Shown(column=0))
     assert smallest_of(same, latch=2e-3).latch == 2e-3

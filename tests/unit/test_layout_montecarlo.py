@@ -87,7 +87,7 @@ def layout(
 
 
 class Nodal:
-    """In the place of ngspice: the same reads in the nodal solver; `seen` is what was asked for."""
+    """In the place of SPICE: the same reads in the nodal solver; `seen` is what was asked for."""
 
     def __init__(self, off: float = 0.0):
         self.off, self.seen = off, []

@@ -28,6 +28,7 @@ from mtjspice.layout.page import write_comparison, write_layout
 from mtjspice.layout.page_tables import advice
 from mtjspice.layout.quantities import QUANTITIES, Condition
 from mtjspice.layout.sizes import Scaling, Sensitivity, Size
+from mtjspice.report.words import level_words
 from mtjspice.spec import (
     Crossbar,
     Die,
@@ -84,7 +85,7 @@ VALUES = {
     "half_select_mean": 6.3e-10,
 }
 """Worst values; the nominal ones are a tenth better."""
-LEVELS = {"time": "ngspice", "disturb": "closed form"}
+LEVELS = {"time": "spice", "disturb": "closed form"}
 PARAMETERS = {
     "crossbar.column.resistance": ("2 Ω", {"ir_drop": 0.9, "margin": -0.4, "settling": 0.6}),
     "crossbar.cell.mtj.ra": ("10 Ω·µm²", {"ir_drop": -0.9, "margin": -0.3, "settling": 0.2}),
@@ -291,7 +292,7 @@ def make_story(
         judged=judged,
         findings=tuple(findings),
         figures=(
-            Figure("currents, nodal against ngspice", 4.1e-7, "of full scale", "<= 1e-05", True,
+            Figure("currents, nodal against SPICE", 4.1e-7, "of full scale", "<= 1e-05", True,
                    "largest of all patterns"),
             Figure("arrays drawn", 2000, "", "", None, "seed 0"),
         ),
@@ -416,7 +417,8 @@ def test_every_limit_has_its_value_level_place_and_netlist(page, story):
     for line in limited:
         (row,) = [row for row in rows if f'href="{line.netlist}"' in row]
         value, limit = words.value_and_limit(line)
-        for text in (line.quantity.title, value, limit, line.worst.level, line.worst.where):
+        level = level_words(line.worst.level)
+        for text in (line.quantity.title, value, limit, level, line.worst.where):
             assert text in html.unescape(row)
         assert str(line.worst.condition) in row
         assert words.percent(line.headroom) in row
@@ -446,10 +448,10 @@ def test_a_failing_story_names_its_broken_limits(failing):
 
 
 def test_a_broken_promise_of_another_figure_is_named(story, tmp_path):
-    off = Figure("currents, nodal against ngspice", 0.02, "FS", "<= 0.001", False, "patterns")
+    off = Figure("currents, nodal against SPICE", 0.02, "FS", "<= 0.001", False, "patterns")
     page = written(dataclasses.replace(story, verdict=Verdict.FAIL, figures=(off,)), tmp_path)
     assert "FAIL" in page
-    assert "nodal against ngspice: 0.02 FS (&lt;= 0.001)" in headline(page)
+    assert "nodal against SPICE: 0.02 FS (&lt;= 0.001)" in headline(page)
 
 
 def test_value_and_limit_are_told_apart(tmp_path):
@@ -577,7 +579,7 @@ def test_the_report_for_machines_has_every_quantity(folder, story):
     assert settling["holds"] is True
     assert settling["headroom"] == pytest.approx(0.38)
     assert settling["condition"] == {"process": "ss", "supply": 0.9, "temperature": 125.0}
-    assert settling["level"] == "ngspice"
+    assert settling["level"] == "spice"
     assert settling["netlist"] == "worst/settling.cir"
     first, *_, last = report["figures"]
     assert first["name"] == "read voltage missing over a cell, nodal"

@@ -82,7 +82,7 @@ def layout(
 
 
 class Nodal:
-    """In the place of ngspice: the same reads in the nodal solver."""
+    """In the place of SPICE: the same reads in the nodal solver."""
 
     def run(self, experiments, progress=None):
         found = []

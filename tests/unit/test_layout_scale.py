@@ -58,7 +58,7 @@ def near(expected, rel: float = 1e-6, least: float = 0.0):
 
 
 class Writes:
-    """In the place of ngspice: writes of passive arrays in the nodal solver."""
+    """In the place of SPICE: writes of passive arrays in the nodal solver."""
 
     def run(self, experiments, progress=None):
         found = []
@@ -88,7 +88,7 @@ def layout(
 
 
 class Unused:
-    """In the place of ngspice where nothing is to be simulated."""
+    """In the place of SPICE where nothing is to be simulated."""
 
     def run(self, experiments, progress=None):
         assert not experiments

@@ -283,7 +283,7 @@ def test_sneak_currents_are_those_of_the_junctions_of_the_layout():
 
 
 class Nodal:
-    """In the place of ngspice: the same reads in the nodal solver."""
+    """In the place of SPICE: the same reads in the nodal solver."""
 
     def run(self, experiments, progress=None):
         found = []

@@ -40,7 +40,7 @@ def network(activation: str = "tanh", known=None) -> OnOneDie:
 
 
 def reads(one: OnOneDie, k: int = 0, **moved: float) -> LayerReads:
-    """What the surrogate reads of a layer, as if ngspice had read it.
+    """What the surrogate reads of a layer, as if SPICE had read it.
 
     Some reads are moved by so many steps: their names are tile, image and line.
     """
@@ -77,7 +77,7 @@ def test_a_level_that_differs_is_counted_on_its_tile_and_line():
     moved = {"_0_3_7": 1.0, "_2_3_7": -2.0, "_2_8_7": 1.0, "_3_0_24": 5.0}
     one = network()
     found = compare(one, reads(one, **moved))
-    assert {(d.tile, d.image, d.line): d.ngspice - d.surrogate for d in found.differing} == {
+    assert {(d.tile, d.image, d.line): d.spice - d.surrogate for d in found.differing} == {
         place(name): steps for name, steps in moved.items()
     }
     assert all((d.kind, d.layer) == ("level", 0) for d in found.differing)
@@ -170,7 +170,7 @@ def test_a_sign_that_differs_is_that_of_its_neuron():
     signs = [d for d in compare(one, found).differing if d.kind == "sign"]
     before = 1 if z[image, neuron] >= 0 else -1
     assert [(d.layer, d.tile, d.line, d.image) for d in signs] == [(0, -1, neuron, image)]
-    assert (signs[0].surrogate, signs[0].ngspice) == (before, -before)
+    assert (signs[0].surrogate, signs[0].spice) == (before, -before)
     smooth = network("tanh")
     assert all(d.kind == "level" for d in compare(smooth, found).differing)
 

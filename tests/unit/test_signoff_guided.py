@@ -172,7 +172,7 @@ def test_progress_ends_with_everything_done(read):
     found = read(die("one"), die("other"), told=lambda *step: told.append(step))
     vectors = 2 * found.vectors  # a made-up read tells of all tiles once
     assert ("surrogate", 2, 2) in told
-    done = [step[1:] for step in told if step[0] == "ngspice"]
+    done = [step[1:] for step in told if step[0] == "spice"]
     assert done[-1][1] == found.vectors
     assert done == sorted(done)
     assert done[-1][0] <= vectors
@@ -186,7 +186,7 @@ def test_a_flip_of_what_was_not_safe_is_allowed_however_far_it_goes(read):
     assert found.statement.rounds == 1
     assert [possible for _, possible in found.found[0]] == [True, True]
     assert found.dies[0].flipped.nonzero()[0].tolist() == [3, 20]
-    assert found.dies[0].ngspice_lead[20] < 0
+    assert found.dies[0].spice_lead[20] < 0
 
 
 def flipping(images: range | list[int], **parts) -> MadeUp:
@@ -292,8 +292,8 @@ def test_nothing_to_read_is_no_trouble(read):
     for seen in unread:
         assert seen.error.shape == seen.largest_error.shape == seen.level_flips.shape
         assert not seen.error.any()
-        assert (seen.ngspice == -1).all()
-        assert seen.ngspice_clipped == 0
+        assert (seen.spice == -1).all()
+        assert seen.spice_clipped == 0
         assert seen.clipped == 0.125
 
 
@@ -303,7 +303,7 @@ def test_leads_are_in_units_of_their_spread(read):
     spread = np.std(one.lead)
     assert seen.lead == pytest.approx(one.lead / spread)
     read_ones = seen.simulated
-    assert seen.ngspice_lead[read_ones] == pytest.approx(one.spice[read_ones] / spread)
+    assert seen.spice_lead[read_ones] == pytest.approx(one.spice[read_ones] / spread)
     alone = read(die(images=1, lead=np.ones(1), spice=np.ones(1), deviation=np.ones(1))).dies[0]
     assert alone.lead.tolist() == [1.0]  # without any spread
 

@@ -35,7 +35,7 @@ def die(
     name: str = "die 00",
     software: int = 20,
     surrogate: int = 20,
-    ngspice: int | None = None,
+    spice: int | None = None,
     **parts,
 ) -> DieRead:
     """So many of the first images have the right class; in SPICE as the surrogate, if left out."""
@@ -52,19 +52,19 @@ def die(
         lead=np.linspace(1, 2, 20),
         safety=np.full(20, 3.0),
         why=why,
-        ngspice=classes(surrogate if ngspice is None else ngspice),
-        ngspice_lead=np.where(why != NOT, np.linspace(1, 2, 20), np.nan),
+        spice=classes(surrogate if spice is None else spice),
+        spice_lead=np.where(why != NOT, np.linspace(1, 2, 20), np.nan),
         level_flips=np.zeros((2, 4), dtype=np.int64),
         reads=SEEN,
         error=np.full((2, 4), 1e-5),
         largest_error=np.full((2, 4), 3e-5),
         bound=np.full(2, 1e-4),
         clipped=0.0,
-        ngspice_clipped=0.0,
+        spice_clipped=0.0,
         defects=3,
     )
     made = replace(made, **parts)
-    return replace(made, ngspice=np.where(made.why != NOT, made.ngspice, -1))
+    return replace(made, spice=np.where(made.why != NOT, made.spice, -1))
 
 
 def judged(*dies: DieRead, accuracy: float = 0.0, condition: str = "tt, 27 °C") -> Judged:
@@ -97,7 +97,7 @@ ON_ALL = {
     # Three of twenty right images less on one of two dies, all of them simulated.
     "drop_mean": ("accuracy lost, mean over dies", 0.075),
     "flips": ("flipped classes, share", 3 / 40),
-    "accuracy": ("accuracy, ngspice", 0.725),
+    "accuracy": ("accuracy, SPICE", 0.725),
 }
 """Limits for all images like these."""
 ON_THESE = {
@@ -105,7 +105,7 @@ ON_THESE = {
     "clipped": ("amplifier outputs at a limit, worst die", 0.25, {"clipped": 0.25}),
 }
 """Limits of the images given."""
-WORSE = {"software": 12, "surrogate": 12, "ngspice": 9}
+WORSE = {"software": 12, "surrogate": 12, "spice": 9}
 
 
 @pytest.mark.parametrize("limit", ON_THESE)
@@ -160,7 +160,7 @@ def test_what_would_decide_does():
 
 
 def test_only_the_figures_with_a_limit_can_fail():
-    without = figures(die(surrogate=12, ngspice=3, software=20), left=0.05)
+    without = figures(die(surrogate=12, spice=3, software=20), left=0.05)
     limited = {name for name, figure in without.items() if figure.holds is not None}
     assert limited == {"amplifier outputs at a limit, worst die", "bound on accuracy"}
     assert all(figure.holds is not False for figure in without.values())
@@ -168,20 +168,20 @@ def test_only_the_figures_with_a_limit_can_fail():
 
 def test_accuracies_are_those_of_each_level_and_spice_where_it_was():
     """Where SPICE was not, the surrogate's class counts."""
-    found = accuracies(judged(die(software=18, surrogate=14, ngspice=4), die(surrogate=16)), LABELS)
+    found = accuracies(judged(die(software=18, surrogate=14, spice=4), die(surrogate=16)), LABELS)
     assert found.software.tolist() == [0.9, 1.0]
     assert found.surrogate.tolist() == [0.7, 0.8]
-    assert found.ngspice.tolist() == pytest.approx([(4 + 2) / 20, 0.8])
-    means = figures(die(software=18, surrogate=14, ngspice=4), die(surrogate=16))
+    assert found.spice.tolist() == pytest.approx([(4 + 2) / 20, 0.8])
+    means = figures(die(software=18, surrogate=14, spice=4), die(surrogate=16))
     assert means["accuracy, software"].value == pytest.approx(0.95)
     assert means["accuracy, surrogate"].value == pytest.approx(0.75)
-    assert means["accuracy, ngspice"].value == pytest.approx((0.3 + 0.8) / 2)
+    assert means["accuracy, SPICE"].value == pytest.approx((0.3 + 0.8) / 2)
 
 
 def test_what_the_statement_leaves_open_widens_the_intervals():
     one, other = die(), die("die 01", **WORSE)
     closed, left = figures(one, other), figures(one, other, left=0.05)
-    for name in ("accuracy, ngspice", "accuracy lost, mean over dies", "flipped classes, share"):
+    for name in ("accuracy, SPICE", "accuracy lost, mean over dies", "flipped classes, share"):
         assert left[name].value == closed[name].value
         assert left[name].interval.high > closed[name].interval.high
         if name != "flipped classes, share":  # those found stay found
@@ -193,7 +193,7 @@ def test_what_the_statement_leaves_open_widens_the_intervals():
         left[f"accuracy, open as {why}"]
         for why in ("images are a sample", "not all were simulated")
     )
-    width = left["accuracy, ngspice"].interval
+    width = left["accuracy, SPICE"].interval
     half = (width.high - width.low) / 2
     assert left["accuracy, open altogether"].value == pytest.approx(half)
     assert unseen.value == left["bound on accuracy"].value == 0.05
@@ -201,13 +201,13 @@ def test_what_the_statement_leaves_open_widens_the_intervals():
     assert sampled.value == closed["accuracy, open altogether"].value
     # Of shares of dies the interval is by betting, in which the two parts are not a sum.
     assert max(sampled.value, unseen.value) < half
-    assert "24 of 40 simulated in SPICE, the classes of the others" in left["accuracy, ngspice"].how
+    assert "24 of 40 simulated in SPICE, the classes of the others" in left["accuracy, SPICE"].how
 
 
 def test_what_is_open_is_the_bound_of_the_audit_however_the_interval_ends_at_0_and_100_percent():
     """One image that nobody simulated may be wrong, and so may all others: by hand, ±100 points."""
-    one = die(why=np.full(20, NOT), ngspice_lead=np.full(20, np.nan))
-    images = ("software", "surrogate", "lead", "safety", "why", "ngspice", "ngspice_lead")
+    one = die(why=np.full(20, NOT), spice_lead=np.full(20, np.nan))
+    images = ("software", "surrogate", "lead", "safety", "why", "spice", "spice_lead")
     one = replace(one, **{name: getattr(one, name)[:1] for name in images})
     statement = replace(judged(one).statement, images=1, simulated=0, accuracy=1.0)
     asked = Asked(SignOff(limits=SignOffLimits(**OPEN)), LABELS[:1], 0.25, 0.0)
@@ -217,7 +217,7 @@ def test_what_is_open_is_the_bound_of_the_audit_however_the_interval_ends_at_0_a
     # 0.2 % of doubt on both sides: 1 of 1 leaves everything above 0.001 open (Clopper-Pearson).
     assert value["accuracy, open as images are a sample"] == pytest.approx((1 - 0.001) / 2)
     assert value["accuracy, open altogether"] == 0.5
-    assert value["accuracy, ngspice"] == "not simulated"
+    assert value["accuracy, SPICE"] == "not simulated"
     assert value["classes changed by the circuit, share"] == "not simulated"
     assert value["accuracy, surrogate"] == 1.0
 
@@ -265,7 +265,7 @@ def test_no_more_than_a_given_accuracy_can_be_lost():
 
 
 def test_the_three_kinds_of_difference_stand_apart():
-    found = figures(die(), die("die 01", software=20, surrogate=18, ngspice=10))
+    found = figures(die(), die("die 01", software=20, surrogate=18, spice=10))
     # SPICE has ten of the first twelve right on the second die, and none was asked for behind.
     assert found["classes changed by the circuit, share"].value == pytest.approx(4 / 40)
     assert found["accuracy, standard deviation over dies"].value == pytest.approx(0.1)
@@ -284,20 +284,20 @@ CHANCE = [
 
 @pytest.mark.parametrize(("above", "accuracy", "limit"), CHANCE)
 def test_the_accuracy_has_to_beat_chance(above, accuracy, limit):
-    found = figures(die(), above_chance=above, accuracy=accuracy)["accuracy, ngspice"]
+    found = figures(die(), above_chance=above, accuracy=accuracy)["accuracy, SPICE"]
     assert found.limit == ("" if limit is None else f">= {limit:g}")
 
 
 def everything(right: int) -> DieRead:
     """A die of which every image was simulated."""
     return die(
-        software=right, surrogate=right, why=np.full(20, ALL), ngspice_lead=np.ones(20)
+        software=right, surrogate=right, why=np.full(20, ALL), spice_lead=np.ones(20)
     )  # fmt: skip
 
 
 def repeated(one: DieRead, times: int) -> DieRead:
     """The same with so many times as many images."""
-    names = ("software", "surrogate", "lead", "safety", "why", "ngspice", "ngspice_lead")
+    names = ("software", "surrogate", "lead", "safety", "why", "spice", "spice_lead")
     return replace(one, **{name: np.tile(getattr(one, name), times) for name in names})
 
 
@@ -313,7 +313,7 @@ def usual(one: DieRead, times: int, **limits):
 
 def test_a_network_that_is_always_wrong_or_always_says_the_same_fails():
     constant = np.zeros(20, dtype=np.int64)
-    same = replace(everything(0), software=constant, surrogate=constant, ngspice=constant)
+    same = replace(everything(0), software=constant, surrogate=constant, spice=constant)
     assert usual(everything(0), 1) is Verdict.FAIL
     assert usual(everything(0), 100) is Verdict.FAIL
     assert usual(same, 1) is not Verdict.PASS
@@ -330,7 +330,7 @@ def test_drops_are_counted_from_the_reference():
     assert given["accuracy, reference"].value == 0.97
     assert given["accuracy, software"].value == 0.9
     assert given["accuracy lost, mean over dies"].value == pytest.approx(0.07)
-    accuracy = given["accuracy, ngspice"].interval
+    accuracy = given["accuracy, SPICE"].interval
     lost = given["accuracy lost, mean over dies"].interval
     assert lost.low == pytest.approx(0.97 - accuracy.high, abs=0.06)
     assert -0.03 <= lost.low < 0.07 < lost.high <= 0.97
@@ -349,16 +349,16 @@ def test_the_bound_itself_has_a_limit():
 
 
 def test_where_everything_was_simulated_nothing_is_open():
-    one = die(why=np.full(20, ALL), ngspice_lead=np.linspace(1, 2, 20), ngspice=LABELS)
+    one = die(why=np.full(20, ALL), spice_lead=np.linspace(1, 2, 20), spice=LABELS)
     found = figures(one)
-    assert found["share simulated in ngspice"].value == 1.0
-    assert "for all images like these on these dies" in found["accuracy, ngspice"].how
+    assert found["share simulated in SPICE"].value == 1.0
+    assert "for all images like these on these dies" in found["accuracy, SPICE"].how
     assert "at most 0 more" in found["flipped classes, share"].how
     assert found["accuracy, open as not all were simulated"].value == 0
 
 
 def test_the_share_that_was_simulated_says_why():
-    found = figures(die(), die("die 01"))["share simulated in ngspice"]
+    found = figures(die(), die("die 01"))["share simulated in SPICE"]
     assert found.value == pytest.approx(24 / 40)
     assert found.holds is None
     assert "20 not safe, 4 for the audit, of 40" in found.how
@@ -370,9 +370,9 @@ def spec_with(**limits) -> SignOff:
 
 DIES = (
     die("die 00"),
-    die("die 01", surrogate=12, ngspice=10, software=13),  # loses 3 of 20
-    die("die 02", surrogate=19, ngspice=12, software=19),  # loses none: 7 unseen ones are right
-    die("die 03", surrogate=12, ngspice=4, software=20),  # loses 16
+    die("die 01", surrogate=12, spice=10, software=13),  # loses 3 of 20
+    die("die 02", surrogate=19, spice=12, software=19),  # loses none: 7 unseen ones are right
+    die("die 03", surrogate=12, spice=4, software=20),  # loses 16
 )
 
 
@@ -477,8 +477,8 @@ def test_the_worst_margin_is_of_a_class_that_the_surrogate_finds_rightly():
     lead = np.full(20, 5.0)
     lead[[3, 15, 18]] = 0.5, 0.7, 0.1
     # Image 18 is wrong in the surrogate; 15 was not simulated; 3 was, and leads by more there.
-    ngspice_lead = np.where(np.arange(20) < SEEN, 4.0, np.nan)
-    one = die(surrogate=18, lead=lead, ngspice_lead=ngspice_lead)
+    spice_lead = np.where(np.arange(20) < SEEN, 4.0, np.nan)
+    one = die(surrogate=18, lead=lead, spice_lead=spice_lead)
     assert one.worst_margin(LABELS) == (0.7, 15)
 
 
@@ -488,7 +488,7 @@ def test_margin_and_safety_say_whose_standard_deviations_they_count_in():
     lead[7] = 0.5
     safety = np.full(20, 40.0)
     safety[[3, 11]] = 2.5, np.nan
-    found = figures(die(), die("die 01", lead=lead, ngspice_lead=lead, safety=safety))
+    found = figures(die(), die("die 01", lead=lead, spice_lead=lead, safety=safety))
     margin, safest = found["worst margin"], found["least safety"]
     assert (margin.value, margin.unit) == (0.5, "times the leads' spread")
     assert "standard deviation of the leads over all images" in margin.how
@@ -506,16 +506,16 @@ def test_margin_and_safety_say_whose_standard_deviations_they_count_in():
     (0.0, None, ""),
 ])  # fmt: skip
 def test_a_limit_that_comes_from_chance_says_so(above, accuracy, words):
-    how = figures(die(), above_chance=above, accuracy=accuracy)["accuracy, ngspice"].how
+    how = figures(die(), above_chance=above, accuracy=accuracy)["accuracy, SPICE"].how
     assert how.endswith(words or "for everything in this report together")
 
 
 def test_the_worst_margin_of_a_flip_is_below_zero():
-    ngspice_lead = np.where(np.arange(20) < SEEN, 2.0, np.nan)
-    ngspice_lead[5] = -0.3
-    ngspice = LABELS.copy()
-    ngspice[5] = (ngspice[5] + 1) % 4
-    flipped = die("die 01", ngspice_lead=ngspice_lead, ngspice=ngspice)
+    spice_lead = np.where(np.arange(20) < SEEN, 2.0, np.nan)
+    spice_lead[5] = -0.3
+    spice = LABELS.copy()
+    spice[5] = (spice[5] + 1) % 4
+    flipped = die("die 01", spice_lead=spice_lead, spice=spice)
     assert flipped.worst_margin(LABELS) == (-0.3, 5)
     found = figures(die(), flipped, margin=0.0)["worst margin"]
     assert (found.value, found.holds) == (-0.3, False)
@@ -523,7 +523,7 @@ def test_the_worst_margin_of_a_flip_is_below_zero():
 
 
 def test_without_a_right_class_there_is_no_margin():
-    hopeless = die("hopeless", surrogate=0, ngspice=0)
+    hopeless = die("hopeless", surrogate=0, spice=0)
     least, image = hopeless.worst_margin(LABELS)
     assert math.isnan(least)
     assert image == -1
@@ -535,7 +535,7 @@ def test_without_a_right_class_there_is_no_margin():
 
 def test_clipping_is_held_against_the_circuit_if_the_limits_say_nothing():
     clipping, name = (
-        die(clipped=0.02, ngspice_clipped=0.03),
+        die(clipped=0.02, spice_clipped=0.03),
         "amplifier outputs at a limit, worst die",
     )
     assert figures(clipping, allowed=0.03)[name].holds is True
@@ -547,7 +547,7 @@ def test_clipping_is_held_against_the_circuit_if_the_limits_say_nothing():
 
 @pytest.mark.parametrize("shares", [(0.01, 0.04), (0.04, 0.01)])
 def test_clipping_is_the_larger_of_both_levels_on_the_worst_die(shares):
-    dies = (die(), die("die 01", clipped=shares[0], ngspice_clipped=shares[1]), die("die 02"))
+    dies = (die(), die("die 01", clipped=shares[0], spice_clipped=shares[1]), die("die 02"))
     found = figures(*dies)["amplifier outputs at a limit, worst die"]
     assert found.value == 0.04
     assert found.how.startswith("die 01")
@@ -560,7 +560,7 @@ def test_several_conditions_have_their_names_after_the_figures():
     names = [figure.name for figure in found]
     assert len(set(names)) == len(names) == 2 * len(figures(die()))
     assert names[0] == "accuracy, software, tt, 27 °C"
-    assert names[-1] == "share simulated in ngspice, ss, 85 °C"
+    assert names[-1] == "share simulated in SPICE, ss, 85 °C"
     fails = {figure.name: figure.value for figure in found}
     assert fails["dies that fail, tt, 27 °C"] == 0
     assert fails["dies that fail, ss, 85 °C"] == 1

@@ -374,7 +374,7 @@ def test_the_terminal_says_whose_standard_deviations_and_where_a_limit_is_from(f
     assert re.search(r"worst margin +│ +\S+ times the leads' spread", said)
     assert re.search(r"least safety +│ +\S+ times the bound of its error", said)
     assert "standard deviations" not in said
-    assert "limit of accuracy, ngspice: half of the way from chance, 10 %, to 100 %" in said
+    assert "limit of accuracy, SPICE: half of the way from chance, 10 %, to 100 %" in said
 
 
 MAY_FLIP = [
@@ -412,9 +412,9 @@ def test_where_nothing_was_simulated_nothing_is_said_of_spice(tmp_path, capsys):
         assert "No limit that something can break is set" in text
         assert not re.search(r"In SPICE the network|\d % in SPICE|the die does not fail", text)
     value = {figure["name"]: figure for figure in report["figures"]}
-    for name in ("accuracy, ngspice", "accuracy lost, mean over dies", "flipped classes, share"):
+    for name in ("accuracy, SPICE", "accuracy lost, mean over dies", "flipped classes, share"):
         assert value[name]["value"] == "not simulated"
-    interval = value["accuracy, ngspice"]["interval"]
+    interval = value["accuracy, SPICE"]["interval"]
     assert (interval["low"], interval["high"]) == (0.0, 1.0)
     assert report["conditions"][0]["accuracy"]["spice"] is None
     assert "0 of 2 simulated" in report["conditions"][0]["accuracy"]["spice, simulated"]
@@ -449,7 +449,7 @@ def test_the_gallery_shows_the_most_important_flips_first(page, story):
     assert len(figures) == GALLERY
     assert all('src="data:image/png;base64,' in figure for figure in figures)
     first = flips[0]
-    assert f"<b>{first.surrogate} → {first.ngspice}</b>" in figures[0]
+    assert f"<b>{first.surrogate} → {first.spice}</b>" in figures[0]
     assert f"{first.die}, image {first.image}" in figures[0]
     assert f'href="{urllib.parse.quote(first.netlist)}"' in figures[0]
     effects = [words.effect(story, flip) for flip in flips if flip.possible]

@@ -165,7 +165,7 @@ ARRAY = {
         ("technology", {"temperature": 300}, False),
         ("stimulus.volts", [[0.1, 30]], False),
         ("tile.states", "PA", False),
-        ("ngspice", {"memory": "4 GiB"}, True),
+        ("simulator", {"memory": "4 GiB"}, True),
         ("die", {"defects": [{"kind": "short", "row": 0, "column": 1}]}, True),
         ("die", {"defects": [{"kind": "shorted", "row": 0, "column": 1}]}, False),
         ("crossbar.rows", None, False),

@@ -1,4 +1,4 @@
-"""The table [ngspice] of every spec that leads to simulations."""
+"""The table [simulator] of every spec that leads to simulations."""
 
 import pytest
 from pydantic import ValidationError
@@ -36,13 +36,13 @@ SPECS = (
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: type(spec).__name__)
 def test_limits_can_be_raised_and_are_no_part_of_what_a_spec_is(spec):
-    raised = spec.replace(ngspice=RAISED)
-    assert raised.ngspice == RAISED != spec.ngspice
+    raised = spec.replace(simulator=RAISED)
+    assert raised.simulator == RAISED != spec.simulator
     assert raised == spec
     assert (raised.key(), hash(raised)) == (spec.key(), hash(spec))
-    assert raised.replace().ngspice == RAISED
-    text = format_spec(spec) + "\n[ngspice]\ntime = '2k'\nmemory = '8 GiB'\n"
-    read = parse_spec(text, type(spec)).ngspice
+    assert raised.replace().simulator == RAISED
+    text = format_spec(spec) + "\n[simulator]\ntime = '2k'\nmemory = '8 GiB'\n"
+    read = parse_spec(text, type(spec)).simulator
     assert (read.time, read.memory, read.file_size) == (2000.0, 2**33, 2**30)
 
 
@@ -80,8 +80,8 @@ def test_a_limit_that_cannot_be_is_refused(wrong):
 
 
 def test_an_unknown_limit_is_refused_by_name():
-    text = format_spec(experiment()) + "\n[ngspice]\ncores = 2\n"
-    with pytest.raises(InputError, match=r"ngspice\.cores.*time, memory, file_size, processes"):
+    text = format_spec(experiment()) + "\n[simulator]\ncores = 2\n"
+    with pytest.raises(InputError, match=r"simulator\.cores.*time, memory, file_size, processes"):
         parse_spec(text, Experiment)
 
 

@@ -42,7 +42,7 @@ def test_a_whole_study_runs_in_another_simulator(usual, monkeypatch, capsys, tmp
     assert content["versions"]["simulator"] == "resistive 7 (dense)"
     assert content == json.loads((out / "report.json").read_text())
     # Without wires, and with an ohmic law, the circuit is the ideal array.
-    assert content["levels"]["ngspice"]["accuracy"] == content["levels"]["ideal"]["accuracy"]
+    assert content["levels"]["spice"]["accuracy"] == content["levels"]["ideal"]["accuracy"]
     stored = list((out / "simulations").glob("*.nc"))
     assert len(stored) == 2  # of two layers
     for path in stored:

@@ -69,7 +69,7 @@ def many(count: int, *flipped: int) -> Comparison:
 def test_a_run_like_the_ideal_one_has_no_flips_and_passes_with_enough_samples():
     comparison = compare(STUDY, [NET], SAMPLES, [with_flips()])
     assert comparison.flips == ()
-    assert comparison.ngspice.confusion.tolist() == [[2, 0], [0, 2]]
+    assert comparison.spice.confusion.tolist() == [[2, 0], [0, 2]]
     few = judge(STUDY, comparison)
     assert verdict_of(few) is Verdict.INCONCLUSIVE
     needed = [f.needed for f in few if f.limit]
@@ -80,17 +80,15 @@ def test_a_run_like_the_ideal_one_has_no_flips_and_passes_with_enough_samples():
 
 def test_a_flip_names_network_sample_and_the_classes():
     (flip,) = compare(STUDY, [NET], SAMPLES, [with_flips(1)]).flips
-    assert (flip.network, flip.sample, flip.label, flip.ideal, flip.ngspice) == ("n", 1, 0, 0, 1)
+    assert (flip.network, flip.sample, flip.label, flip.ideal, flip.spice) == ("n", 1, 0, 0, 1)
 
 
 def test_what_lies_at_a_limit_is_not_decided_and_beyond_it_breaks():
     """However many samples there are."""
     figures = judge(STUDY, many(100, *range(100)))  # a quarter of them
-    assert value(figures, "accuracy, all samples, ngspice").value == 0.75
+    assert value(figures, "accuracy, all samples, SPICE").value == 0.75
     assert [f.holds for f in figures if f.limit] == [None] * 3
-    assert value(figures, "accuracy drop, ideal to ngspice").needed == (
-        "more than 1,000,000 samples"
-    )
+    assert value(figures, "accuracy drop, ideal to SPICE").needed == ("more than 1,000,000 samples")
     beyond = judge(STUDY, many(100, *range(200)))
     assert [f.holds for f in beyond if f.limit] == [False] * 3
     assert verdict_of(beyond) is Verdict.FAIL
@@ -99,13 +97,13 @@ def test_what_lies_at_a_limit_is_not_decided_and_beyond_it_breaks():
 def test_intervals_of_one_network_are_those_of_its_samples():
     figures = judge(STUDY, many(50, 1, 2, 3))
     confidence = 1 - 0.01 / 3
-    accuracy = value(figures, "accuracy, all samples, ngspice").interval
+    accuracy = value(figures, "accuracy, all samples, SPICE").interval
     known = binomtest(197, 200).proportion_ci(confidence, method="exact")
     assert (accuracy.low, accuracy.high) == pytest.approx((known.low, known.high))
-    assert value(figures, "accuracy drop, ideal to ngspice").unit == DIFFERENCE
-    drop = value(figures, "accuracy drop, ideal to ngspice").interval
+    assert value(figures, "accuracy drop, ideal to SPICE").unit == DIFFERENCE
+    drop = value(figures, "accuracy drop, ideal to SPICE").interval
     assert -0.05 < drop.low < 0.015 < drop.high < 0.09
-    how = value(figures, "accuracy, all samples, ngspice").how
+    how = value(figures, "accuracy, all samples, SPICE").how
     assert "for all samples like these, 100 of 200 trained with, 99 %" in how
 
 
@@ -120,17 +118,17 @@ def several(networks: int, samples: int) -> Comparison:
 
 
 def test_intervals_of_many_networks_know_networks_and_samples():
-    accuracy = value(judge(STUDY, several(20, 50)), "accuracy, all samples, ngspice")
+    accuracy = value(judge(STUDY, several(20, 50)), "accuracy, all samples, SPICE")
     assert accuracy.holds is True
     # Of 20 the third is the median's; two are let err, each with 2/20 of a quarter of the doubt.
     doubt = 0.01 / 3 / 4 * 2 / 20
     known = binomtest(200, 200).proportion_ci(1 - 2 * doubt, method="exact")
     assert (accuracy.interval.low, accuracy.interval.high) == pytest.approx((known.low, 1.0))
     assert "median over all networks trained like these, for all samples" in accuracy.how
-    few = value(judge(STUDY, several(20, 2)), "accuracy, all samples, ngspice")
+    few = value(judge(STUDY, several(20, 2)), "accuracy, all samples, SPICE")
     assert few.verdict is Verdict.INCONCLUSIVE
     assert re.fullmatch(r"about \d+ samples \(now 8\)", few.needed)
-    alone = value(judge(STUDY, several(5, 50)), "accuracy, all samples, ngspice")
+    alone = value(judge(STUDY, several(5, 50)), "accuracy, all samples, SPICE")
     assert alone.verdict is Verdict.INCONCLUSIVE
     assert re.fullmatch(r"about \d+ networks \(now 5\)", alone.needed)
 
@@ -149,11 +147,11 @@ def test_limits_are_held_against_samples_that_were_not_trained_with():
         current = np.repeat(ideal_current(study, NET.layers[0], volts), 3, axis=0)
         run = SpiceRun(outputs, (LayerRead(volts, current, 0.0, delivered=np.ones((2, 4))),))
         figures = judge(study, compare(study, [NET], samples, [run]))
-        accuracy = value(figures, "accuracy, test samples, ngspice")
+        accuracy = value(figures, "accuracy, test samples, SPICE")
         assert accuracy.value == pytest.approx(1 - wrong.mean())
         verdicts.append(accuracy.holds)
     assert verdicts.count(True) == 0
-    assert not value(figures, "accuracy, all samples, ngspice").limit
+    assert not value(figures, "accuracy, all samples, SPICE").limit
 
 
 def test_samples_that_are_hard_for_all_networks_are_no_proof():
@@ -169,7 +167,7 @@ def test_samples_that_are_hard_for_all_networks_are_no_proof():
         current = np.repeat(ideal_current(study, NET.layers[0], volts), 3, axis=0)
         run = SpiceRun(outputs, (LayerRead(volts, current, 0.0, delivered=np.ones((2, 4))),))
         figures = judge(study, compare(study, [NET] * 20, samples, [run] * 20))
-        wrong_passes += value(figures, "accuracy, all samples, ngspice").holds is True
+        wrong_passes += value(figures, "accuracy, all samples, SPICE").holds is True
     assert wrong_passes <= 2
 
 
@@ -204,7 +202,7 @@ UNEQUAL = Samples(
 
 
 def with_right(count: int, limits: Limits) -> tuple[Study, Comparison]:
-    """A network that has so many of the unequal samples right, ideally and in ngspice alike."""
+    """A network that has so many of the unequal samples right, ideally and in SPICE alike."""
     study = STUDY.replace(limits=limits)
     turned = np.arange(100) >= count
     swapped = np.where(turned[:, None], UNEQUAL.inputs[:, ::-1], UNEQUAL.inputs)
@@ -223,7 +221,7 @@ def test_a_network_no_better_than_chance_fails_although_the_circuit_changes_noth
     ):  # fmt: skip
         study, comparison = with_right(60, limits)
         figures = judge(study, comparison)
-        accuracy = value(figures, "accuracy, all samples, ngspice")
+        accuracy = value(figures, "accuracy, all samples, SPICE")
         assert (accuracy.value, accuracy.limit, accuracy.holds) == (0.6, ">= 0.8", False)
         assert "the limit is half of the way from chance, 60 %, to 100 %" in accuracy.how
         assert verdict_on(study, figures) is Verdict.FAIL
@@ -232,7 +230,7 @@ def test_a_network_no_better_than_chance_fails_although_the_circuit_changes_noth
 @pytest.mark.parametrize(("right", "expected"), [(100, True), (85, None), (60, False)])
 def test_the_way_from_chance_is_held_against_the_interval_of_the_accuracy(right, expected):
     study, comparison = with_right(right, Limits(samples="all"))
-    accuracy = value(judge(study, comparison), "accuracy, all samples, ngspice")
+    accuracy = value(judge(study, comparison), "accuracy, all samples, SPICE")
     known = binomtest(right, 100).proportion_ci(1 - 0.01 / 3, method="exact")
     ends = accuracy.interval.low, accuracy.interval.high
     assert ends == pytest.approx((known.low, known.high))
@@ -242,17 +240,17 @@ def test_the_way_from_chance_is_held_against_the_interval_of_the_accuracy(right,
 
 def test_the_stricter_limit_on_accuracy_counts_and_chance_is_that_of_all_samples():
     study, comparison = with_right(100, Limits(min_accuracy=0.9))
-    assert value(judge(study, comparison), "accuracy, test samples, ngspice").limit == ">= 0.9"
+    assert value(judge(study, comparison), "accuracy, test samples, SPICE").limit == ">= 0.9"
     study, comparison = with_right(100, Limits(min_accuracy=0.7, above_chance=0.2))
     one = replace(comparison, train=np.arange(100) > 0)  # the one test sample has the larger class
-    found = value(judge(study, one), "accuracy, test samples, ngspice")
+    found = value(judge(study, one), "accuracy, test samples, SPICE")
     assert (found.limit, found.holds) == (">= 0.7", None)
     assert "from chance" not in found.how
 
 
 def test_train_and_test_samples_are_scored_apart():
     comparison = compare(STUDY, [NET], SAMPLES, [with_flips(1)])
-    shares = [comparison.ngspice.tuned(split).item() for split in ("all", "train", "test")]
+    shares = [comparison.spice.tuned(split).item() for split in ("all", "train", "test")]
     assert shares == [0.75, 1.0, 0.5]
 
 
@@ -260,7 +258,7 @@ def test_the_setting_is_chosen_on_the_training_samples_alone():
     outputs = np.repeat(SAMPLES.inputs[None], 3, axis=0)
     outputs[:2] = SAMPLES.inputs[:, ::-1]  # all wrong at the first two settings
     outputs[2, [1, 3]] = SAMPLES.inputs[[1, 3], ::-1]  # test samples wrong at the third
-    scored = score("ngspice", [outputs], SAMPLES)
+    scored = score("spice", [outputs], SAMPLES)
     assert scored.best.tolist() == [2]
     assert scored.tuned("train").item() == 1.0
 
@@ -268,7 +266,7 @@ def test_the_setting_is_chosen_on_the_training_samples_alone():
 def test_several_networks_are_judged_by_their_median():
     runs = [with_flips(), with_flips(1), with_flips(1, 3)]
     figures = judge(STUDY, compare(STUDY, [NET] * 3, SAMPLES, runs))
-    accuracy = value(figures, "accuracy, all samples, ngspice")
+    accuracy = value(figures, "accuracy, all samples, SPICE")
     assert accuracy.value == 0.75
     assert "median over the networks" in accuracy.how
 
@@ -278,13 +276,13 @@ def test_the_current_error_is_a_share_of_full_scale(error):
     run = run_with(np.repeat(SAMPLES.inputs[None], 3, axis=0), error)
     comparison = compare(STUDY, [NET], SAMPLES, [run])
     assert comparison.current_errors[0] == pytest.approx(np.full(16, error))
-    rms = value(judge(STUDY, comparison), "current error of layer 1, RMS, ngspice")
+    rms = value(judge(STUDY, comparison), "current error of layer 1, RMS, SPICE")
     assert rms.value == pytest.approx(abs(error))
 
 
 @pytest.mark.parametrize(
     ("g_norm", "right_at", "warned"),
-    [((0.5, 1.0, 2.0), 1, []), ((0.5, 1.0, 2.0), 2, ["ngspice"]), ((0.5,), 0, [])],
+    [((0.5, 1.0, 2.0), 1, []), ((0.5, 1.0, 2.0), 2, ["SPICE"]), ((0.5,), 0, [])],
 )
 def test_a_best_setting_at_the_edge_of_those_tried_is_warned_of(g_norm, right_at, warned):
     study = STUDY.replace(readout=Readout(g_norm=g_norm))

@@ -91,7 +91,7 @@ def print_outcome(story: Any, page: Path) -> None:
         left=("level",),
     )
     value = {figure.name: figure.value for figure in story.figures}
-    for level in ("ideal", "spice"):
+    for level in ("ideal", "SPICE"):
         shares = (value[f"accuracy, {s} samples, {level}"] for s in ("all", "train", "test"))
         table.add_row(
             level, f"{value[f'best G_norm, {level}']:g}", *(f"{100 * s:.2f} %" for s in shares)

@@ -76,7 +76,7 @@ class Xyce:
                 source="netlist",
                 key="dialect",
                 value=self.name,
-                allowed="netlists that measure by themselves are written in no language but the first",
+                allowed="netlists that measure by themselves are written in another language only",
             )
         lines = _options(circuit)
         lines += [_parameter(name, value) for name, value in circuit.parameters.items()]

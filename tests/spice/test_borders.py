@@ -122,8 +122,8 @@ def test_all_pieces_are_there(found, folder, told):
     assert found.defects.shape == (2, 2)
     assert (found.defects[1] > found.defects[0]).all()
     assert found.test_samples == 500
-    assert set(found.times) == {"training", "judging", "loss along draws", "ngspice"}
-    for what in ("training", "judging", "loss", "ngspice"):
+    assert set(found.times) == {"training", "judging", "loss along draws", "spice"}
+    for what in ("training", "judging", "loss", "spice"):
         steps = [(done, total) for name, done, total in told if name == what]
         assert steps[-1][0] == steps[-1][1] > 0
 

@@ -164,7 +164,7 @@ def test_a_simulation_that_hangs_on_the_cluster_is_reported(dask, tmp_path):
     with (
         Cluster(dask.scheduler.address, limits=Resources(time=0.2)) as impatient,
         Simulator(pool=impatient, store=tmp_path) as simulator,
-        pytest.raises(SimulationError, match=r"ngspice\.time = 0\.2 s") as caught,
+        pytest.raises(SimulationError, match=r"simulator\.time = 0\.2 s") as caught,
     ):
         simulator.run([large()])
     assert (caught.value.run_dir / "deck.cir").is_file()

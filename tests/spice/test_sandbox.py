@@ -139,7 +139,7 @@ def test_an_ngspice_that_grows_too_large_names_the_limit():
 
 def test_the_command_line_takes_limits_from_the_spec(tmp_path, monkeypatch, capsys):
     spec = tmp_path / "slow.toml"
-    spec.write_text(format_spec(large()) + "\n[ngspice]\ntime = 0.3\n")
+    spec.write_text(format_spec(large()) + "\n[simulator]\ntime = 0.3\n")
     answer = caller(monkeypatch, capsys)("simulate", spec, "--out", tmp_path / "out")
     assert answer.code == 3
     assert "ngspice.time = 0.3 s" in answer.err

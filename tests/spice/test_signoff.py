@@ -257,7 +257,7 @@ def test_what_is_told_of_a_die_adds_up(cards, storing):
         assert 0 < die.error.max() < die.bound.max()
         assert die.defects == len(made[n].dies[0].defects)
         assert 0 < die.clipped == pytest.approx(die.spice_clipped, abs=0.005)
-    assert told[-1] == ("ngspice", 2 * 3 * IMAGES, 2 * 3 * IMAGES)
+    assert told[-1] == ("spice", 2 * 3 * IMAGES, 2 * 3 * IMAGES)
     assert ("surrogate", 2, 2) in told
     assert all(done <= total for _, done, total in told)
     assert read.vectors == 2 * 3 * IMAGES

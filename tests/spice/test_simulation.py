@@ -408,7 +408,7 @@ def test_a_simulation_that_hangs_keeps_its_run_folder_and_the_others_finish(tmp_
     experiments = [large(), GOLDEN["passive_wires"]]
     with (
         Simulator(jobs=1, store=tmp_path, limits=Resources(time=5)) as simulator,
-        pytest.raises(SimulationError, match=r"ngspice\.time = 5 s: no answer within") as caught,
+        pytest.raises(SimulationError, match=r"simulator\.time = 5 s: no answer within") as caught,
     ):
         simulator.run(experiments)
     folder = caught.value.run_dir

@@ -10,6 +10,7 @@ import numpy as np
 from mtjspice.data.outputs import Outputs
 from mtjspice.networks.levels import ideal_outputs
 from mtjspice.networks.surrogate import Fast, effective_conductances, surrogate_outputs
+from mtjspice.report.words import level_words
 from mtjspice.reproduce.goodwill2022.correlation import Correlations, rank_correlations
 from mtjspice.reproduce.goodwill2022.findings import GoodwillStory
 from mtjspice.reproduce.goodwill2022.page import write_goodwill
@@ -230,8 +231,8 @@ def _level_figures(
     at_best = equal[np.arange(len(equal)), levels["spice"].best]
     return [
         *(
-            at_least(f"best G_norm, {name}", float(np.median(g[level.best])), None, "G_P − G_AP",
-                     "median over the networks")
+            at_least(f"best G_norm, {level_words(name)}", float(np.median(g[level.best])), None,
+                     "G_P − G_AP", "median over the networks")
             for name, level in levels.items()
         ),
         at_least("equal classes, surrogate and SPICE", float(at_best.mean()),

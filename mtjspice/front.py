@@ -68,7 +68,7 @@ def read_nodal(described: Experiment | File, *, card: File | None = None) -> xr.
     """Solve the circuit of an array at rest exactly, without a simulator.
 
     The level ``nodal``: Kirchhoff's equations with wires, line ends, defects, spread and bias
-    dependence. It needs no SPICE, and is what `simulate` is held against.
+    dependence. It needs no simulator, and is what `simulate` is held against.
 
     Args:
         described: the array, or its TOML file. Its analysis is taken to be at rest.
@@ -125,7 +125,7 @@ def run_layout(
 
     Raises:
         InputError: if the circuit cannot be built or has no path; nothing is written then.
-        SimulatorError: if SPICE is missing or fails.
+        SimulatorError: if the simulator is missing or fails.
 
     Example:
         >>> from mtjspice import Crossbar, Layout, run_layout  # slow, with SPICE
@@ -159,7 +159,7 @@ def run_study(
 
     Raises:
         InputError: if anything given is wrong; nothing is written then.
-        SimulatorError: if SPICE is missing or fails.
+        SimulatorError: if the simulator is missing or fails.
 
     Example:
         >>> from mtjspice import run_study  # slow, with SPICE
@@ -188,7 +188,7 @@ def run_calibration(
 
     Raises:
         InputError: if a library of transistors does not fit, or a circuit cannot be built.
-        SimulatorError: if SPICE is missing, or too many simulations fail.
+        SimulatorError: if the simulator is missing, or too many simulations fail.
 
     Example:
         >>> from mtjspice import run_calibration  # slow, with SPICE
@@ -270,7 +270,7 @@ def run_signoff(
         reference: what drops are counted from: an accuracy, as "97%", or a folder of weights; the
             same weights in software if left out.
         full: simulate every image.
-        strict: refuse another SPICE than that of the card.
+        strict: refuse another simulator than that of the card.
         jobs: worker processes; as many as processors and memory allow if left out.
         scheduler: address of a Dask cluster, in the place of local workers.
 
@@ -279,7 +279,7 @@ def run_signoff(
 
     Raises:
         InputError: if anything given is wrong; nothing is written then.
-        SimulatorError: if SPICE is missing or fails.
+        SimulatorError: if the simulator is missing or fails.
 
     Example:
         >>> from mtjspice import run_signoff

@@ -55,7 +55,7 @@ def run_calibration(
     Raises:
         InputError: if a card of transistors does not fit, before anything is written, or if a
             circuit cannot be built.
-        SimulatorError: if SPICE is missing, or if too many simulations fail.
+        SimulatorError: if the simulator is missing, or if too many simulations fail.
     """
     plan = make_plan(spec)
     inputs_digest(plan[0].experiment)  # every run has the same transistors

@@ -97,7 +97,7 @@ def signoff(
         ),
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse another SPICE than that of the card.")
+        bool, typer.Option("--strict", help="Refuse another simulator than that of the card.")
     ] = False,
     scheduler: Scheduler = None,
     mnist: Mnist = None,

@@ -80,7 +80,7 @@ class NominalLayout:
         """What the pulses do to the cells that wires hit hardest, and to others, by quantity.
 
         Raises:
-            SimulatorError: if SPICE is missing or fails.
+            SimulatorError: if the simulator is missing or fails.
         """
         plan = write_plan(self.layout)
         results = self.simulator.run([write.experiment for write in plan])

@@ -86,7 +86,7 @@ def run_layout(
 
     Raises:
         InputError: if the circuit cannot be built or has no path; nothing is written then.
-        SimulatorError: if SPICE is missing or fails.
+        SimulatorError: if the simulator is missing or fails.
     """
     tell = progress or (lambda what, done, total: None)
     conditions = conditions_of(layout)
@@ -322,7 +322,7 @@ def check_path(layout: Layout, jobs: int | None) -> None:
 
     Raises:
         InputError: saying so.
-        SimulatorError: if SPICE is missing or fails.
+        SimulatorError: if the simulator is missing or fails.
     """
     with Simulator(jobs=jobs, limits=layout.simulator) as simulator:
         fit_conditions(layout, [nominal_condition(layout)], simulator)

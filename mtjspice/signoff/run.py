@@ -64,7 +64,7 @@ def run_signoff(
         out: folder of the report and of all simulations; made if it is missing. Nothing is written
             if it is left out.
         full: simulate every image.
-        strict: refuse what is otherwise only warned of: another SPICE than the card's, a card
+        strict: refuse what is otherwise only warned of: another simulator than the card's, a card
             whose own limits are broken.
         jobs: local worker processes; all processors if left out.
         scheduler: address of a Dask cluster, in the place of local workers.
@@ -73,7 +73,7 @@ def run_signoff(
 
     Raises:
         InputError: if anything given is wrong; nothing is written then.
-        SimulatorError: if SPICE is missing or fails.
+        SimulatorError: if the simulator is missing or fails.
         StorageError: if the disk is full.
     """
     tell = progress or (lambda what, done, total: None)

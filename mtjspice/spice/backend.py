@@ -25,7 +25,7 @@ class Description:
         place: where it was found.
 
     Example:
-        >>> str(Description("SPICE", "46", ("KLU",), "/usr/lib/libSPICE.so.0"))
+        >>> str(Description("ngspice", "46", ("KLU",), "/usr/lib/libngspice.so.0"))
         'ngspice 46 (KLU)'
     """
 

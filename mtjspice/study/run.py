@@ -142,7 +142,7 @@ def run_study(
 
     Raises:
         InputError: if anything given is wrong; nothing is written then.
-        SimulatorError: if SPICE is missing or fails.
+        SimulatorError: if the simulator is missing or fails.
     """
     done = simulate_study(study, out, solutions=solutions, jobs=jobs, progress=progress)
     comparison = compare(study, done.networks, done.samples, done.runs)

@@ -132,7 +132,7 @@ def test_an_ngspice_that_grows_too_large_names_the_limit():
     many = "\n".join(f"Rmuch{k} wl0_0 0 {1e9 + k!r}" for k in range(200_000))
     grown = deck.text.replace("\n.dc", f"\n{many}\n.dc")
     with WorkerPool(1, limits=Resources(memory="256 MiB")) as pool:
-        with pytest.raises(LimitError, match=r"ngspice\.memory = 256 MiB"):
+        with pytest.raises(LimitError, match=r"simulator\.memory = 256 MiB"):
             pool.submit(run_netlist, grown, deck).result()
         assert pool.submit(operator.add, 2, 3).result() == 5
 
@@ -142,13 +142,13 @@ def test_the_command_line_takes_limits_from_the_spec(tmp_path, monkeypatch, caps
     spec.write_text(format_spec(large()) + "\n[simulator]\ntime = 0.3\n")
     answer = caller(monkeypatch, capsys)("simulate", spec, "--out", tmp_path / "out")
     assert answer.code == 3
-    assert "ngspice.time = 0.3 s" in answer.err
+    assert "simulator.time = 0.3 s" in answer.err
     assert "died" not in answer.err
 
 
 def test_an_experiment_by_itself_has_its_own_limits():
-    with pytest.raises(SimulationError, match=r"ngspice\.time = 0\.3 s"):
-        simulate(large().replace(ngspice=Resources(time=0.3)))
+    with pytest.raises(SimulationError, match=r"simulator\.time = 0\.3 s"):
+        simulate(large().replace(simulator=Resources(time=0.3)))
 
 
 def test_a_private_folder_goes_also_after_an_error():

@@ -68,7 +68,7 @@ def reproduce_borders(
 
     Raises:
         InputError: if anything given is wrong; nothing is written then but downloads.
-        SimulatorError: if SPICE is missing or fails.
+        SimulatorError: if the simulator is missing or fails.
     """
     start = time.perf_counter()
     data = find_mnist(mnist, out.parent / "mnist", digits=digits)

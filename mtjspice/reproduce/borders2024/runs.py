@@ -71,7 +71,7 @@ def explore(spec: Borders, out: Path, data: Path | None, jobs: int, progress: Pr
 
     Raises:
         InputError: if the spec, the data and the card do not fit each other.
-        SimulatorError: if SPICE is missing or fails.
+        SimulatorError: if the simulator is missing or fails.
     """
     # Workers have folders of their own to start paths from.
     out, data = out.absolute(), data and data.absolute()

@@ -65,7 +65,7 @@ def reproduce_goodwill(
 
     Raises:
         InputError: if anything given is wrong; nothing is written then.
-        SimulatorError: if SPICE is missing or fails.
+        SimulatorError: if the simulator is missing or fails.
     """
     start = time.perf_counter()
     study = chosen_study(spec, quick=quick, solutions=solutions, seed=seed)

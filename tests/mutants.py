@@ -141,8 +141,8 @@ MUTANTS = (
     Mutant(
         "one draw for a die's resistance and magnetoresistance",
         "device/variation.py",
-        "die.sigma_ln_tmr_die * z_die[1]",
-        "die.sigma_ln_tmr_die * z_die[0]",
+        "die.sigma_ln_tmr_die * float(z[1])",
+        "die.sigma_ln_tmr_die * float(z[0])",
         "unit/test_device_variation.py::test_dies_are_spread_as_asked_for_in_resistance_and_magnetoresistance_independently",
     ),
     Mutant(

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import blocks, read_experiment
 from mtjspice.layout.montecarlo import nodal_currents, side_margins
+from mtjspice.layout.reference import nominal_thresholds
 from mtjspice.layout.sense import drawn_data
 from mtjspice.layout.yields import ALMOST, Spared
 from mtjspice.spec.defects import DEFECTS, OF_JUNCTION, Bridged, DefectKind
@@ -32,7 +33,7 @@ def spared_by_defects(layout: Layout, fitted: Fitted, threshold: float) -> Spare
     Args:
         layout: under its condition.
         fitted: under the same.
-        threshold: V.
+        threshold: V; reference cells give their own.
     """
     rows, columns = shape = layout.crossbar.shape
     rates, most = layout.defects.rates, layout.defects.bad_lines
@@ -80,7 +81,9 @@ def _bad_lines(
                 reads.append(read_experiment(layout, states, driven, die=die))
     currents = nodal_currents(fitted, reads).reshape(PLACES, 2, len(groups), -1)
     sides = np.moveaxis(currents, 0, 1)  # [side, place, block, line]
-    margins = side_margins(layout, threshold, sides, np.zeros(sides.shape[1:]))
+    of_blocks = nominal_thresholds(layout, fitted)  # of reference cells, which have no defects
+    own = threshold if of_blocks is None else of_blocks[:, None]
+    margins = side_margins(layout, own, sides, np.zeros(sides.shape[1:]))
     return np.asarray((margins.min((0, 2)) <= 0).sum(1))
 
 

@@ -9,7 +9,7 @@ import pytest
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.defective import spared_by_defects
 from mtjspice.layout.fast import first_order_yield
-from mtjspice.layout.montecarlo import draw_samples, group_margins, sample_currents
+from mtjspice.layout.montecarlo import draw_samples, group_margins, row_groups, sample_currents
 from mtjspice.layout.scale import of_size
 from mtjspice.layout.sense import margins, worst_reads
 from mtjspice.spec import Crossbar, DefectRates, Die, Line, Mtj, PassiveCell
@@ -77,7 +77,8 @@ def drawn(one: Layout, threshold: float, arrays: int) -> tuple[float, float]:
     """The share of good arrays of the Monte Carlo, which draws and reads them all; its error."""
     samples = draw_samples(one, arrays)
     offsets = np.stack([sample.offsets for sample in samples])
-    found = group_margins(one, threshold, sample_currents(FITTED, samples), offsets).min((0, 2))
+    thresholds = np.full((arrays, len(row_groups(one))), threshold)
+    found = group_margins(one, thresholds, sample_currents(FITTED, samples), offsets).min((0, 2))
     share = float(((found <= 0).sum(1) <= one.defects.bad_lines).mean())
     return share, math.sqrt(share * (1 - share) / arrays)
 

@@ -395,7 +395,8 @@ def _lines(found):
     from mtjspice.layout.quantities import Condition  # noqa: PLC0415, for one test
 
     condition = Condition("tt", 1.0, 27.0)
-    return LineMargins(found.of_lines, found.of_lines, condition, found.threshold, 0.0)
+    lines = found.of_lines
+    return LineMargins(lines, lines, condition, found.worst[2], found.threshold, 0.0)
 
 
 # What is refused

@@ -154,7 +154,7 @@ def test_every_parameter_that_may_be_moved_exists_in_some_layout():
     ), end=3, via=2)  # fmt: skip
     die = Die(sigma_ln_rp=0.1, sigma_ln_tmr=0.1, sigma_ln_rp_die=0.1, sigma_ln_tmr_die=0.1,
               mismatch=1.0)  # fmt: skip
-    free = FreeLayer(sigma_ln_delta=0.1, sigma_ln_ic0=0.1)
+    free = FreeLayer(sigma_ln_delta=0.1, sigma_ln_ic0=0.1, sigma_ln_diameter=0.01)
     own = {"writing": Writing(free_layer=free), "sense": Sensing(offset=1e-3), "die": die}
     gate = line.replace(via=0)
     layouts = [

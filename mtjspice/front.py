@@ -40,7 +40,7 @@ def _described(given: S | File, kind: type[S]) -> S:
 
 
 def netlist_text(described: Experiment | DieDesign | File, *, tile: int | None = None) -> str:
-    """The netlist of an array, or of a tile of a die, as plain ``ngspice -b`` runs it.
+    """The netlist of an array, or of a tile of a die, as plain SPICE runs it.
 
     Args:
         described: the array, or the die; or the TOML file of either.

@@ -15,8 +15,8 @@ import re
 
 from mtjspice.collect.simulator import Simulator
 from mtjspice.netlist.cards import Card, read_card, read_subcircuit
-from mtjspice.netlist.ngspice_dialect import definition_lines
 from mtjspice.netlist.readout import LATCH
+from mtjspice.netlist.spice_dialect import definition_lines
 from mtjspice.spec.cell import Transistor
 from mtjspice.spec.layout import Layout
 from mtjspice.spec.periphery import SenseAmplifier

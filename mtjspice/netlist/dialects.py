@@ -5,7 +5,7 @@ from typing import Final
 
 from mtjspice.errors import InputError
 from mtjspice.netlist.dialect import Dialect
-from mtjspice.netlist.ngspice_dialect import NGSPICE
+from mtjspice.netlist.spice_dialect import NGSPICE
 from mtjspice.netlist.xyce_dialect import XYCE
 
 DEFAULT: Final[Dialect] = NGSPICE

@@ -22,7 +22,7 @@ from mtjspice.netlist.elements import (
     Transconductance,
     VoltageSource,
 )
-from mtjspice.netlist.ngspice_dialect import pulses, settings, transistor_parameters
+from mtjspice.netlist.spice_dialect import pulses, settings, transistor_parameters
 from mtjspice.spec.experiment import Experiment
 
 

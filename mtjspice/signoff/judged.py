@@ -163,13 +163,16 @@ def _of_classes(
     return figures if statement.simulated else [_not_simulated(figure) for figure in figures]
 
 
+NUMBERS = ("accuracy, software", "accuracy, surrogate", "accuracy, reference", "accuracy, open")
+"""How figures begin that are numbers though SPICE saw no image."""
+
+
 def _not_simulated(figure: Figure) -> Figure:
     """The same without a number, where SPICE saw no image; where it may lie remains.
 
     Accuracies of other levels, and what leaves that in SPICE open, are numbers all the same.
     """
-    known = ("software", "surrogate", "reference", "open")
-    if figure.name.startswith(tuple(f"accuracy, {one}" for one in known)):
+    if figure.name.startswith(NUMBERS):
         return figure
     return replace(figure, value=NOT_SIMULATED)
 

@@ -19,14 +19,14 @@ class Description:
     """One simulator on one machine. What it is called is in every result, and in its key.
 
     Attributes:
-        name: of the simulator, ``ngspice``.
+        name: of the simulator.
         version: of it.
         features: what changes how it computes, such as the linear solvers that are built in.
         place: where it was found.
 
     Example:
-        >>> str(Description("ngspice", "46", ("KLU",), "/usr/lib/libngspice.so.0"))
-        'ngspice 46 (KLU)'
+        >>> str(Description("Xyce", "7.8", ("KLU",), "/usr/bin/Xyce"))
+        'Xyce 7.8 (KLU)'
     """
 
     name: str

@@ -12,6 +12,7 @@ from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import blocks, nominal_condition, sense_volts
 from mtjspice.layout.fast import first_order_failures
 from mtjspice.layout.montecarlo import estimate_yield, row_groups
+from mtjspice.layout.notes import threshold_notes
 from mtjspice.layout.reference import (
     ReferenceReads,
     drawn_thresholds,
@@ -19,7 +20,6 @@ from mtjspice.layout.reference import (
     numbers,
     reference_states,
 )
-from mtjspice.layout.run import threshold_notes
 from mtjspice.layout.scale import of_size
 from mtjspice.layout.sense import fixed_threshold, margin_findings, margins, worst_reads
 from mtjspice.layout.tail import estimate_tail, read_margin, sources

@@ -13,7 +13,7 @@ from mtjspice.netlist.elements import (
     Transconductance,
     VoltageSource,
 )
-from mtjspice.netlist.ngspice_dialect import element_line
+from mtjspice.netlist.spice_dialect import element_line
 
 SOURCE = VoltageSource("a", "n", "0", 1.0)
 

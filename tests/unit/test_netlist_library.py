@@ -13,8 +13,8 @@ from mtjspice.netlist import build_deck
 from mtjspice.netlist.cards import LATCH_TRANSISTORS, read_card
 from mtjspice.netlist.golden import golden_experiments
 from mtjspice.netlist.library import LEVELS, Library
-from mtjspice.netlist.ngspice_dialect import definition_lines
 from mtjspice.netlist.nodes import is_node
+from mtjspice.netlist.spice_dialect import definition_lines
 from mtjspice.netlist.statements import INSTANCE, MODEL_TYPES, RESERVED
 from mtjspice.spec import GatedCell, SenseAmplifier, Technology, TransientRead, Transistor
 from mtjspice.spec.base import is_path

@@ -9,9 +9,9 @@ from unit.test_layout_page import LIMITS, NOMINAL, make_story
 
 from mtjspice import tables
 from mtjspice.layout.findings import LayoutStory, Sampled
+from mtjspice.layout.notes import notes, spread_notes
 from mtjspice.layout.page_words import scaling_words
 from mtjspice.layout.quick import quickened
-from mtjspice.layout.run import notes, spread_notes
 from mtjspice.report.numbers import NO_BREAK
 from mtjspice.spec import DefectRates, Die, FreeLayer, Writing
 from mtjspice.spec.layout import DefectLimits, Layout

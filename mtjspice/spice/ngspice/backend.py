@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from mtjspice.netlist.circuit import Circuit
 from mtjspice.netlist.deck import Deck
-from mtjspice.netlist.ngspice_dialect import NGSPICE
+from mtjspice.netlist.spice_dialect import NGSPICE
 from mtjspice.spice.backend import Description, Vectors
 from mtjspice.spice.ngspice import simulate
 from mtjspice.spice.ngspice.probe import NgspiceInfo, probe

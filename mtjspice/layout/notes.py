@@ -22,7 +22,7 @@ def threshold_notes(layout: Layout, lines: LineMargins | None) -> tuple[str, ...
         said.append(
             "The threshold tracks: under every condition it is the middle between the worst low "
             "and the worst high read, which is the best there can be, and it has no spread of its "
-            "own. Reference columns come to less."
+            'own. Reference cells (sense.threshold = "reference") come to less.'
         )
     if words := reference_words(layout):
         said.append(

@@ -422,7 +422,7 @@ def test_what_bsim_calls_a_models_own_is_read(path):
 def test_a_level_that_ngspice_lacks_is_refused(path, level):
     error = refusal(path, PLAIN.replace("level=14", f"level={level}"))
     assert (error.key, error.source) == ("line 2", str(path))
-    assert f"level = {level} must be one that ngspice has: 1, 2, 3" in error.allowed
+    assert f"level = {level} must be one that SPICE has: 1, 2, 3" in error.allowed
 
 
 @pytest.mark.parametrize("version", ["9" * 900, "4.8.2.1.1", ".", "4.", "4..8", "1234", "4.8a"])

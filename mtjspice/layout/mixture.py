@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from mtjspice.layout.findings import Floats
-from mtjspice.layout.nearest import most_likely
-from mtjspice.layout.subset import FARTHEST, Margin, evaluated, with_slopes
+from mtjspice.layout.nearest import most_likely, one_step
+from mtjspice.layout.subset import FARTHEST, Margin, evaluated
 
 MOST_REGIONS, APART = 64, 0.9
 """Regions that are told apart, and the cosine between their directions below which they are two."""
@@ -201,13 +201,9 @@ def _aims(margin: Margin, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
     The gradients are of length one. Where there is none the sample itself is all that is known.
     """
-    value, slopes = with_slopes(margin, z)
-    power = (slopes**2).sum(1)
-    ahead = ((slopes * z).sum(1) - value) / power
-    aims = ahead[:, None] * slopes
-    usable = (power > 0) & (aims.norm(dim=1) <= FARTHEST)
-    unit = (slopes / power.sqrt()[:, None])[usable]
-    return torch.where(usable[:, None], aims, z), unit, usable
+    aims, slopes, sloping = one_step(margin, z)
+    usable = sloping & (aims.norm(dim=1) <= FARTHEST)
+    return torch.where(usable[:, None], aims, z), slopes[usable], usable
 
 
 def _strong(z: Tensor) -> Tensor:

@@ -41,6 +41,24 @@ class MostLikely:
         return math.copysign(float(self.z.norm()) if self.arrived else math.inf, self.at_mean)
 
 
+def one_step(margin: Margin, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Where one step along the gradient leads from each sample, to first order to the surface.
+
+    Args:
+        margin: of standard normal numbers.
+        z: float64 [sample, number].
+
+    Returns:
+        The places [sample, number], the gradients of length one, and which samples have one; where
+        there is none both are zero.
+    """
+    value, slopes = with_slopes(margin, z)
+    power = (slopes**2).sum(1)
+    some = power.clamp(min=torch.finfo(torch.float64).tiny)
+    ahead = ((slopes * z).sum(1) - value) / some
+    return ahead[:, None] * slopes, slopes / some.sqrt()[:, None], power > 0
+
+
 def most_likely(margin: Margin, size: int, start: Tensor | None = None) -> MostLikely:
     """A point of M = 0 that is nearest to the origin, by steps along the gradient.
 

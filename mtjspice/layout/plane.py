@@ -17,9 +17,9 @@ from torch import Tensor
 
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.mixture import APART
-from mtjspice.layout.nearest import MostLikely, most_likely
+from mtjspice.layout.nearest import MostLikely, most_likely, one_step
 from mtjspice.layout.rare import WIDE, certain, estimate
-from mtjspice.layout.subset import LEAST, Margin, evaluated, with_slopes
+from mtjspice.layout.subset import LEAST, Margin, evaluated
 from mtjspice.layout.tail import is_random, sources
 from mtjspice.spec.layout import Layout
 
@@ -112,10 +112,10 @@ def _elsewhere(margin: Margin, point: MostLikely, chance: np.random.Generator) -
     failing = failing[:: max(1, math.ceil(len(failing) / FOLLOWED))]
     if not len(failing):
         return False
-    aims, usable = _aims(margin, failing)
+    aims, _, usable = one_step(margin, failing)
     if not bool(usable.all()):
         failing = torch.where(usable[:, None], failing, _edges(margin, failing))
-        aims, usable = _aims(margin, failing)
+        aims, _, usable = one_step(margin, failing)
         if not bool(usable.all()):
             return True  # no gradient tells where these come from
     way = -torch.from_numpy(point.slopes / np.linalg.norm(point.slopes))
@@ -130,15 +130,6 @@ def _elsewhere(margin: Margin, point: MostLikely, chance: np.random.Generator) -
         if not found.arrived or (not same and distance < far):
             return True
     return False
-
-
-def _aims(margin: Margin, z: Tensor) -> tuple[Tensor, Tensor]:
-    """Where one step along the gradient leads from each sample, and whether there is one."""
-    value, slopes = with_slopes(margin, z)
-    power = (slopes**2).sum(1)
-    usable = power > 0
-    ahead = ((slopes * z).sum(1) - value) / power.clamp(min=torch.finfo(torch.float64).tiny)
-    return ahead[:, None] * slopes, usable
 
 
 def _edges(margin: Margin, failing: Tensor) -> Tensor:

@@ -12,10 +12,11 @@ mismatch and offset are made. The way to the probability has four steps, and non
    samples of each region, as wide as they are and never narrower than the standard one; a wide one,
    which notices a region that was missed; and the standard one, which bounds every weight
    (T. Hesterberg, Technometrics 37, 185 (1995)). Each failing one counts with the ratio of the
-   densities, so that the estimate has no bias wherever the mixture was put.
+   densities, so that the estimate has no bias wherever the mixture was put. Samples that are worth
+   few of equal weight are drawn again, from a mixture that has learnt from them.
 4. The result is held against that of subset simulation, and the weights against each other. Where
-   they do not bear it out, the interval is widened to what is known, up to "nothing was found, and
-   failures are at most so frequent".
+   they do not bear it out, or reads fail where the margin has no slope, the interval is widened to
+   what is known, up to "nothing was found, and failures are at most so frequent".
 """
 
 import math
@@ -48,7 +49,7 @@ FEW = 40.0
 """Effective failing samples below which an estimate is not trusted by itself."""
 EVIDENCE = 15.0
 """And below which it is no evidence of how rare failures are."""
-BEHIND = "the way to failure ends on a plateau of the margin: regions behind it may be missing"
+BEHIND = "subset simulation does not get as far as failures: regions of failure may be missing"
 FLAT = "the margin has no slope where some reads fail, so that the region is known by samples only"
 DOUBT = 3.0
 """Standard errors between the two estimates beyond which they contradict each other."""

@@ -402,7 +402,10 @@ def _lines(found):
 # What is refused
 
 
-TEXT = 'name = "small"\n[crossbar]\nrows = 4\ncolumns = 3\n[sense]\n'
+TEXT = (
+    'name = "small"\n[crossbar]\nrows = 4\ncolumns = 3\n'
+    '[periphery]\nkind = "transimpedance"\n[sense]\n'
+)
 
 
 @pytest.mark.parametrize(

@@ -337,6 +337,11 @@ class Layout(Spec):
                 "timing.settle_within must be left out: a virtual ground has no output voltage; "
                 "give timing.settle_to"
             )
+        if self.sense.threshold != "fixed" and self.periphery.volts_per_ampere is None:
+            raise ValueError(
+                f'sense.threshold ("{self.sense.threshold}") must be left out: a virtual ground '
+                "has no output voltage to compare with one"
+            )
         for why, (holds, names) in lacking.items():
             for name in names:
                 if holds and name in self.limits.given:

@@ -442,3 +442,11 @@ def test_a_limit_that_nothing_can_break_is_refused(name, value):
     error = refused(f"{BARE}[limits]\n{name} = {value}\n")
     assert f"{name} = {value} holds" in str(error)
     assert "leave it out" in str(error)
+
+
+@pytest.mark.parametrize("threshold", ["tracking", "reference"])
+def test_a_threshold_needs_an_output_voltage(threshold):
+    error = refused(f'{BARE}[sense]\nthreshold = "{threshold}"\n')
+    assert f'sense.threshold ("{threshold}") must be left out' in str(error)
+    with_voltage = f'{BARE}[periphery]\nkind = "transimpedance"\n[sense]\n'
+    assert parse_spec(f'{with_voltage}threshold = "{threshold}"\n', Layout)

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,9 @@ from pydantic import (
     Field,
     PlainSerializer,
     SerializationInfo,
+    SerializerFunctionWrapHandler,
     ValidationInfo,
+    model_serializer,
 )
 
 from mtjspice.spec.ranges import Whole, Within
@@ -68,6 +70,26 @@ class Spec(BaseModel):
 
     def __hash__(self) -> int:
         return hash(self.canonical())
+
+
+LATER: Final = object()
+"""In the annotation of a field of an `Extended` that came later than the others."""
+
+
+class Extended(Spec):
+    """A description some of whose fields came later: left at their defaults, they are not said.
+
+    So what does without them has the key that it had before they were there. Such a default is part
+    of what earlier files mean, and never changes.
+    """
+
+    @model_serializer(mode="wrap")
+    def _without_later(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = dump(self)
+        for name, field in type(self).model_fields.items():
+            if LATER in field.metadata and getattr(self, name) == field.default:
+                fields.pop(name, None)
+        return fields
 
 
 def one_of(default: str) -> Discriminator:

@@ -1,10 +1,10 @@
 """What an output line of a layout has to tell apart, and what it is compared with."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import model_validator
 
-from mtjspice.spec.base import MOST_LINES, LineIndex, Lines, Spec
+from mtjspice.spec.base import LATER, MOST_LINES, Extended, LineIndex, Lines, Spec
 from mtjspice.spec.ranges import Whole, Within
 
 NonNegativeVoltage = Annotated[
@@ -33,7 +33,7 @@ class ReferenceCells(Spec):
     pairs: Pairs = 1
 
 
-class Sensing(Spec):
+class Sensing(Extended):
     """What an output line has to tell apart.
 
     A line with fewer P cells among the driven rows than `boundary` + 1 is low, with `boundary` +
@@ -54,20 +54,12 @@ class Sensing(Spec):
     threshold: Literal["fixed", "tracking", "reference"] = "fixed"
     step: Lines = 1
     boundary: LineCount | None = None
-    reference: ReferenceCells | None = None
+    reference: Annotated[ReferenceCells | None, LATER] = None
 
     @property
     def cells(self) -> ReferenceCells | None:
         """The reference cells that give the threshold; None where something else does."""
         return (self.reference or ReferenceCells()) if self.threshold == "reference" else None
-
-    @model_serializer(mode="wrap")
-    def _without_reference(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A layout without reference cells has the key that it had before there were any."""
-        fields: dict[str, Any] = dump(self)
-        if self.reference is None:
-            fields.pop("reference", None)
-        return fields
 
     @model_validator(mode="after")
     def _check_reference(self) -> Self:

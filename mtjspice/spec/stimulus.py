@@ -1,13 +1,13 @@
 """What is applied to an array, and where it is read."""
 
-from typing import Any, Self
+from typing import Annotated, Self
 
-from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import model_validator
 
-from mtjspice.spec.base import LineIndex, PositiveVoltage, Spec, Voltage, VoltageMatrix
+from mtjspice.spec.base import LATER, Extended, LineIndex, PositiveVoltage, Voltage, VoltageMatrix
 
 
-class Stimulus(Spec):
+class Stimulus(Extended):
     """Input vectors, one read after the other.
 
     Attributes:
@@ -29,15 +29,7 @@ class Stimulus(Spec):
     driven_rows: tuple[LineIndex, ...] | None = None
     sensed_columns: tuple[LineIndex, ...] | None = None
     read_voltage: PositiveVoltage = 0.1
-    held: Voltage | None = None
-
-    @model_serializer(mode="wrap")
-    def _without_held(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A stimulus that holds nothing by itself has the key that it had before it could."""
-        fields: dict[str, Any] = dump(self)
-        if self.held is None:
-            fields.pop("held", None)
-        return fields
+    held: Annotated[Voltage | None, LATER] = None
 
     @model_validator(mode="after")
     def _check_lines(self) -> Self:

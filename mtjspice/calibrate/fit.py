@@ -15,7 +15,6 @@ from mtjspice.data import versions
 from mtjspice.errors import SimulationError, SimulatorError
 from mtjspice.solver.access import AccessModel
 from mtjspice.spec.calibration import Calibration
-from mtjspice.spec.experiment import Experiment
 from mtjspice.surrogate.card import (
     AmplifierModel,
     Bound,
@@ -25,8 +24,8 @@ from mtjspice.surrogate.card import (
     NodalErrors,
     Validity,
 )
-from mtjspice.surrogate.model import Surrogate
-from mtjspice.surrogate.programmed import shorted
+from mtjspice.surrogate.model import Surrogate, share_conducting_more
+from mtjspice.surrogate.programmed import conducts_more
 
 Results = Mapping[str, xr.Dataset]
 """Of the runs that succeeded, by name."""
@@ -131,7 +130,7 @@ def _bound(blank: Bound, reads: Sequence[Reads]) -> Bound:
         rms = max((float(np.mean(squares)) ** 0.5 for squares in usual.values()), default=0.0)
         return NodalErrors(rms=rms, bound=blank.margin * largest)
 
-    sound = [one for one in reads if not shorted(one.run.experiment)]
+    sound = [one for one in reads if not conducts_more(one.run.experiment)]
     return blank.replace(nodal=errors(sound), shorted=errors(reads))
 
 
@@ -165,15 +164,11 @@ def _validity(
         defects=tuple(sorted(kinds)),
         short_resistance=spec.die.short_resistance,
         bridge_resistance=spec.die.bridge_resistance,
-        shorts=max((_short_share(e) for e in judged), default=0.0),
+        shorts=max((share_conducting_more(e) for e in judged), default=0.0),
         cells=spec.crossbar.rows * spec.crossbar.columns,
         access_current=None if access is None else access.current_scale,
         **of_die(spec.die),
     )
-
-
-def _short_share(e: Experiment) -> float:
-    return len(e.die.shorts()) / (e.crossbar.rows * e.crossbar.columns)
 
 
 def _correction(card: Card, tiles: Sequence[Run], results: Results) -> Correction:

@@ -11,7 +11,15 @@ from mtjspice.calibrate.amplifier import amplifier_experiment
 from mtjspice.device.converter import quantised
 from mtjspice.spec.base import States
 from mtjspice.spec.calibration import KINDS_SEARCHED, Calibration
-from mtjspice.spec.defects import DEFECTS, OF_JUNCTION, Bridged, Cut, Shorted, kind_that
+from mtjspice.spec.defects import (
+    DEFECTS,
+    OF_JUNCTION,
+    Bridged,
+    Cut,
+    DefectKind,
+    Shorted,
+    kind_that,
+)
 from mtjspice.spec.die import Defect, Die
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.stimulus import Stimulus
@@ -245,7 +253,7 @@ def _of_kind(
     """The defects of tile k of a group."""
     shape = spec.crossbar.shape
     if group == DEFECTIVE:
-        return _defects(shape, chance, tile)
+        return _defects(shape, spec.plan.kinds, chance, tile)
     if group == SHORTED:
         return _shorts(shape, spec.plan.short_share, chance, tile)
     if group == CLUSTERED:
@@ -253,18 +261,22 @@ def _of_kind(
     return _lines(shape, chance, tile) if group == LINES else ()
 
 
-def _defects(shape: tuple[int, int], chance: np.random.Generator, tile: int) -> tuple[Defect, ...]:
+def _defects(
+    shape: tuple[int, int], kinds: Sequence[DefectKind], chance: np.random.Generator, tile: int
+) -> tuple[Defect, ...]:
     """One of every kind on a tile, the cells' at different cells; none where there are too few."""
     rows, columns = shape
-    cells, count = rows * columns, len(OF_JUNCTION)
+    of_junction = [kind for kind in kinds if kind in OF_JUNCTION]
+    cells, count = rows * columns, len(of_junction)
     if cells < count:
         return ()
     places = [divmod(int(c), columns) for c in chance.choice(cells, count, replace=False)]
     found = [
         Defect(kind=kind, row=row, column=column, tile=tile)
-        for kind, (row, column) in zip(OF_JUNCTION, places, strict=True)
+        for kind, (row, column) in zip(of_junction, places, strict=True)
     ]
-    for kind, about in DEFECTS.items():
+    for kind in kinds:
+        about = DEFECTS[kind]
         last = dict(zip(("row", "column"), about.last(shape), strict=True))
         if kind not in OF_JUNCTION and min(last.values()) >= 0:
             place = {axis: int(chance.integers(last[axis] + 1)) for axis in about.place}

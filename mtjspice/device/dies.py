@@ -35,7 +35,7 @@ def draw_die(
     """One die, as `draw_dies`.
 
     A die keeps the shorts that it has when their rate grows, and the other defects of junctions
-    when theirs do, unless they become one that goes first: short, open, stuck P, stuck AP. A
+    when theirs do, unless they become one that goes first, as `DefectRates` orders them. A
     junction on a dead line may be defective besides.
 
     Args:

@@ -5,8 +5,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from mtjspice.spec.base import (
+    LATER,
     VOLTS,
     Confidence,
+    Extended,
     Name,
     PositiveVoltage,
     ReadVoltage,
@@ -15,6 +17,7 @@ from mtjspice.spec.base import (
     Spec,
 )
 from mtjspice.spec.crossbar import Crossbar
+from mtjspice.spec.defects import DEFECTS, DefectKind
 from mtjspice.spec.die import Die
 from mtjspice.spec.periphery import Converter, Periphery, VirtualGround
 from mtjspice.spec.ranges import Whole, Within
@@ -41,7 +44,7 @@ COARSEST = 0.1
 """Largest step of the DAC, in units of the read voltage."""
 
 
-class Plan(Spec):
+class Plan(Extended):
     """How many runs in SPICE.
 
     Attributes:
@@ -53,6 +56,8 @@ class Plan(Spec):
         held_vectors: further random vectors on the same tiles, for judging.
         held_tiles: random tiles on dies that the calibration has not seen, for judging.
         defective_tiles: tiles with defects of every kind, for judging.
+        also: kinds of defects that tiles with every kind have only if they are named here. A card
+            refuses dies with kinds that it was not judged on.
         short_share: share of shorted junctions on tiles that are judged apart.
         short_tiles: number of those tiles.
         hard_tiles: random tiles on further dies that are judged with adversarial inputs.
@@ -71,6 +76,7 @@ class Plan(Spec):
     held_vectors: Runs = 100
     held_tiles: Runs = 16
     defective_tiles: Runs = 8
+    also: Annotated[tuple[DefectKind, ...], LATER] = ()
     short_share: Share = 0.01
     short_tiles: Runs = 8
     hard_tiles: Runs = 4
@@ -85,6 +91,11 @@ class Plan(Spec):
         if len(set(self.sizes)) < len(self.sizes):
             raise ValueError(f"sizes must differ from each other: {list(self.sizes)}")
         return self
+
+    @property
+    def kinds(self) -> tuple[DefectKind, ...]:
+        """Every kind of defect that the card is held against."""
+        return tuple(k for k, about in DEFECTS.items() if not about.asked or k in self.also)
 
 
 class ErrorBound(Spec):

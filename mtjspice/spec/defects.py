@@ -1,8 +1,8 @@
 """What can be wrong with a tile: one table, which everything else takes its kinds of defects from.
 
-A further kind is a line in `DefectKind`, one in `DEFECTS` and a rate in `spec.rates`. If it does
-something that no other kind does, it needs an effect, and the type checker names every `match` that
-has to know it.
+A further kind is a line in `DefectKind`, one at the end of `DEFECTS` and a rate in `spec.rates`. If
+it does something that no other kind does, it needs an effect, and the type checker names every
+`match` that has to know it: of what befalls junctions there is one, in `device.variation`.
 """
 
 from collections.abc import Mapping
@@ -69,11 +69,21 @@ class KindOfDefect:
         rate: how often it occurs, by its name in `DefectRates`: the share of junctions, or the mean
             number of a tile's lines, half of them rows and half columns.
         words: what several of them are called.
+        strength: the field of `Die` that says how strong the effect is; the less the stronger. None
+            where there are no degrees.
+        asked: whether cards are held against it only if the calibration asks (`Plan.also`).
     """
 
     effect: Effect
     rate: str
     words: str
+    strength: str | None = None
+    asked: bool = False
+
+    @property
+    def conducts_more(self) -> bool:
+        """Whether such a junction may carry more than a sound one."""
+        return isinstance(self.effect, Shorted)
 
     @property
     def place(self) -> tuple[Axis, ...]:
@@ -98,16 +108,23 @@ DefectKind = Literal[
     "bridged_columns",
 ]
 DEFECTS: Final[Mapping[DefectKind, KindOfDefect]] = {
-    "short": KindOfDefect(Shorted(), "short", "shorted"),
+    "short": KindOfDefect(Shorted(), "short", "shorted", "short_resistance"),
     "open": KindOfDefect(Opened(), "open", "open"),
     "stuck_p": KindOfDefect(Stuck(0), "stuck_p", "stuck P"),
     "stuck_ap": KindOfDefect(Stuck(1), "stuck_ap", "stuck AP"),
     "dead_row": KindOfDefect(Cut("row"), "dead_lines", "dead rows"),
     "dead_column": KindOfDefect(Cut("column"), "dead_lines", "dead columns"),
-    "bridged_rows": KindOfDefect(Bridged("row"), "bridged_lines", "bridged rows"),
-    "bridged_columns": KindOfDefect(Bridged("column"), "bridged_lines", "bridged columns"),
+    "bridged_rows": KindOfDefect(
+        Bridged("row"), "bridged_lines", "bridged rows", "bridge_resistance"
+    ),
+    "bridged_columns": KindOfDefect(
+        Bridged("column"), "bridged_lines", "bridged columns", "bridge_resistance"
+    ),
 }
-"""Every kind of defect. A junction that has several has the first of them."""
+"""Every kind of defect. A junction that has several has the first of them.
+
+What is drawn of a kind depends on its place here: a further one belongs to the end.
+"""
 RATES: Final = tuple(dict.fromkeys(about.rate for about in DEFECTS.values()))
 """The names of all rates."""
 

@@ -1,12 +1,14 @@
 """One chip: its spread and its defects."""
 
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import model_validator
 
 from mtjspice.spec.base import (
+    LATER,
     DefectResistance,
     Diameter,
+    Extended,
     LineIndex,
     Seed,
     Spec,
@@ -105,7 +107,7 @@ class Diameters(Spec):
         return self
 
 
-class Die(Spec):
+class Die(Extended):
     """One draw of variation and one defect map. Tiles are told apart by their index.
 
     Attributes:
@@ -131,20 +133,12 @@ class Die(Spec):
     sigma_ln_tmr: Spread = 0.0
     sigma_ln_rp_die: Spread = 0.0
     sigma_ln_tmr_die: Spread = 0.0
-    diameters: Diameters | None = None
+    diameters: Annotated[Diameters | None, LATER] = None
     short_resistance: DefectResistance = 100.0
     bridge_resistance: DefectResistance = 100.0
     mismatch: Mismatch = 0.0
     defects: tuple[Defect, ...] = ()
     seed: Seed = 0
-
-    @model_serializer(mode="wrap")
-    def _without_sizes(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A die of equal junctions has the key that it had before sizes could differ."""
-        fields: dict[str, Any] = dump(self)
-        if self.diameters is None:
-            fields.pop("diameters", None)
-        return fields
 
     @model_validator(mode="after")
     def _check_places(self) -> Self:
@@ -183,6 +177,10 @@ class Die(Spec):
         """The shorted junctions of the die, or those of one tile."""
         found = self.defects if tile is None else self.of_tile(tile)
         return tuple(one for one in found if isinstance(one.about.effect, Shorted))
+
+    def conducting_more(self, tile: int) -> tuple[Defect, ...]:
+        """The junctions of a tile that may carry more than sound ones, such as shorts."""
+        return tuple(one for one in self.of_tile(tile) if one.about.conducts_more)
 
     def cut_lines(self, tile: int) -> tuple[tuple[Axis, int], ...]:
         """The rows and columns of a tile that are cut off from driver or read-out, by number."""

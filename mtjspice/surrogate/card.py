@@ -117,7 +117,7 @@ class Validity(Spec):
         mismatch: largest transistor mismatch, in units of the card's Pelgrom coefficient.
         short_resistance: least resistance of a short, Ω.
         bridge_resistance: least resistance of a bridge between lines, Ω.
-        shorts: largest share of shorted cells on a tile.
+        shorts: largest share of cells on a tile that are shorted, or conduct more than sound ones.
         cells: of the tile that was calibrated.
         access_current: largest current through an access device, A; None without access devices.
     """
@@ -158,8 +158,9 @@ class Bound(Spec):
     Attributes:
         margin: factor on the largest difference that was found.
         expansion: tiles whose part of the expansion is beyond this are read by the nodal solver.
-        nodal: of the nodal solver on tiles without shorts.
-        shorted: of the nodal solver on tiles with shorts, whose access devices carry more.
+        nodal: of the nodal solver on all other tiles.
+        shorted: of the nodal solver on tiles with shorts or others that conduct more than a sound
+            junction, whose access devices carry more.
     """
 
     margin: Annotated[float, Field(ge=1, le=100, strict=True)]

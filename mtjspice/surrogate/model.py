@@ -14,7 +14,7 @@ from mtjspice.solver.nodal import effective_matrix
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
 from mtjspice.spec.experiment import Experiment
-from mtjspice.surrogate.card import Card
+from mtjspice.surrogate.card import UNITS, Card
 from mtjspice.surrogate.expansion import Expansion, Level, expand
 from mtjspice.surrogate.programmed import Programmed, errors_of
 
@@ -214,7 +214,7 @@ def check_range(card: Card, experiment: Experiment) -> None:
             f"{lowest:g} to {highest:g} m",
         ),
         *_spreads(card, die),
-        *_shorts(card, experiment),
+        *_strengths(card, experiment),
     )
     for quantity, value, holds, allowed in refusals:
         if not holds:
@@ -252,24 +252,25 @@ def _spreads(card: Card, die: Die) -> list[tuple[str, float, bool, str]]:
     ]  # fmt: skip
 
 
-def _shorts(card: Card, experiment: Experiment) -> list[tuple[str, float, bool, str]]:
-    """Number and resistance of shorts and bridges against those of the card."""
+def share_conducting_more(experiment: Experiment) -> float:
+    """Share of a tile's junctions that may carry more than sound ones, such as shorts."""
+    count = len(experiment.die.conducting_more(experiment.tile.index))
+    return count / (experiment.crossbar.rows * experiment.crossbar.columns)
+
+
+def _strengths(card: Card, experiment: Experiment) -> list[tuple[str, float, bool, str]]:
+    """How strong the tile's defects are, and how many conduct more, against those of the card."""
     valid, die = card.validity, experiment.die
-    shorts = len(die.shorts(experiment.tile.index))
-    share = shorts / (experiment.crossbar.rows * experiment.crossbar.columns)
+    share = share_conducting_more(experiment)
+    of_tile = [defect.about.strength for defect in die.of_tile(experiment.tile.index)]
+    found = []
+    for name in dict.fromkeys(name for name in of_tile if name is not None):
+        own = getattr(die, name)
+        least = getattr(valid, name, getattr(card.circuit.die, name))
+        unit = UNITS.get(f"validity.{name}", "")
+        found.append((f"die.{name}", own, own >= least, f"at least {least:g} {unit}".rstrip()))
     return [
-        (
-            "die.short_resistance",
-            die.short_resistance,
-            not shorts or die.short_resistance >= valid.short_resistance,
-            f"at least {valid.short_resistance:g} Ohm",
-        ),
-        (
-            "die.bridge_resistance",
-            die.bridge_resistance,
-            not experiment.bridges or die.bridge_resistance >= valid.bridge_resistance,
-            f"at least {valid.bridge_resistance:g} Ohm",
-        ),
+        *found,
         (
             "share of shorts",
             share,

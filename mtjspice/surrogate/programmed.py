@@ -150,7 +150,7 @@ def errors_of(
     rms = found.errors[:, :UNIFORM].square().mean((1, 2)).sqrt()
     own = bound.margin * found.largest
     beyond = own > bound.expansion
-    solver = [bound.shorted if shorted(one) else bound.nodal for one in experiments]
+    solver = [bound.shorted if conducts_more(one) else bound.nodal for one in experiments]
     errors = ReadErrors(
         rms=torch.where(beyond, 0.0, rms).hypot(rms.new_tensor([one.rms for one in solver])),
         bound=torch.where(beyond, 0.0, own) + own.new_tensor([one.bound for one in solver]),
@@ -158,6 +158,6 @@ def errors_of(
     return errors, tuple(torch.nonzero(beyond)[:, 0].tolist())
 
 
-def shorted(experiment: Experiment) -> bool:
-    """Whether a tile has shorts."""
-    return bool(experiment.die.shorts(experiment.tile.index))
+def conducts_more(experiment: Experiment) -> bool:
+    """Whether a tile has junctions that may carry more than sound ones, such as shorts."""
+    return bool(experiment.die.conducting_more(experiment.tile.index))

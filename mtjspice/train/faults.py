@@ -1,11 +1,12 @@
 """Defects and spread as they change the matrices of a layer, drawn for training.
 
 For one die the effective conductance of a pair is ``A + M w``, with w what it is on the nominal
-die. Spread adds to A; a shorted junction adds its conductance less the mean of both states and
-leaves half of what the weight does, since one junction of the pair still answers to it; stuck and
-open junctions alike; a dead row leaves nothing; a dead column leaves the other line of the pair,
-unbalanced. That is exact for the weights −1 and 1; for 0 it is half a unit off where a junction is
-defective, and the spread is taken as that of a P and an AP junction. A pool of such pairs (A, M) is
+die. Spread adds to A; a defective junction adds the mean of what it conducts written P and written
+AP, less that of a sound one, and of what the weight does it leaves half, since one junction of the
+pair still answers to it, and half of what it answers itself: a short, an open or a stuck one
+nothing. A dead row leaves nothing; a dead column leaves the other line of the pair, unbalanced.
+That is exact for the weights −1 and 1; for 0 it is half a unit off where a junction answers to
+nothing, and the spread is taken as that of a P and an AP junction. A pool of such pairs (A, M) is
 drawn from time to time, so that a step costs one multiplication and addition for each draw.
 
 This is the training's model of a die: bridged lines, lines that tiles share and the spread from die
@@ -13,13 +14,14 @@ to die are not in it. Trained weights are judged by the circuit with its defects
 them, and wires besides.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, assert_never
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from mtjspice.spec.defects import DEFECTS, OF_JUNCTION, OfJunction, Opened, Shorted, Stuck
+from mtjspice.spec.defects import DEFECTS, DefectKind
 from mtjspice.spec.rates import DefectRates
 from mtjspice.train.tiles import Placement
 
@@ -31,31 +33,20 @@ class CellUnits:
     Attributes:
         p: of a cell in P.
         ap: of a cell in AP.
-        short: of a shorted cell.
         spread: standard deviation of a pair's difference from junction to junction.
+        broken: by kind of defect, of a cell that has it, written P and written AP; of the kinds
+            that are drawn, in the order of their table.
     """
 
     p: float
     ap: float
-    short: float
     spread: float
+    broken: Mapping[DefectKind, tuple[float, float]]
 
     @property
     def middle(self) -> float:
         """Mean of the two states."""
         return (self.p + self.ap) / 2
-
-    def broken(self, effect: OfJunction) -> float:
-        """Conductance of a cell that has such a defect."""
-        match effect:
-            case Shorted():
-                return self.short
-            case Opened():
-                return 0.0
-            case Stuck(state):
-                return self.ap if state else self.p
-            case _:
-                assert_never(effect)
 
 
 class Pool(NamedTuple):
@@ -89,14 +80,15 @@ def draw_pool(
     shape = (draws, *placement.shape)
     added = torch.randn(shape, generator=generator).mul_(cells.spread)
     kept = torch.ones(shape)
-    changes = {kind: cells.broken(effect) - cells.middle for kind, effect in OF_JUNCTION.items()}
+    changes = {kind: (p + ap) / 2 - cells.middle for kind, (p, ap) in cells.broken.items()}
     # What changes a pair least is drawn first; P and AP, which change it alike, as in the table.
     for kind, change in sorted(changes.items(), key=lambda one: round(abs(one[1]), 9)):
+        p, ap = cells.broken[kind]
         # Two junctions of a pair: which of them it is, the sign says.
         where = _points(added.numel(), 2 * getattr(rates, DEFECTS[kind].rate), generator)
         sign = 2.0 * torch.randint(0, 2, where.shape, generator=generator) - 1
         added.view(-1)[where] += sign * change
-        kept.view(-1)[where] *= 0.5
+        kept.view(-1)[where] *= (1 + p - ap) / 2
     _dead_lines(placement, cells, rates.dead_lines, added, kept, generator)
     return Pool(added, kept)
 

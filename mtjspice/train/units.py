@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from mtjspice.solver.array import at_rest
-from mtjspice.spec.defects import Shorted, kind_that
+from mtjspice.solver.array import array_of, at_rest
+from mtjspice.spec.defects import DEFECTS, OF_JUNCTION, DefectKind
 from mtjspice.spec.die import Defect
 from mtjspice.spec.training import Hardware
 from mtjspice.surrogate.model import Surrogate
@@ -40,7 +41,8 @@ def cell_units(layer: TiledLayer, surrogate: Surrogate, hardware: Hardware) -> C
     """Conductances of a layer's cells as its read-outs see them.
 
     A cell's own conductance, with its access device, is scaled by the share that the wires leave of
-    a weight; so is the spread of cells that are drawn from the die's distribution.
+    a weight; so is the spread of cells that are drawn from the die's distribution. Defective cells
+    are read in the circuit: what a kind of defect does, the die knows.
     """
     own_p, own_ap = (float(cells.mean()) for cells in layer.cells_at_rest)
     share = 1 / (own_p - own_ap)  # a weight is 1 unit, wires included
@@ -48,14 +50,38 @@ def cell_units(layer: TiledLayer, surrogate: Surrogate, hardware: Hardware) -> C
     drawn = [hardware.spread.replace(seed=k) for k in range(hardware.dies)]
     various = TiledLayer(placement, surrogate, drawn, tiles=hardware.tiles)
     variance = sum(float(cells.var()) for cells in various.cells_at_rest)
-    kind = kind_that(Shorted())
-    short = Defect(kind=kind, row=0, column=0, tile=placement.first % hardware.tiles)
-    broken = [hardware.nominal.replace(defects=(short,))]
-    states = torch.ones(placement.tiles, placement.rows, placement.columns, dtype=torch.uint8)
-    one = experiments_of(
-        placement, surrogate.card.circuit, broken * hardware.dies, hardware.tiles, states
-    )[:1]
-    shorted = float(at_rest(surrogate.array(one)).cells.linear[0, 0, 0])
-    return CellUnits(
-        p=own_p * share, ap=own_ap * share, short=shorted * share, spread=variance**0.5 * share
-    )
+    drawn_kinds = [k for k in OF_JUNCTION if getattr(hardware.rates, DEFECTS[k].rate) > 0]
+    sound = _in_both_states(placement, surrogate, hardware, None)
+    # A stuck cell is a sound one, whose mean is known from all of them, in single precision.
+    known = dict(zip(sound, (own_p, own_ap), strict=True))
+    broken = {}
+    for kind in drawn_kinds:
+        p, ap = _in_both_states(placement, surrogate, hardware, kind)
+        broken[kind] = known.get(p, p) * share, known.get(ap, ap) * share
+    return CellUnits(own_p * share, own_ap * share, variance**0.5 * share, broken)
+
+
+def _in_both_states(
+    placement: Placement, surrogate: Surrogate, hardware: Hardware, kind: DefectKind | None
+) -> tuple[float, float]:
+    """Conductance of cells with a defect, or sound ones, written P and AP, S.
+
+    A mean over the sizes that junctions have.
+    """
+    sizes, tile = hardware.spread.diameters, placement.first % hardware.tiles
+    down = sizes is not None and sizes.along == "rows"
+    line = slice(None if down else 1), slice(1 if down else None)
+    shape = placement.rows, placement.columns
+    defects = [
+        Defect(kind=kind, row=int(row), column=int(column), tile=tile)
+        for row, column in np.argwhere(np.ones(shape)[line])
+        if kind is not None
+    ]
+    dies = [hardware.nominal.replace(defects=tuple(defects))] * hardware.dies
+    circuit, wanted = surrogate.card.circuit, (placement.tiles, *shape)
+    written = [
+        experiments_of(placement, circuit, dies, hardware.tiles, torch.full(wanted, s).byte())[0]
+        for s in (0, 1)
+    ]
+    cells = at_rest(array_of(written, surrogate.card.access)).cells.linear
+    return float(cells[0][line].mean()), float(cells[1][line].mean())

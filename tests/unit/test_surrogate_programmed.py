@@ -11,7 +11,12 @@ from mtjspice.errors import InputError
 from mtjspice.solver import nodal
 from mtjspice.spec import Defect
 from mtjspice.surrogate.model import Surrogate
-from mtjspice.surrogate.programmed import errors_of, expanded, held_against_nodal, shorted
+from mtjspice.surrogate.programmed import (
+    conducts_more,
+    errors_of,
+    expanded,
+    held_against_nodal,
+)
 
 DOUBLE = torch.float64
 MANY = tuple(Defect(kind="short", row=r, column=2) for r in range(6) if r != 3)
@@ -72,7 +77,7 @@ def test_a_bound_is_not_far_above_what_is_there(cell):
     for kind, defects in KINDS.items():
         e = tile(of, seed=4, defects=defects)
         programmed = Surrogate(of).program([e])
-        rest = of.bound.shorted.bound if shorted(e) else of.bound.nodal.bound
+        rest = of.bound.shorted.bound if conducts_more(e) else of.bound.nodal.bound
         found = (float(programmed.errors.bound[0]) - rest) / of.bound.margin
         largest = float(off(of, programmed, e))
         assert found <= largest * (1 + 1e-6) + 1e-9, kind

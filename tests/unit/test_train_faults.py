@@ -30,7 +30,9 @@ def cells(spread: float = 0.0) -> CellUnits:
     """Of a junction without anything in series."""
     g_p, g_ap = (float(conductance(s, MTJ.r_p, MTJ.tmr0)) for s in (0, 1))
     unit = g_p - g_ap
-    return CellUnits(p=g_p / unit, ap=g_ap / unit, short=1 / SHORT / unit, spread=spread)
+    p, ap, short = g_p / unit, g_ap / unit, 1 / SHORT / unit
+    broken = {"short": (short, short), "open": (0.0, 0.0), "stuck_p": (p, p), "stuck_ap": (ap, ap)}
+    return CellUnits(p, ap, spread, broken)
 
 
 def exact(rates: DefectRates, weights: torch.Tensor, count: int, sigma: float = 0.0, place=PLACE):
@@ -116,7 +118,7 @@ def test_at_a_weight_of_0_a_defective_junction_is_half_a_unit_off(kind):
     """Both junctions are AP; the pool takes the one that is left for half P, half AP."""
     rates = NONE.replace(**{kind: 0.004})
     here = (WEIGHTS == 0) & REAL
-    own = {"short": cells().short, "open": 0.0, "stuck_p": cells().p, "stuck_ap": cells().ap}[kind]
+    own, _ = cells().broken[kind]
     right, mine = own - cells().ap, own - cells().middle
     ours, theirs = (x[:, here] for x in (pooled(rates, WEIGHTS, 900), exact(rates, WEIGHTS, 150)))
     assert right - mine == pytest.approx(0.5)

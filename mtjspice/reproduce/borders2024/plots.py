@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from mtjspice.report.canvas import as_svg, picture
 from mtjspice.reproduce.borders2024.findings import Findings
 from mtjspice.reproduce.borders2024.spec import Sweeps
-from mtjspice.spec.defects import OF_JUNCTION, Bridged, Cut, Opened, Shorted, Stuck
+from mtjspice.spec.defects import OF_JUNCTION, Bridged, Cut, OfJunction
 from mtjspice.spec.die import Defect, Die
 
 Floats = npt.NDArray[np.float64]
@@ -28,7 +28,10 @@ LOOKS: Mapping[str, tuple[str, str, str]] = {
     "statistics-aware, trained for the rate": ("#440154", "-", "D"),
 }
 """Colour, dash and mark of each kind of weights; apart in lightness as well as in hue."""
-JUNCTIONS = (("#440154", "s"), ("#8c8c8c", "o"), ("#2a9187", "^"), ("#e0a100", "v"))
+JUNCTIONS = (
+    ("#440154", "s"), ("#8c8c8c", "o"), ("#2a9187", "^"), ("#e0a100", "v"),
+    ("#35608d", "D"), ("#b5a642", "P"), ("#6a9bc3", "X"), ("black", "*"),
+)  # fmt: skip
 """Colour and mark of the kinds of defects of junctions, in their order."""
 CUT: Mapping[str, Any] = {"color": "#c4426f", "lw": 1.6}
 """Look of lines that are cut off."""
@@ -154,6 +157,10 @@ def _mark_defects(
     for defect in defects:
         x, y = left + (defect.column or 0) + 0.5, top + (defect.row or 0) + 0.5
         effect = defect.about.effect
+        if isinstance(effect, OfJunction):
+            colour, mark = looks[defect.kind]
+            axis.plot(x, y, mark, ms=4.5, color=colour, mew=0, lw=0, label=defect.about.words)
+            continue
         match effect:
             case Cut("row"):
                 axis.plot([left, left + columns], [y, y], label="dead line", **CUT)
@@ -163,10 +170,6 @@ def _mark_defects(
                 axis.plot([x, x], [y, y + 1], label="bridge", **JOINED)
             case Bridged():
                 axis.plot([x, x + 1], [y, y], label="bridge", **JOINED)
-            case Shorted() | Opened() | Stuck():
-                colour, mark = looks[defect.kind]
-                axis.plot(x, y, mark, ms=4.5, color=colour, mew=0, lw=0,
-                          label=defect.about.words)  # fmt: skip
             case _:
                 assert_never(effect)
 

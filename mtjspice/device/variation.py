@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtjspice.device.temperature import ROOM, tmr_at
-from mtjspice.spec.defects import Bridged, Cut, Opened, Shorted, Stuck
+from mtjspice.spec.defects import Bridged, Cut, Opened, Shorted, Stuck, Weakened
 from mtjspice.spec.die import Die
 from mtjspice.spec.mtj import Mtj
 from mtjspice.spec.tile import ProgrammedTile
@@ -21,7 +21,7 @@ class Junctions:
     """The junctions of a tile, as simulated at every level.
 
     Attributes:
-        r_p: float64 [row, column], parallel resistance, Ω.
+        r_p: float64 [row, column], parallel resistance, Ω, that of weak junctions as it is.
         tmr0: float64 [row, column].
         state: uint8 [row, column], 0 P, 1 AP, stuck junctions in the state they are stuck in.
         short: bool [row, column].
@@ -124,7 +124,7 @@ def common_spread(die: Die) -> tuple[float, float]:
 
 def with_defects(spread: tuple[Floats, Floats], tile: ProgrammedTile, die: Die) -> Junctions:
     """The junctions of a tile, of the resistances and ratios that were drawn."""
-    shape, (r_p, tmr0) = tile.states.shape, spread
+    shape, r_p, tmr0 = tile.states.shape, spread[0].copy(), spread[1]
     state = np.array(tile.states, dtype=np.uint8)
     short = np.zeros(shape, dtype=np.bool_)
     is_open = np.zeros(shape, dtype=np.bool_)
@@ -137,6 +137,8 @@ def with_defects(spread: tuple[Floats, Floats], tile: ProgrammedTile, die: Die) 
                 is_open[place] = True
             case Stuck(to):
                 state[place] = to
+            case Weakened():
+                r_p[place] *= die.weak_factor
             case Cut() | Bridged():
                 pass  # lines are the netlist's business
             case _:

@@ -34,6 +34,15 @@ class Stuck:
 
 
 @dataclass(frozen=True)
+class Weakened:
+    """The junction has `Die.weak_factor` times the resistance that it would have, in both states.
+
+    So does one whose barrier is degraded in part: it stores its state, and its current is too large
+    at every voltage by the same factor.
+    """
+
+
+@dataclass(frozen=True)
 class Cut:
     """A line is cut off from its driver or read-out, at both ends where there are two.
 
@@ -55,7 +64,7 @@ class Bridged:
     line: Axis
 
 
-OfJunction = Shorted | Opened | Stuck
+OfJunction = Shorted | Opened | Stuck | Weakened
 OfLine = Cut | Bridged
 Effect = OfJunction | OfLine
 
@@ -83,7 +92,7 @@ class KindOfDefect:
     @property
     def conducts_more(self) -> bool:
         """Whether such a junction may carry more than a sound one."""
-        return isinstance(self.effect, Shorted)
+        return isinstance(self.effect, Shorted | Weakened)
 
     @property
     def place(self) -> tuple[Axis, ...]:
@@ -106,6 +115,7 @@ DefectKind = Literal[
     "dead_column",
     "bridged_rows",
     "bridged_columns",
+    "weak",
 ]
 DEFECTS: Final[Mapping[DefectKind, KindOfDefect]] = {
     "short": KindOfDefect(Shorted(), "short", "shorted", "short_resistance"),
@@ -120,6 +130,7 @@ DEFECTS: Final[Mapping[DefectKind, KindOfDefect]] = {
     "bridged_columns": KindOfDefect(
         Bridged("column"), "bridged_lines", "bridged columns", "bridge_resistance"
     ),
+    "weak": KindOfDefect(Weakened(), "weak", "weak", "weak_factor", asked=True),
 }
 """Every kind of defect. A junction that has several has the first of them.
 

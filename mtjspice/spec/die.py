@@ -25,15 +25,23 @@ Mismatch = Annotated[
 ]
 """In units of the library's Pelgrom coefficient, 0 to 20."""
 
+WeakFactor = Annotated[
+    float,
+    Within("1", 0.01, 100, "what conducts more is a short, what conducts less is open",
+           usual=(0.1, 1)),
+]  # fmt: skip
+"""By which a resistance is multiplied, 0.01 to 100."""
+
 
 class Defect(Spec):
     """One thing that is wrong with a tile.
 
     Attributes:
-        kind: of a junction: ``short``, ``open``, or stuck in a state; of a line: ``dead_row`` and
-            ``dead_column`` (cut between driver or read-out and the first cell, at both ends where
-            there are two), ``bridged_rows`` and ``bridged_columns`` (shorted to the next line, at
-            the cell that is named).
+        kind: of a junction: ``short``, ``open``, stuck in a state (``stuck_p``, ``stuck_ap``), or
+            ``weak`` (both its resistances multiplied by `Die.weak_factor`); of a line:
+            ``dead_row`` and ``dead_column`` (cut between driver or read-out and the first cell, at
+            both ends where there are two), ``bridged_rows`` and ``bridged_columns`` (shorted to the
+            next line, at the cell that is named).
         row: of the junction or line.
         column: of the junction or line.
         tile: which tile of the die.
@@ -117,6 +125,9 @@ class Die(Extended):
         sigma_ln_tmr_die: the same from die to die, common to all devices of a die.
         short_resistance: resistance of a shorted junction, Ω.
         bridge_resistance: resistance between two lines that are shorted, Ω.
+        weak_factor: of the resistance of a weak junction, in both states and at every voltage: its
+            barrier is degraded in part, it stores its state, and its magnetoresistance is what it
+            was. Below 1 it conducts more than it should.
         diameters: of junctions that differ in size along a tile; those of the cell if left out.
         mismatch: how strongly transistors differ, in units of what the card's Pelgrom coefficient
             says; 0 for identical ones.
@@ -136,6 +147,7 @@ class Die(Extended):
     diameters: Annotated[Diameters | None, LATER] = None
     short_resistance: DefectResistance = 100.0
     bridge_resistance: DefectResistance = 100.0
+    weak_factor: Annotated[WeakFactor, LATER] = 0.5
     mismatch: Mismatch = 0.0
     defects: tuple[Defect, ...] = ()
     seed: Seed = 0

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from mtjspice.spec.base import MOST_LINES, Share, Spec, Tiles
+from mtjspice.spec.base import LATER, MOST_LINES, Extended, Share, Tiles
 from mtjspice.spec.ranges import Within
 
 MeanLines = Annotated[
@@ -11,17 +11,18 @@ MeanLines = Annotated[
 """A mean number of lines of a tile, 0 to 8192."""
 
 
-class DefectRates(Spec):
+class DefectRates(Extended):
     """Defects of dies: junctions each by themselves, and whole lines.
 
-    A junction has one defect at most; of several, the first of short, open, stuck P, stuck AP. The
-    defaults are the reference statistics of borders2024.
+    A junction has one defect at most; of several, the first of short, open, stuck P, stuck AP and
+    weak. The defaults are the reference statistics of borders2024.
 
     Attributes:
         short: share of shorted junctions.
         open: share of open junctions.
         stuck_p: share of junctions that stay P.
         stuck_ap: share of junctions that stay AP.
+        weak: share of junctions that have `Die.weak_factor` times the resistance they would have.
         dead_lines: mean number of dead lines of a tile; rows and columns alike.
         bridged_lines: mean number of pairs of neighbouring lines of a tile that are shorted.
         tiles_per_row: so many consecutive tiles share their rows: a dead row is dead in all.
@@ -37,6 +38,7 @@ class DefectRates(Spec):
     open: Share = 0.0
     stuck_p: Share = 0.0025
     stuck_ap: Share = 0.0025
+    weak: Annotated[Share, LATER] = 0.0
     dead_lines: MeanLines = 0.125
     bridged_lines: MeanLines = 0.0
     tiles_per_row: Tiles = 1

@@ -114,7 +114,7 @@ def dies(draw: st.DrawFn, shape: tuple[int, int], *, spread: bool) -> Die:
             ),
         )
     )
-    kinds = st.sampled_from(["short", "open", "stuck_p", "stuck_ap"])
+    kinds = st.sampled_from(["short", "open", "stuck_p", "stuck_ap", "weak"])
     return Die(
         sigma_ln_rp=draw(sigmas),
         sigma_ln_tmr=draw(sigmas),

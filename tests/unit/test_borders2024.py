@@ -35,10 +35,12 @@ from mtjspice.reproduce.borders2024.findings import (
     Judged,
 )
 from mtjspice.reproduce.borders2024.page import rows_of, write_borders
+from mtjspice.reproduce.borders2024.plots import JUNCTIONS, map_plot
 from mtjspice.reproduce.borders2024.run import _merged, shipped_spec
 from mtjspice.reproduce.borders2024.runs import drawn, explore
 from mtjspice.reproduce.borders2024.spec import Borders
-from mtjspice.spec import format_spec, parse_spec
+from mtjspice.spec import Defect, Die, format_spec, parse_spec
+from mtjspice.spec.defects import DEFECTS, OF_JUNCTION
 from mtjspice.spec.rates import DefectRates
 from mtjspice.surrogate.card import load_card
 from mtjspice.verdicts.figures import Verdict
@@ -524,3 +526,14 @@ def test_more_inputs_than_pixels_are_refused_before_anything_is_done(tmp_path):
     with pytest.raises(InputError, match="the samples have 64 features"):
         explore(wrong, tmp_path / "out", None, 1, lambda *_: pytest.fail("it has begun"))
     assert not (tmp_path / "out").exists()
+
+
+def test_a_map_marks_every_kind_of_defect_and_tells_junctions_apart():
+    places = {"row": 1, "column": 2}
+    for k, (kind, about) in enumerate(DEFECTS.items()):
+        place = {axis: places[axis] for axis in about.place}
+        defect = Defect.model_validate({"kind": kind, "tile": k} | place)
+        label = {"Cut": "dead line", "Bridged": "bridge"}.get(type(about.effect).__name__)
+        picture = map_plot(Die(defects=(defect,)), len(DEFECTS), (4, 5))
+        assert f"<!-- {label or about.words} -->" in picture
+    assert len(set(JUNCTIONS)) == len(JUNCTIONS) >= len(OF_JUNCTION)

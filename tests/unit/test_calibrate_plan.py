@@ -58,6 +58,8 @@ SMALL = {
 }
 NAMED = ["all P", "all AP", "checkerboard", "one P row", "one P column"]
 CELLS = {"passive": PassiveCell(), "gated": GatedCell(), "transmission": TransmissionGateCell()}
+USUAL = tuple(kind for kind, about in DEFECTS.items() if not about.asked)
+"""Kinds of defects that every card is judged on."""
 SHAPES = ((5, 6), (12, 9), (3, 4), (4, 4), (3, 3), (2, 2), (2, 5), (1, 4), (4, 1), (1, 1))
 
 
@@ -288,7 +290,7 @@ def test_rows_are_driven_alone_and_together(plan):
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_every_kind_of_defect_occurs_within_the_array(shape):
-    possible = set(DEFECTS)
+    possible = set(USUAL)
     if shape[0] == 1:
         possible -= {"bridged_rows"}
     if shape[1] == 1:
@@ -307,6 +309,22 @@ def test_every_kind_of_defect_occurs_within_the_array(shape):
         assert build_deck(run.experiment).text
 
 
+def test_weak_junctions_are_judged_only_if_the_plan_asks():
+    asked, usual = (
+        groups(make_plan(spec((5, 4), plan={"defective_tiles": 2} | also)))
+        for also in ({"also": ("weak",)}, {})
+    )
+    for run in asked[DEFECTIVE]:
+        assert {d.kind for d in run.experiment.die.defects} == set(DEFECTS)
+    for group, runs in usual.items():
+        if group != DEFECTIVE:
+            assert runs == asked[group]
+        assert not any(d.kind == "weak" for run in runs for d in run.experiment.die.defects)
+    bare = spec((5, 4))
+    assert "also" not in bare.model_dump()["plan"]
+    assert bare.key() != bare.replace(plan=bare.plan.replace(also=("weak",))).key()
+
+
 def test_cells_with_defects_are_cells_of_their_own():
     for shape in SHAPES:
         for run in groups(make_plan(spec(shape, plan={"defective_tiles": 20})))[DEFECTIVE]:
@@ -317,7 +335,7 @@ def test_cells_with_defects_are_cells_of_their_own():
 
 def test_defects_are_elsewhere_on_every_tile():
     made = groups(make_plan(spec((12, 9), plan={"defective_tiles": 8})))[DEFECTIVE]
-    for kind in DEFECTS:
+    for kind in USUAL:
         assert len({tuple(places(run, kind)) for run in made}) > 1, kind
     ends = {d.row for run in made for d in run.experiment.die.defects if d.row is not None}
     assert 0 in ends
@@ -325,7 +343,7 @@ def test_defects_are_elsewhere_on_every_tile():
 
 def test_the_last_row_and_column_may_have_defects_too():
     made = groups(make_plan(spec((5, 6), plan={"defective_tiles": 300})))[DEFECTIVE]
-    for kind in DEFECTS:
+    for kind in USUAL:
         rows, columns = (
             set(x) for x in zip(*(p for r in made for p in places(r, kind)), strict=True)
         )
@@ -547,7 +565,7 @@ def test_searched_tiles_are_of_every_kind_and_on_dies_of_their_own(plan):
     assert found == {f"{SEARCHED}{kind}": 2 for kind in KINDS}
     kinds = {run.group.removeprefix(SEARCHED): run.experiment.die.defects for run in runs}
     assert kinds["sound"] == ()
-    assert {d.kind for d in kinds["defects of every kind"]} == set(DEFECTS)
+    assert {d.kind for d in kinds["defects of every kind"]} == set(USUAL)
     seeds = [run.experiment.die.seed for run in (*plan, *runs) if run.group != "access"]
     mine = [run.experiment.die.seed for run in runs]
     assert len(set(mine)) == len(mine)

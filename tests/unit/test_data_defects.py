@@ -31,8 +31,11 @@ ONE_OF_EACH = (
     Defect(kind="dead_column", tile=2, column=3),
     Defect(kind="bridged_rows", tile=1, row=3, column=3),
     Defect(kind="bridged_columns", tile=1, row=4, column=2),
+    Defect(kind="weak", tile=1, row=2, column=2),
 )
-RATES = DefectRates(short=0.1, stuck_p=0.1, stuck_ap=0.05, dead_lines=1.0, bridged_lines=1.0)
+RATES = DefectRates(
+    short=0.1, stuck_p=0.1, stuck_ap=0.05, weak=0.1, dead_lines=1.0, bridged_lines=1.0
+)
 
 
 def read(path, text: str | bytes):
@@ -68,7 +71,7 @@ def test_a_map_without_defects_reads_back(tmp_path):
 @given(seed=st.integers(0, 2**62), count=st.integers(0, 3))
 def test_any_dies_read_back_as_they_were_written(tmp_path, seed, count):
     spread = Die(sigma_ln_rp=0.05, sigma_ln_tmr_die=0.01, short_resistance=250.0,
-                 diameters=Diameters(low=4e-8, high=6e-8))  # fmt: skip
+                 weak_factor=0.3, diameters=Diameters(low=4e-8, high=6e-8))  # fmt: skip
     dies = draw_dies(spread, RATES, SHAPE, TILES, count, seed)
     folder = tmp_path / "dies"
     save_dies(folder, dies)

@@ -13,10 +13,11 @@ SHAPE, TILES = (25, 25), 32
 CELLS = SHAPE[0] * SHAPE[1] * TILES
 SPREAD = Die(sigma_ln_rp=0.05, mismatch=1.0, short_resistance=150.0)
 RATES = DefectRates(
-    short=0.002, open=0.001, stuck_p=0.003, stuck_ap=0.004, dead_lines=0.5, bridged_lines=0.4
-)
+    short=0.002, open=0.001, stuck_p=0.003, stuck_ap=0.004, weak=0.002,
+    dead_lines=0.5, bridged_lines=0.4,
+)  # fmt: skip
 NONE = DefectRates(short=0, stuck_p=0, stuck_ap=0, dead_lines=0)
-POINTS = ("short", "open", "stuck_p", "stuck_ap")
+POINTS = ("short", "open", "stuck_p", "stuck_ap", "weak")
 JUNCTION_SIGMAS = 5.0
 """Chance of a false alarm below 1e-6 at a fixed seed: it holds or it does not."""
 
@@ -136,7 +137,7 @@ def test_the_rates_of_lines_move_no_junction_and_no_other_line(key):
 
 
 def test_of_several_defects_of_a_junction_the_first_is_taken():
-    """Short goes before open, open before stuck P, stuck P before stuck AP."""
+    """Short goes before open, open before stuck P, then stuck AP, then weak."""
     for k, kind in enumerate(POINTS):
         rates = NONE.replace(**dict.fromkeys(POINTS[k:], 1.0))
         die = draw_die(SPREAD, rates, (5, 4), 3, seed=1)
@@ -199,6 +200,17 @@ def test_at_a_rate_of_one_every_junction_fails(kind):
     assert len(die.defects) == 60
 
 
+def test_a_rate_of_weak_junctions_changes_nothing_else():
+    few, more = (draw_die(SPREAD, RATES.replace(weak=w), SHAPE, TILES, seed=4) for w in (0, 0.5))
+    others = (*POINTS[:-1], *LINES)
+    assert (
+        only(few, *others)
+        == only(more, *others)
+        == {(d.kind, d.tile, d.row, d.column) for d in few.defects}
+    )
+    assert few.seed == more.seed
+
+
 def test_without_rates_nothing_fails():
     assert not any(die.defects for die in many(NONE))
 
@@ -209,7 +221,7 @@ def test_at_a_high_rate_every_line_is_dead_once(dead):
     assert counted([die]) == {"dead_row": 10, "dead_column": 8}
 
 
-@pytest.mark.parametrize("key", ["short", "open", "stuck_p", "stuck_ap", "dead_lines"])
+@pytest.mark.parametrize("key", [*POINTS, "dead_lines"])
 def test_negative_rates_are_refused(key):
     with pytest.raises(ValueError, match=key):
         NONE.replace(**{key: -0.1})

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from unit.builders import drawn_at
 
-from mtjspice.device.variation import diameters, draw_junctions
+from mtjspice.device.conductance import current
+from mtjspice.device.variation import diameters, draw_junctions, draw_spread, with_defects
 from mtjspice.spec import Defect, Diameters, Die, Mtj, ProgrammedTile
 
 MANY = (250, 400)
@@ -104,6 +105,27 @@ def test_defects_do_not_change_the_draw_nor_the_tile():
     bad = die.replace(defects=(Defect(kind="stuck_ap", row=0, column=0),))
     assert (draw_junctions(mtj, tile, die).r_p == draw_junctions(mtj, tile, bad).r_p).all()
     assert tile.states[0, 0] == 0
+
+
+def test_a_weak_junction_has_its_resistances_times_a_factor_and_stores_its_state():
+    mtj, tile, die = drawn_at(seed=3, **SPREAD)
+    places = ((0, 0), (1, 1))
+    weak = die.replace(
+        defects=tuple(Defect(kind="weak", row=r, column=c) for r, c in places), weak_factor=0.3
+    )
+    spread = draw_spread(mtj, tile.index, die, tile.states.shape)
+    before = spread[0].copy()
+    good, bad = (with_defects(spread, tile, one) for one in (die, weak))
+    assert (spread[0] == before).all()  # what is kept of a draw stays
+    for place in np.ndindex(tile.states.shape):
+        factor = 0.3 if place in places else 1.0
+        assert bad.r_p[place] == factor * good.r_p[place]
+    assert (bad.tmr0 == good.tmr0).all()
+    assert (bad.state == tile.states).all()
+    assert not bad.short.any()
+    for volts in (0.01, 0.3, -0.3):  # the whole law is scaled
+        flowing = [current(volts, d.state, d.r_p, d.tmr0, mtj) for d in (good, bad)]
+        assert flowing[1][0, 0] == pytest.approx(flowing[0][0, 0] / 0.3, rel=1e-12)
 
 
 @pytest.mark.parametrize("along", ["rows", "columns"])

@@ -30,7 +30,7 @@ def layout(rates: DefectRates, bad_lines: int = 0, *, wires: Line | None = None,
         crossbar=Crossbar(rows=4, columns=4, cell=PassiveCell(mtj=MTJ), row=line, column=line),
         periphery=Amplifier(gain=1e3),
         read=Reading(voltage=0.1, rows=rows),
-        die=Die(sigma_ln_rp=0.1),
+        die=Die(sigma_ln_rp=0.1, weak_factor=0.3),
         sense=Sensing(offset=1e-4),
         defects=DefectLimits(rates=rates, bad_lines=bad_lines),
     )
@@ -43,11 +43,13 @@ def counted(one: Layout) -> float:
     volts = {"P": 1e2 / r_p, "AP": 1e2 / (3 * r_p)}
     free = np.ones(r_p.shape, bool)
     for kind, rate in (("short", rates.short), ("open", rates.open), ("P", rates.stuck_p),
-                       ("AP", rates.stuck_ap)):  # fmt: skip
+                       ("AP", rates.stuck_ap), ("weak", rates.weak)):  # fmt: skip
         hit = free & (chance.random(r_p.shape) < rate)
         free &= ~hit
         always = {"short": np.inf, "open": 0.0} | volts
-        volts = {state: np.where(hit, always[kind], v) for state, v in volts.items()}
+        own = {s: v / one.die.weak_factor if kind == "weak" else always[kind]
+               for s, v in volts.items()}  # fmt: skip
+        volts = {state: np.where(hit, own[state], v) for state, v in volts.items()}
     dead_columns = chance.poisson(rates.dead_lines / 2 / shape[1], (ARRAYS, 1, shape[1])) > 0
     dead_rows = chance.poisson(rates.dead_lines / 2 / shape[0], (ARRAYS, shape[0], 1)) > 0
     volts = {state: np.where(dead_columns | dead_rows, 0.0, v) for state, v in volts.items()}
@@ -61,6 +63,7 @@ def counted(one: Layout) -> float:
     [
         (NONE.replace(short=0.01, stuck_p=0.01), 0),
         (NONE.replace(stuck_ap=0.02, open=0.01, stuck_p=0.03), 1),
+        (NONE.replace(weak=0.03), 0),
         (NONE.replace(dead_lines=0.3), 0),
         (NONE.replace(dead_lines=0.3, short=0.02), 1),
     ],

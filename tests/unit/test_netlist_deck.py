@@ -136,10 +136,12 @@ def test_a_bias_dependent_junction_is_a_resistor_and_a_source_of_a_copy_of_its_v
         ("open", None, None),
         ("stuck_p", "Rc0_1", f"in0 end1 {Mtj().r_p}"),
         ("stuck_ap", "Rc0_1", f"in0 end1 {Mtj().r_ap}"),
+        ("weak", "Rc0_1", f"in0 end1 {0.25 * Mtj().r_ap}"),
     ],
 )
 def test_a_defect_replaces_its_junction_alone(kind, name, rest):
-    die = Die(defects=(Defect(kind=kind, row=0, column=1),), short_resistance=75.0)
+    defects = (Defect(kind=kind, row=0, column=1),)
+    die = Die(defects=defects, short_resistance=75.0, weak_factor=0.25)
     bad, good = (elements(experiment(crossbar={"cell": OHMIC}, **p)) for p in ({"die": die}, {}))
     assert bad.pop(name, None) == rest
     good.pop("Rc0_1")

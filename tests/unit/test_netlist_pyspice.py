@@ -57,6 +57,7 @@ DEFECTS = (
     Defect(kind="dead_column", column=2),
     Defect(kind="bridged_rows", row=1, column=1),
     Defect(kind="bridged_columns", row=2, column=0),
+    Defect(kind="weak", row=2, column=1),
 )
 
 

@@ -63,6 +63,7 @@ CELL_DEFECTS = (
     Defect(kind="open", row=5, column=5),
     Defect(kind="stuck_p", row=6, column=2),
     Defect(kind="stuck_ap", row=3, column=3),
+    Defect(kind="weak", row=2, column=5),
 )
 DEFECTS = {
     "none": (),

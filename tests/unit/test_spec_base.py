@@ -10,6 +10,8 @@ from unit.builders import experiment
 
 from mtjspice.spec import (
     Crossbar,
+    Defect,
+    DefectRates,
     Die,
     GatedCell,
     Line,
@@ -19,6 +21,7 @@ from mtjspice.spec import (
     Readout,
     Stimulus,
     Study,
+    TrainingStudy,
     TransimpedanceAmplifier,
     VirtualGround,
 )
@@ -78,6 +81,19 @@ def test_equal_specs_have_equal_keys_and_hashes():
     assert one is not other
     assert one.key() == other.key()
     assert len({one, other}) == 1
+
+
+def test_what_says_nothing_of_weak_junctions_has_the_key_that_it_had_before_there_were_any():
+    short = Defect(kind="short", row=1, column=2)
+    for described, key in (
+        (Die(), "1791251a94e9"),
+        (Die(defects=(short,), sigma_ln_rp=0.05), "d08b614418bb"),
+        (DefectRates(), "63b95325e2e7"),
+        (TrainingStudy(name="mine"), "7039e164d297"),
+    ):
+        assert described.key().startswith(key)
+    assert Die(weak_factor=0.4).key() != Die().key()
+    assert DefectRates(weak=0.1).key() != DefectRates().key()
 
 
 def test_a_spec_is_not_equal_to_something_else():

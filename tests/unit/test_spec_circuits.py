@@ -18,7 +18,7 @@ from mtjspice.spec import (
 
 SHEET = {"pitch": "400nm", "width": "100nm", "sheet_resistance": "250 mOhm/sq"}
 METAL = {"pitch": "400nm", "width": "100nm", "resistivity": "2.5e-8 Ohm.m", "thickness": "100nm"}
-JUNCTION_KINDS = ["short", "open", "stuck_p", "stuck_ap"]
+JUNCTION_KINDS = ["short", "open", "stuck_p", "stuck_ap", "weak"]
 
 
 def test_a_line_without_anything_is_ideal():

@@ -52,7 +52,7 @@ BIPOLAR = Converter(low=-2.5, high=2.5)
 SHAPES = ((6, 5), (1, 1), (1, 5), (6, 1), (2, 2), (12, 12))
 KINDS = (
     "short", "open", "stuck_p", "stuck_ap",
-    "dead_row", "dead_column", "bridged_rows", "bridged_columns",
+    "dead_row", "dead_column", "bridged_rows", "bridged_columns", "weak",
 )  # fmt: skip
 ACCESS = AccessModel(
     resistance=[
@@ -295,7 +295,8 @@ def test_full_follows_the_nodal_equations_with_defects(kind):
 @EACH_CELL
 def test_full_follows_the_nodal_equations_with_defects_of_every_kind_at_once(cell):
     of = card(cell)
-    places = {"short": (0, 0), "open": (5, 4), "stuck_p": (2, 2), "stuck_ap": (3, 1)}
+    places = {"short": (0, 0), "open": (5, 4), "stuck_p": (2, 2), "stuck_ap": (3, 1),
+              "weak": (1, 3)}  # fmt: skip
     cells = [Defect(kind=kind, row=r, column=c) for kind, (r, c) in places.items()]
     lines = [
         Defect(kind="dead_row", row=4),
@@ -485,6 +486,17 @@ REFUSED = {
     "short": (
         lambda of: tile(of, die=DIE.replace(defects=some("short"), short_resistance=99.0)),
         ("die.short_resistance", "99", "at least 100 Ohm"),
+    ),
+    "weak": (
+        lambda of: tile(of, die=DIE.replace(defects=some("weak"), weak_factor=0.4)),
+        ("die.weak_factor", "0.4", "at least 0.5"),
+    ),
+    "many that conduct more": (
+        lambda of: tile(
+            of,
+            die=DIE.replace(defects=tuple(Defect(kind="weak", row=r, column=0) for r in range(6))),
+        ),
+        ("share of shorts", "0.2", "0.05"),
     ),
 }
 

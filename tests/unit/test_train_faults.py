@@ -4,6 +4,8 @@ The exact conductance of a pair on a die comes from `draw_die` and the junctions
 without wires and access devices: what the pool says of (A, M) is held against that.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -23,7 +25,7 @@ PLACE = Placement(inputs=15, outputs=5, groups=2, copies=1, rows=9, columns=7)
 TWICE = Placement(inputs=15, outputs=5, groups=2, copies=2, rows=9, columns=7)
 """The same with two copies of each output, on two groups of four tiles."""
 SIGMA = 0.05
-SHORT = 1500.0
+SHORT, WEAK = 1500.0, 0.4
 
 
 def cells(spread: float = 0.0) -> CellUnits:
@@ -31,7 +33,10 @@ def cells(spread: float = 0.0) -> CellUnits:
     g_p, g_ap = (float(conductance(s, MTJ.r_p, MTJ.tmr0)) for s in (0, 1))
     unit = g_p - g_ap
     p, ap, short = g_p / unit, g_ap / unit, 1 / SHORT / unit
-    broken = {"short": (short, short), "open": (0.0, 0.0), "stuck_p": (p, p), "stuck_ap": (ap, ap)}
+    broken = {
+        "short": (short, short), "open": (0.0, 0.0), "stuck_p": (p, p), "stuck_ap": (ap, ap),
+        "weak": (p / WEAK, ap / WEAK),
+    }  # fmt: skip
     return CellUnits(p, ap, spread, broken)
 
 
@@ -41,7 +46,7 @@ def exact(rates: DefectRates, weights: torch.Tensor, count: int, sigma: float = 
     unit = float(conductance(0, MTJ.r_p, MTJ.tmr0) - conductance(1, MTJ.r_p, MTJ.tmr0))
     found = []
     for index in range(count):
-        spread = Die(sigma_ln_rp=sigma, short_resistance=SHORT)
+        spread = Die(sigma_ln_rp=sigma, short_resistance=SHORT, weak_factor=WEAK)
         die = draw_die(spread, rates, (9, 7), place.tiles, seed=3, index=index)
         tiles = []
         for tile in range(place.tiles):
@@ -97,7 +102,7 @@ def usual(off: torch.Tensor) -> set[int]:
     return set(found[10 * counts > counts.sum() / max(1, len(counts))].tolist())
 
 
-EACH_KIND = pytest.mark.parametrize("kind", ["short", "open", "stuck_p", "stuck_ap"])
+EACH_KIND = pytest.mark.parametrize("kind", ["short", "open", "stuck_p", "stuck_ap", "weak"])
 
 
 @EACH_KIND
@@ -114,14 +119,14 @@ def test_a_defective_junction_gives_the_values_that_it_gives_on_a_die(kind, weig
 
 
 @EACH_KIND
-def test_at_a_weight_of_0_a_defective_junction_is_half_a_unit_off(kind):
-    """Both junctions are AP; the pool takes the one that is left for half P, half AP."""
+def test_at_a_weight_of_0_a_defective_junction_is_off_by_half_of_what_it_does_not_answer(kind):
+    """Both junctions are AP; the pool takes each of them for half P, half AP."""
     rates = NONE.replace(**{kind: 0.004})
     here = (WEIGHTS == 0) & REAL
-    own, _ = cells().broken[kind]
-    right, mine = own - cells().ap, own - cells().middle
+    own_p, own_ap = cells().broken[kind]
+    right, mine = own_ap - cells().ap, (own_p + own_ap) / 2 - cells().middle
     ours, theirs = (x[:, here] for x in (pooled(rates, WEIGHTS, 900), exact(rates, WEIGHTS, 150)))
-    assert right - mine == pytest.approx(0.5)
+    assert right - mine == pytest.approx((1 - (own_p - own_ap)) / 2)
     assert usual(ours) == {round(1e3 * mine), round(-1e3 * mine)}
     assert usual(theirs) == ({round(1e3 * right), round(-1e3 * right)} if right else set())
     share = float((ours.abs() > 1e-4).float().mean())
@@ -153,10 +158,11 @@ def test_at_a_weight_of_0_the_spread_is_that_of_a_p_and_an_ap_junction():
     [
         NONE.replace(short=0.01),
         NONE.replace(stuck_p=0.01, stuck_ap=0.02, open=0.01),
+        NONE.replace(weak=0.02),
         NONE.replace(dead_lines=0.6),
-        DefectRates(short=0.003, stuck_p=0.004, stuck_ap=0.004, dead_lines=0.3),
+        DefectRates(short=0.003, stuck_p=0.004, stuck_ap=0.004, weak=0.01, dead_lines=0.3),
     ],
-    ids=["shorts", "stuck and open", "dead lines", "all"],
+    ids=["shorts", "stuck and open", "weak", "dead lines", "all"],
 )
 def test_means_and_variances_are_those_of_drawn_dies(rates):
     ours, theirs = (f(rates, BINARY, n)[:, REAL] for f, n in ((pooled, 3000), (exact, 200)))
@@ -224,6 +230,23 @@ def test_a_dead_row_takes_only_the_lines_of_its_tile():
         together = rows[..., 3 * block : 3 * block + 3]
         assert torch.equal(together.all(-1), together.any(-1))
     assert (rows.any(-1) & ~rows.all(-1)).any()
+
+
+def test_a_weak_junction_answers_to_its_weight_and_more():
+    pool = draw_pool(PLACE, cells(), NONE.replace(weak=0.02), 200, chance())
+    hit = pool.kept != 1
+    assert torch.allclose(pool.kept[hit], torch.tensor((1 + 1 / WEAK) / 2))
+    middle = cells().middle * (1 / WEAK - 1)
+    assert torch.allclose(pool.added[hit].abs(), torch.tensor(middle))
+
+
+def test_rates_of_zero_take_nothing_from_the_draws():
+    """So that weights that were trained before there was a kind are found by the same draws."""
+    few = replace(cells(0.1), broken={k: v for k, v in cells().broken.items() if k != "weak"})
+    rates = DefectRates(short=0.01, open=0.0, stuck_p=0.02)
+    one, other = (draw_pool(PLACE, c, rates, 4, chance()) for c in (few, cells(0.1)))
+    assert torch.equal(one.added, other.added)
+    assert torch.equal(one.kept, other.kept)
 
 
 def test_rates_add_up():

@@ -79,6 +79,18 @@ def test_kinds_of_defects_that_the_card_does_not_know_are_refused(rate, kind, tm
     check_training(with_spread(rates=none), DATA, Surrogate(other, "linear"))
 
 
+def test_weak_junctions_are_trained_for_with_a_card_that_was_judged_on_as_weak_ones(tmp_path):
+    of = with_spread(rates=HEAVY.replace(weak=0.01))
+    error = refused(of, tmp_path)
+    assert (error.key, error.value) == ("defects", ["weak"])
+    valid = card().validity
+    known = card().replace(validity=valid.replace(defects=(*valid.defects, "weak")))
+    check_training(of, DATA, Surrogate(known, "linear"))
+    weaker = with_spread(rates=HEAVY.replace(weak=0.01), weak_factor=0.4)
+    error = refused(weaker, tmp_path, tiles=Surrogate(known, "linear"))
+    assert (error.key, error.value) == ("die.weak_factor", 0.4)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_a_batch_larger_than_the_data_is_refused(method, tmp_path):
     of = study(method, training={"batch": 452, "dies": 4})

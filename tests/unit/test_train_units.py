@@ -16,7 +16,7 @@ from mtjspice.train.tiles import place_layers
 from mtjspice.train.units import cell_units, nominal
 
 NONE = DefectRates(short=0, stuck_p=0, stuck_ap=0, dead_lines=0)
-EVERY = DefectRates(short=0.001, open=0.001, stuck_p=0.001, stuck_ap=0.001)
+EVERY = DefectRates(short=0.001, open=0.001, stuck_p=0.001, stuck_ap=0.001, weak=0.001)
 
 
 def units(rates: DefectRates, **spread):
@@ -35,7 +35,7 @@ def mtj() -> Mtj:
 def test_defective_cells_conduct_what_their_defect_leaves_in_either_state():
     found = units(EVERY, short_resistance=150.0)
     weight = 1 / mtj().r_p - 1 / mtj().r_ap
-    assert list(found.broken) == ["short", "open", "stuck_p", "stuck_ap"]
+    assert list(found.broken) == ["short", "open", "stuck_p", "stuck_ap", "weak"]
     for kind, siemens in (
         ("short", 1 / 150.0), ("open", 0.0), ("stuck_p", 1 / mtj().r_p),
         ("stuck_ap", 1 / mtj().r_ap),
@@ -43,6 +43,7 @@ def test_defective_cells_conduct_what_their_defect_leaves_in_either_state():
         written_p, written_ap = found.broken[kind]
         assert written_p == written_ap == pytest.approx(siemens / weight, rel=1e-6)
     assert found.p - found.ap == pytest.approx(1)
+    assert found.broken["weak"] == pytest.approx((2 * found.p, 2 * found.ap), rel=1e-6)
 
 
 def test_stuck_cells_are_sound_ones_to_the_last_digit():
@@ -63,3 +64,4 @@ def test_a_defective_cell_is_the_mean_over_the_sizes_of_a_tile(along):
     found = units(EVERY, diameters=sizes, short_resistance=150.0)
     assert found.broken["stuck_p"] == pytest.approx((found.p, found.p), rel=1e-6)
     assert found.broken["stuck_ap"] == pytest.approx((found.ap, found.ap), rel=1e-6)
+    assert found.broken["weak"] == pytest.approx((2 * found.p, 2 * found.ap), rel=1e-6)

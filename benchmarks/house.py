@@ -38,6 +38,7 @@ LONG_MODULE, LONG_FUNCTION = 400, 60
 TOUCHED = {
     "a kind of cell (selector)": ("6ad13d1", 4),
     "a simulator (Xyce)": ("1289c12", 5),
+    "a kind of defect (weak junction)": ("c053225", 4),
 }
 """What was added, in which commit, and how many files of the package that may touch."""
 USERS = REPOSITORY / "tests" / "typed"

@@ -23,44 +23,46 @@ from promises import REPOSITORY, main
 from mtjspice.verdicts.figures import Figure, at_most
 
 Values = Mapping[str, object]
-RUNS: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
-    "wine": (("run", "examples/wine/experiment.toml"), ("report.json",)),
-    "goodwill2022": (
+RUNS: Mapping[str, tuple[Sequence[str], str]] = {
+    "wine": (("run", "examples/wine/experiment.toml"), "report.json"),
+    "goodwill2022": (("reproduce", "goodwill2022", "--quick"), "report.json"),
+    "goodwill2022-signoff": (
         ("reproduce", "goodwill2022", "--quick", "--signoff"),
-        ("report.json", "signoff/report.json"),
+        "signoff/report.json",
     ),
-    "borders2024": (
+    "borders2024": (("reproduce", "borders2024", "--quick", "--digits"), "report.json"),
+    "borders2024-signoff": (
         ("reproduce", "borders2024", "--quick", "--digits", "--signoff"),
-        ("report.json", "signoff/report.json"),
+        "signoff/report.json",
     ),
-    "gated25": (("layout", "examples/gated25/layout.toml", "--quick"), ("report.json",)),
+    "gated25": (("layout", "examples/gated25/layout.toml", "--quick"), "report.json"),
 }
-"""By name: the command without its output folder, and the reports that it leaves there."""
+"""By name: the command without its output folder, and the report that it leaves there."""
 CHANGES = ("wall time", "minutes")
 """In names of figures that differ from run to run."""
 NETLISTS = "netlists"
 
 
 def figures_of(tree: Path, name: str, out: Path) -> Values:
-    """Values of a run's figures, by report and name, as the tree computes them."""
-    command, reports = RUNS[name]
+    """Values of a run's figures, by name, as the tree computes them."""
+    command, report = RUNS[name]
     ran = subprocess.run(
         [sys.executable, "-m", "mtjspice", *command, "--out", str(out)],
         cwd=tree, env=os.environ | {"PYTHONPATH": str(tree)}, capture_output=True, text=True,
         check=False,
     )  # fmt: skip
-    found: dict[str, object] = {}
-    for report in reports:
-        if not (out / report).is_file():
-            raise SystemExit(
-                f"{tree}: mtjspice {' '.join(command)}: {ran.returncode}\n{ran.stderr}"
-            )
-        for figure in json.loads((out / report).read_text())["figures"]:
-            # What SPICE says was said to be ngspice's before there was a seam for simulators.
-            key = figure["name"].replace("ngspice", "SPICE")
-            if not any(word in f"{key} {figure.get('unit')}" for word in CHANGES):
-                found[f"{report}: {key}"] = figure["value"]
-    return found
+    if not (out / report).is_file():
+        raise SystemExit(f"{tree}: mtjspice {' '.join(command)}: {ran.returncode}\n{ran.stderr}")
+    # What SPICE says was said to be ngspice's before there was a seam for simulators.
+    found = {
+        figure["name"].replace("ngspice", "SPICE"): figure
+        for figure in json.loads((out / report).read_text())["figures"]
+    }
+    return {
+        name: figure["value"]
+        for name, figure in found.items()
+        if not any(word in f"{name} {figure.get('unit')}" for word in CHANGES)
+    }
 
 
 def compared(name: str, before: Values, after: Values) -> Figure:

@@ -1,7 +1,7 @@
 """How the house is built: where kinds are asked for, simulators named, lines repeated.
 
-The package is read as text and as syntax trees, and the history as git tells it; nothing is run but
-one import and two type checkers.
+The package is read as text and as syntax trees, and the history as git tells it; what is run is one
+import, two commands and two type checkers.
 
     python benchmarks/house.py [--json]
 """
@@ -12,9 +12,11 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from statistics import median
 
 from promises import REPOSITORY, main
 
@@ -32,6 +34,8 @@ FEATURES = {
     "goodwill2022": "goodwill", "borders2024": "borders",
 }  # fmt: skip
 """Features, and the word in the names of files about each."""
+STARTS = 7
+"""Of a command whose time is taken."""
 RUN = 6
 """Lines of a run that counts as repeated."""
 LONG_MODULE, LONG_FUNCTION = 400, 60
@@ -257,6 +261,29 @@ def imports() -> list[Figure]:
                     ", ".join(heavy) or "of torch, PySpice, xarray, scipy")]  # fmt: skip
 
 
+def commands() -> list[Figure]:
+    """How long a user waits for the first page of help, and for a small array in SPICE."""
+    array = str(REPOSITORY / "examples" / "array" / "array.toml")
+    figures = []
+    with tempfile.TemporaryDirectory() as folder:
+        for what, arguments, limit in (
+            ("mtjspice --help", ["--help"], 0.4),
+            ("mtjspice simulate of a small array", ["simulate", array, "--out", "result"], 2.0),
+        ):
+            seconds = []
+            for _ in range(STARTS):
+                start = time.perf_counter()
+                subprocess.run(
+                    [sys.executable, "-m", "mtjspice", *arguments],
+                    cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                    check=True,
+                )  # fmt: skip
+                seconds.append(time.perf_counter() - start)
+            how = f"median of {STARTS}, the slowest took {max(seconds):.2f} s"
+            figures.append(at_most(what, round(median(seconds), 3), limit, "s", how))
+    return figures
+
+
 def touched() -> list[Figure]:
     """Files of the package that the commit of an addition changed or added."""
     figures = []
@@ -309,7 +336,8 @@ def measure() -> list[Figure]:
     """All figures."""
     parts = (
         kinds_asked_for, defects_named, loops_over_layers, simulator_named, folders_of_features,
-        circles, lengths, repeated, imports, touched, faults_found,
+        circles, lengths, repeated, imports, commands, touched,
+        faults_found,
     )  # fmt: skip
     return [figure for part in parts for figure in part()]
 

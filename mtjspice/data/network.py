@@ -1,59 +1,165 @@
-"""Networks as they are written into arrays: junction states and biases. And their file."""
+"""Networks as they are written into arrays: junction states, and what the digital part does."""
 
-import json
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, model_validator
 
-from mtjspice.data.checksums import stamped, unstamped
-from mtjspice.data.files import write_text
 from mtjspice.errors import InputError
-from mtjspice.reading import read_json
-from mtjspice.spec.base import Name, Spec, StateMatrix
-from mtjspice.spec.toml import build_spec
-
-FORMAT: Final = "mtjspice networks 2"
-MOST_BIAS: Final = 1e6
-"""Largest magnitude of a bias; inputs of a layer are at most 1."""
-Bias = Annotated[float, Field(ge=-MOST_BIAS, le=MOST_BIAS, strict=True)]
+from mtjspice.spec.training import TrainingStudy
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One fully connected layer.
+    """One fully connected layer in its tiles, and what the digital part does with their currents.
+
+    A pair's current difference over ``unit · read voltage`` is a partial sum s of its group of
+    tiles; it counts with ``1/(1 + (s/outlier)⁴)``. ``x ← Σ s · unit/g_norm + bias``, over all
+    groups and copies.
+
+    A layer that lies on no array yet is on one tile of just its size, and its weights count as
+    numbers: `unit` and `g_norm` are 1.
 
     Attributes:
-        states: uint8 [input, 2·output], 0 is P, 1 is AP; output j is the pair of columns 2j (+)
-            and 2j + 1 (−).
-        bias: float64 [output], added in software.
+        inputs: of the layer.
+        outputs: of the layer.
+        states: uint8 [tile, row, column], 0 P, 1 AP; tiles of a group follow each other.
+        bias: float64 [output].
+        groups: that the inputs are split into, one after the other, from each tile's first row on.
+        copies: of each output. Pair k of a group is copy k // outputs of output k % outputs, and
+            has the columns 2j (+) and 2j + 1 (−) of its tile.
+        first: number of its first tile.
+        unit: conductance of a weight on the nominal die, S.
+        g_norm: S, above zero.
+        outlier: in units of a weight times an input; 0 to count all sums alike.
     """
 
+    inputs: int
+    outputs: int
     states: npt.NDArray[np.uint8]
     bias: npt.NDArray[np.float64]
+    groups: int = 1
+    copies: int = 1
+    first: int = 0
+    unit: float = 1.0
+    g_norm: float = 1.0
+    outlier: float = 0.0
+
+    @classmethod
+    def on_paper(
+        cls, cells: npt.NDArray[np.uint8], bias: npt.NDArray[np.float64], number: int
+    ) -> Self:
+        """A layer on no array yet.
+
+        Args:
+            cells: uint8 [input, 2·output], states of the junctions.
+            bias: float64 [output].
+            number: of the layer, from 0, which is that of its tile.
+        """
+        return cls(len(cells), bias.size, states=cells[None], bias=bias, first=number)
+
+    @property
+    def cells(self) -> npt.NDArray[np.uint8]:
+        """uint8 [input, 2·line]: states of the junctions in use, put together from all tiles.
+
+        Line k is the pair of copy k // outputs of output k % outputs.
+        """
+        _, rows, columns = self.states.shape
+        used, paired = -(-self.inputs // self.groups), columns - columns % 2
+        tiles = self.states.reshape(self.groups, -1, rows, columns)[:, :, :used, :paired]
+        whole = tiles.transpose(0, 2, 1, 3).reshape(self.groups * used, -1)
+        return whole[: self.inputs, : 2 * self.outputs * self.copies]
 
     @property
     def weights(self) -> npt.NDArray[np.int8]:
-        """int8 [input, output] in {−1, 0, 1}: + minus −, in units of G_P − G_AP."""
-        states = self.states.astype(np.int8)
+        """int8 [input, line] in {−1, 0, 1}: + minus −, in units of G_P − G_AP."""
+        states = self.cells.astype(np.int8)
         return states[:, 1::2] - states[:, 0::2]
 
 
 @dataclass(frozen=True)
 class Network:
-    """Fully connected layers with tanh between them; the class is the largest last output.
+    """Fully connected layers; the class is the largest last output.
 
     Attributes:
         name: tells networks of one study apart.
         layers: from input to output.
+        features: which of the data's features are inputs.
+        classes: names of the outputs.
+        data: source of the samples.
+        key: SHA-256 of all that determined the weights.
+        study: what was trained for dies of many tiles, and how, with its seed; None for a network
+            of ternary weights that was trained elsewhere or as if arrays were ideal, with tanh
+            between its layers.
+        card: key of the card of the surrogate that it was trained with; None if there was none.
+        loss: mean over each epoch of training.
     """
 
     name: str
     layers: tuple[Layer, ...]
+    features: tuple[int, ...]
+    classes: tuple[str, ...]
+    data: str
+    key: str
+    study: TrainingStudy | None = None
+    card: str | None = None
+    loss: tuple[float, ...] = ()
+
+    @property
+    def activation(self) -> Literal["tanh", "sign"]:
+        """Of hidden neurons."""
+        return "tanh" if self.study is None else self.study.network.activation
+
+    @property
+    def tiles(self) -> int:
+        """Of a die."""
+        used = sum(len(layer.states) for layer in self.layers)
+        return used if self.study is None else self.study.hardware.tiles
+
+    @property
+    def dies(self) -> int:
+        """That the network spans."""
+        return 1 if self.study is None else self.study.hardware.dies
+
+    @property
+    def method(self) -> str:
+        """How it was trained."""
+        return "ideal" if self.study is None else self.study.training.method
+
+    @property
+    def training(self) -> TrainingStudy:
+        """What was trained for dies of many tiles, and how.
+
+        Raises:
+            InputError: if the network was not.
+        """
+        if self.study is None:
+            raise InputError(
+                source=f"weights of {self.name}",
+                key="study",
+                allowed="is missing: this network was not trained for the dies of a card. "
+                "`mtjspice train` does so; `mtjspice run` simulates one that was not",
+            )
+        return self.study
+
+    def tuned(self, g_norm: float) -> "Network":
+        """The same network with one G_norm for all layers, in units of a weight."""
+        layers = (replace(layer, g_norm=g_norm * layer.unit) for layer in self.layers)
+        return replace(self, layers=tuple(layers))
+
+
+def key_of(layers: Sequence[Layer]) -> str:
+    """SHA-256 of what layers are, for networks of which nothing else is known."""
+    digest = hashlib.sha256()
+    for layer in layers:
+        digest.update(repr(layer.states.shape).encode())
+        digest.update(np.ascontiguousarray(layer.states).tobytes())
+        digest.update(layer.bias.tobytes())
+    return digest.hexdigest()
 
 
 def pair_states(weights: npt.NDArray[np.int8]) -> npt.NDArray[np.uint8]:
@@ -68,15 +174,15 @@ def pair_states(weights: npt.NDArray[np.int8]) -> npt.NDArray[np.uint8]:
     return states
 
 
-def check_layers(layers: tuple[Layer, ...], inputs: int, outputs: int, source: str | Path) -> None:
-    """See that layers fit each other and the data.
+def check_layers(layers: Sequence[Layer], inputs: int, outputs: int, source: str | Path) -> None:
+    """See that layers on paper fit each other and the data.
 
     Raises:
         InputError: naming the layer.
     """
     width = inputs
     for i, layer in enumerate(layers):
-        rows, columns = layer.states.shape
+        _, rows, columns = layer.states.shape
         if rows != width or columns != 2 * layer.bias.size:
             raise InputError(
                 source=source,
@@ -89,78 +195,3 @@ def check_layers(layers: tuple[Layer, ...], inputs: int, outputs: int, source: s
         raise InputError(
             source=source, key="last layer", value=width, allowed=f"must have {outputs} outputs"
         )
-
-
-class LayerEntry(Spec):
-    """What a file says of a layer; as `Layer`, states as strings of P and A, one a row."""
-
-    states: StateMatrix
-    bias: Annotated[tuple[Bias, ...], Field(min_length=1)]
-
-    @model_validator(mode="after")
-    def _check_pairs(self) -> Self:
-        if self.states.shape[1] != 2 * len(self.bias):
-            raise ValueError(
-                f"{self.states.shape[1]} columns and {len(self.bias)} biases do not fit: "
-                "there are two columns for each bias"
-            )
-        return self
-
-
-class NetworkEntry(Spec):
-    """What a file says of a network; as `Network`."""
-
-    name: Name
-    layers: Annotated[tuple[LayerEntry, ...], Field(min_length=1)]
-
-
-class NetworksFile(Spec):
-    """What a file of networks says.
-
-    Attributes:
-        format: of the file.
-        determined: ``key``, SHA-256 of all that determined the training.
-        networks: in their order.
-    """
-
-    format: Literal["mtjspice networks 2"]
-    determined: Annotated[str, Field(alias="key", strict=True, max_length=64)]
-    networks: Annotated[tuple[NetworkEntry, ...], Field(min_length=1)]
-
-
-def save_networks(networks: Sequence[Network], path: Path, *, key: str) -> None:
-    """Write networks as JSON, with a checksum and the key of all that determined their training."""
-    entries = [{"name": n.name, "layers": [_write_layer(x) for x in n.layers]} for n in networks]
-    content = stamped({"format": FORMAT, "key": key, "networks": entries})
-    del content["networks"]
-    whole = ",\n".join(map(json.dumps, entries))
-    write_text(
-        path, f'{json.dumps(content)[:-1]}, "networks": [\n{whole}\n]}}\n'
-    )  # a network a line
-
-
-def load_networks(path: Path) -> tuple[list[Network], str]:
-    """Read networks and their key.
-
-    Raises:
-        InputError: if the file cannot be read, was changed, or does not hold networks.
-    """
-    content = read_json(path)
-    found = content.get("format") if isinstance(content, dict) else None
-    if found != FORMAT:
-        allowed = f"must be {FORMAT!r}; move the file away, and networks are trained anew"
-        raise InputError(source=path, key="format", value=found, allowed=allowed)
-    advice = "move it away, and networks are trained anew"
-    file = build_spec(unstamped(content, path, "a file of networks", advice), NetworksFile,
-                      source=path)  # fmt: skip
-    networks = []
-    for entry in file.networks:
-        layers = tuple(Layer(states=x.states, bias=np.array(x.bias)) for x in entry.layers)
-        check_layers(layers, layers[0].states.shape[0], layers[-1].bias.size, path)
-        networks.append(Network(name=entry.name, layers=layers))
-    return networks, file.determined
-
-
-def _write_layer(layer: Layer) -> dict[str, Any]:
-    states = ["".join("PA"[s] for s in row) for row in layer.states]
-    return {"states": states, "bias": layer.bias.tolist()}

@@ -17,12 +17,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mtjspice.data.network import Layer, Network, check_layers
+from mtjspice.data.network import Layer, Network, check_layers, key_of
 from mtjspice.data.samples import Samples
 from mtjspice.errors import InputError
 from mtjspice.reading import MIB, read_text
 
-INPUTS, OUTPUTS = 13, 3
+INPUTS = 13
+CLASSES = ("cultivar 1", "cultivar 2", "cultivar 3")
+OUTPUTS, SOURCE = len(CLASSES), "Wine data in NIST's split"
 MOST = 4 * MIB
 """Largest file, bytes; that of the training samples has 48 kB."""
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|[+-]?(?:inf|nan)", re.ASCII | re.I)
@@ -47,8 +49,8 @@ def read_samples(folder: Path) -> Samples:
         inputs=np.concatenate(inputs),
         labels=np.concatenate(labels),
         train=np.concatenate(train),
-        classes=("cultivar 1", "cultivar 2", "cultivar 3"),
-        source="Wine data in NIST's split",
+        classes=CLASSES,
+        source=SOURCE,
     )
 
 
@@ -111,10 +113,17 @@ def _read_solution(folder: Path, number: int) -> Network:
         if on.shape == wanted[::-1] != wanted:
             allowed = f"must have {wanted[0]} rows of {wanted[1]} columns; it is transposed"
             raise InputError(source=path, value=list(on.shape), allowed=allowed)
-        layers.append(Layer(states=(1 - on).astype(np.uint8), bias=bias))
-        check_layers(tuple(layers[-1:]), width, outputs or bias.size, path)
+        layers.append(Layer.on_paper((1 - on).astype(np.uint8), bias, len(layers)))
+        check_layers(layers[-1:], width, outputs or bias.size, path)
         width = bias.size
-    return Network(name=f"solution {number}", layers=tuple(layers))
+    return Network(
+        name=f"solution {number}",
+        layers=tuple(layers),
+        features=tuple(range(INPUTS)),
+        classes=CLASSES,
+        data=SOURCE,
+        key=key_of(layers),
+    )
 
 
 def _read_matrix(path: Path) -> npt.NDArray[np.float64]:

@@ -1,4 +1,6 @@
-"""Trained weights as programmed tiles, on disk: safetensors for the numbers, JSON for the rest.
+"""Networks on disk: safetensors for the numbers, JSON for the rest.
+
+Every network has this one form, whether it was trained for the dies of a card, by a study, or read.
 
 A folder holds ``tiles.safetensors`` and ``weights.json``. The second has the first's SHA-256, so
 that halves of two savings are never taken for one, and a checksum over everything that it says.
@@ -8,7 +10,6 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -20,13 +21,16 @@ from safetensors.numpy import load, save
 
 from mtjspice.data.checksums import stamped, unstamped
 from mtjspice.data.files import make_folder, write_text, written_whole
+from mtjspice.data.network import Layer, Network
 from mtjspice.errors import InputError
 from mtjspice.reading import MIB, read_bytes, read_json
 from mtjspice.spec.base import Name, Spec
 from mtjspice.spec.toml import build_spec
 from mtjspice.spec.training import TrainingStudy
 
-FORMAT: Final = "mtjspice weights 2"
+FORMAT: Final = "mtjspice weights 3"
+BEFORE: Final = "mtjspice weights 2"
+"""Where the name of the network is its study's, and there always is one."""
 TENSORS, ABOUT = "tiles.safetensors", "weights.json"
 MOST_TILES, MOST_ABOUT = 1024 * MIB, 16 * MIB
 """Largest files, bytes."""
@@ -42,67 +46,8 @@ Conductance = Annotated[float, Field(ge=1e-15, le=1e3, allow_inf_nan=False, stri
 trained, some thousands at most."""
 
 
-@dataclass(frozen=True)
-class ProgrammedLayer:
-    """One layer as it is written into tiles, and what the digital part does with its currents.
-
-    A pair's current difference over ``unit · read voltage`` is a partial sum s of its group of
-    tiles; it counts with ``1/(1 + (s/outlier)⁴)``. ``x ← Σ s · unit/g_norm + bias``, over all
-    groups and copies.
-
-    Attributes:
-        inputs: of the layer.
-        outputs: of the layer.
-        groups: that the inputs are split into, one after the other, from each tile's first row on.
-        copies: of each output. Pair k of a group is copy k // outputs of output k % outputs, and
-            has the columns 2j (+) and 2j + 1 (−) of its tile.
-        first: number of its first tile.
-        states: uint8 [tile, row, column], 0 P, 1 AP; tiles of a group follow each other.
-        unit: conductance of a weight on the nominal die, S.
-        g_norm: S, above zero.
-        outlier: in units of a weight times an input; 0 to count all sums alike.
-        bias: float64 [output].
-    """
-
-    inputs: int
-    outputs: int
-    groups: int
-    copies: int
-    first: int
-    states: npt.NDArray[np.uint8]
-    unit: float
-    g_norm: float
-    outlier: float
-    bias: npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class ProgrammedNetwork:
-    """A trained network in its tiles.
-
-    Attributes:
-        study: what was trained, and how, with its seed.
-        features: which of the data's features are inputs.
-        classes: names of the outputs.
-        data: source of the samples.
-        card: key of the surrogate's card.
-        key: SHA-256 of all that determined the weights.
-        loss: mean over each epoch of training.
-        layers: from input to output.
-    """
-
-    study: TrainingStudy
-    features: tuple[int, ...]
-    classes: tuple[str, ...]
-    data: str
-    card: str
-    key: str
-    loss: tuple[float, ...]
-    layers: tuple[ProgrammedLayer, ...]
-
-
 class LayerEntry(Spec):
-    """What ``weights.json`` says of a layer; as `ProgrammedLayer`."""
+    """What ``weights.json`` says of a layer; as `Layer`."""
 
     inputs: Some
     outputs: Some
@@ -120,30 +65,32 @@ class LayerEntry(Spec):
 
 
 class About(Spec):
-    """What ``weights.json`` says; as `ProgrammedNetwork`.
+    """What ``weights.json`` says; as `Network`.
 
     Attributes:
         format: of the folder.
+        name: of the network.
         determined: ``key``, SHA-256 of all that determined the weights.
         tiles: SHA-256 of the file of numbers.
-        card: key of the surrogate's card.
+        card: key of the surrogate's card, if it was trained with one.
         data: source of the samples.
         versions: of what the weights depend on.
         loss: mean over each epoch of training.
-        study: what was trained.
+        study: what was trained, if it was for the dies of a card.
         classes: names of the outputs.
         features: which of the data's features are inputs.
         layers: from input to output.
     """
 
-    format: Literal["mtjspice weights 2"]
+    format: Literal["mtjspice weights 2", "mtjspice weights 3"]
+    name: Name
     determined: Annotated[Digest, Field(alias="key")]
     tiles: Digest
-    card: Digest
+    card: Digest | None = None
     data: Name
     versions: dict[str, str]
     loss: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)], ...]
-    study: TrainingStudy
+    study: TrainingStudy | None = None
     classes: Annotated[tuple[Name, ...], Field(min_length=1, max_length=10_000)]
     features: Annotated[tuple[Place, ...], Field(min_length=1)]
     layers: Annotated[tuple[LayerEntry, ...], Field(min_length=1, max_length=1000)]
@@ -166,13 +113,15 @@ class About(Spec):
                 f"its layers do not fit each other: they have {inputs} inputs and {widths[1:]} "
                 f"outputs, for {len(self.features)} features and {len(self.classes)} classes"
             )
-        if self.study.network.hidden != tuple(widths[1:-1]):
+        if (self.study is None) != (self.card is None):
+            raise ValueError("study and card stand together: who trains for dies does so by a card")
+        if self.study is not None and self.study.network.hidden != tuple(widths[1:-1]):
             raise ValueError(f"its hidden layers {widths[1:-1]} are not those of its study")
         return self
 
 
 def save_weights(
-    folder: str | Path, weights: ProgrammedNetwork, versions: Mapping[str, str] | None = None
+    folder: str | Path, weights: Network, versions: Mapping[str, str] | None = None
 ) -> None:
     """Write weights, with the versions of what they depend on.
 
@@ -200,13 +149,14 @@ def save_weights(
     names = LayerEntry.model_fields
     about = {
         "format": FORMAT,
+        "name": weights.name,
         "key": weights.key,
         "tiles": hashlib.sha256(content).hexdigest(),
         "card": weights.card,
         "data": weights.data,
         "versions": dict(versions or {}),
         "loss": list(weights.loss),
-        "study": weights.study.model_dump(mode="json"),
+        "study": weights.study and weights.study.model_dump(mode="json"),
         "classes": list(weights.classes),
         "features": list(weights.features),
         "layers": [{name: getattr(layer, name) for name in names} for layer in weights.layers],
@@ -218,7 +168,7 @@ def save_weights(
     write_text(folder / ABOUT, json.dumps(stamped(about), indent=1) + "\n")
 
 
-def load_weights(folder: str | Path) -> ProgrammedNetwork:
+def load_weights(folder: str | Path) -> Network:
     """Read weights.
 
     Raises:
@@ -240,10 +190,12 @@ def load_weights(folder: str | Path) -> ProgrammedNetwork:
     except InputError as error:
         raise InputError(source=folder, allowed=f"does not hold weights: {error}") from None
     found = content.get("format") if isinstance(content, dict) else None
-    if found != FORMAT:
+    if found not in (FORMAT, BEFORE):
         allowed = f"must be {FORMAT!r}; weights of another version are trained again"
         raise InputError(source=path, key="format", value=found, allowed=allowed)
     said = unstamped(content, path, "a file of weights", "`mtjspice train` makes weights anew")
+    if found == BEFORE and isinstance(study := said.get("study"), dict):
+        said = {"name": study.get("name")} | said
     about = build_spec(said, About, source=path)
     if (digest := hashlib.sha256(numbers).hexdigest()) != about.tiles:
         raise InputError(
@@ -260,9 +212,7 @@ def load_weights(folder: str | Path) -> ProgrammedNetwork:
     return _joined(about, tensors, folder)
 
 
-def _joined(
-    about: About, tensors: Mapping[str, npt.NDArray[Any]], folder: Path
-) -> ProgrammedNetwork:
+def _joined(about: About, tensors: Mapping[str, npt.NDArray[Any]], folder: Path) -> Network:
     """Both files together.
 
     Raises:
@@ -284,14 +234,15 @@ def _joined(
             )  # fmt: skip
         used += len(states)
         fields = {name: getattr(entry, name) for name in LayerEntry.model_fields}
-        layers.append(ProgrammedLayer(**fields, states=states, bias=bias))
-    hardware = about.study.hardware
-    if used > hardware.tiles * hardware.dies:
+        layers.append(Layer(**fields, states=states, bias=bias))
+    hardware = about.study and about.study.hardware
+    if hardware and used > hardware.tiles * hardware.dies:
         raise InputError(
             source=folder / ABOUT, key="layers", value=used,
             allowed=f"tiles: the dies have {hardware.tiles * hardware.dies}",
         )  # fmt: skip
-    return ProgrammedNetwork(
+    return Network(
+        name=about.name,
         study=about.study,
         features=about.features,
         classes=about.classes,

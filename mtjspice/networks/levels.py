@@ -4,7 +4,7 @@ The level between them, the surrogate, has a module of its own: it needs torch.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from mtjspice.spec.periphery import Periphery
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.study import Study
 from mtjspice.spec.tile import ProgrammedTile
-from mtjspice.train.mapping import place_network
+from mtjspice.train.mapping import place_network, tiles_of
 from mtjspice.train.through import through
 
 Floats = npt.NDArray[np.float64]
@@ -32,7 +32,7 @@ class Chip:
     """A network in the tiles of its die.
 
     Attributes:
-        network: with the states that were to be written.
+        network: on its tiles, with the states that were to be written.
         die: the draw that its tiles are on.
         tiles: of each layer, in the states that writing left them in.
     """
@@ -40,6 +40,13 @@ class Chip:
     network: Network
     die: Die
     tiles: tuple[ProgrammedTile, ...]
+
+    @property
+    def written(self) -> Network:
+        """The network in the states that writing left its tiles in."""
+        pairs = zip(self.network.layers, self.tiles, strict=True)
+        layers = (replace(layer, states=tile.states[None]) for layer, tile in pairs)
+        return replace(self.network, layers=tuple(layers))
 
 
 def write_chips(study: Study, networks: Sequence[Network]) -> list[Chip]:
@@ -52,11 +59,12 @@ def write_chips(study: Study, networks: Sequence[Network]) -> list[Chip]:
     for n, network in enumerate(networks):
         own = study.dies == "own"
         die = study.die.replace(seed=study.die.seed + n) if own else study.die
+        placed = place_network(network, study.crossbar)
         tiles = tuple(
             write_tile(study.crossbar, study.writing, die, tile, study.technology.temperature)
-            for tile in place_network(network, study.crossbar)
+            for tile in tiles_of(placed)
         )
-        chips.append(Chip(network, die, tiles))
+        chips.append(Chip(placed, die, tiles))
     return chips
 
 
@@ -183,7 +191,7 @@ def layer_experiment(
         activations: [vector, input].
         observe: whether to keep the voltage over every cell.
     """
-    rows, columns = chip.network.layers[index].states.shape
+    rows, columns = chip.network.layers[index].cells.shape
     return Experiment(
         crossbar=study.crossbar,
         tile=chip.tiles[index],
@@ -203,13 +211,12 @@ def layer_experiment(
 def ideal_current(study: Study, layer: Layer, volts: Floats) -> Floats:
     """Column currents of nominal ohmic junctions without wires, A, for volts [..., row]."""
     mtj = study.crossbar.cell.mtj
-    return volts @ np.where(layer.states == 0, 1 / mtj.r_p, 1 / mtj.r_ap)
+    return volts @ np.where(layer.cells == 0, 1 / mtj.r_p, 1 / mtj.r_ap)
 
 
 def full_scale_current(study: Study, layer: Layer) -> float:
     """Current of a column of P junctions with every input at 1, A."""
-    inputs: int = layer.states.shape[0]
-    return inputs * study.readout.read_voltage / study.crossbar.cell.mtj.r_p
+    return layer.inputs * study.readout.read_voltage / study.crossbar.cell.mtj.r_p
 
 
 def reported_current(periphery: Periphery, result: xr.Dataset) -> Floats:

@@ -100,5 +100,5 @@ def effective_conductances(
 
 def _programmed(study: Study, surrogate: Surrogate, chips: Sequence[Chip], k: int) -> Programmed:
     """Layer k of chips."""
-    blank = np.zeros((1, len(chips[0].network.layers[k].states)))
+    blank = np.zeros((1, chips[0].network.layers[k].inputs))
     return surrogate.program([layer_experiment(study, chip, k, blank) for chip in chips])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mtjspice.collect.simulator import Progress, Simulator
-from mtjspice.data.weights import ProgrammedNetwork
+from mtjspice.data.network import Network
 from mtjspice.networks.levels import reported_current
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.die import Die
@@ -38,7 +38,7 @@ class LayerReads:
 
 
 def in_spice(
-    weights: ProgrammedNetwork,
+    weights: Network,
     circuit: Calibration,
     dies: Sequence[Die],
     simulator: Simulator,
@@ -70,7 +70,7 @@ def in_spice(
 
 
 def read_layer(
-    weights: ProgrammedNetwork,
+    weights: Network,
     circuit: Calibration,
     dies: Sequence[Die],
     k: int,
@@ -92,7 +92,7 @@ def read_layer(
 
 
 def driven_tiles(
-    weights: ProgrammedNetwork,
+    weights: Network,
     circuit: Calibration,
     dies: Sequence[Die],
     k: int,
@@ -105,7 +105,7 @@ def driven_tiles(
         placement_of(layer),
         circuit,
         dies,
-        weights.study.hardware.tiles,
+        weights.tiles,
         torch.from_numpy(layer.states),
     )
     return [

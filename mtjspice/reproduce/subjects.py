@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Callable
-from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,8 @@ import numpy as np
 
 from mtjspice.data.files import make_folder
 from mtjspice.data.mnist import find_mnist
-from mtjspice.data.network import Network
-from mtjspice.data.weights import ProgrammedLayer, ProgrammedNetwork
 from mtjspice.errors import InputError
-from mtjspice.networks.levels import Chip, write_chips
+from mtjspice.networks.levels import write_chips
 from mtjspice.networks.surrogate import surrogate_outputs
 from mtjspice.reproduce.borders2024.run import shipped_spec as borders_spec
 from mtjspice.reproduce.borders2024.runs import drawn, study_of
@@ -26,12 +23,10 @@ from mtjspice.signoff.from_files import images_of, on_dies_of
 from mtjspice.signoff.run import run_signoff
 from mtjspice.signoff.subject import Images, Subject
 from mtjspice.spec.signoff import SignOff
-from mtjspice.spec.study import Study
 from mtjspice.spec.toml import changed, parse_spec
-from mtjspice.spec.training import Hardware, TiledNetwork, TrainingStudy
 from mtjspice.study.run import read_study, seed_matters, trained
 from mtjspice.study.verdict import score
-from mtjspice.surrogate.card import Card, load_card
+from mtjspice.surrogate.card import load_card
 from mtjspice.train.orders import Order, fill, read_digits
 
 Progress = Callable[[str, int, int], None]
@@ -116,7 +111,7 @@ def borders_subject(
     dies = drawn(spec, spec.dies)
     return Subject(
         title=f"{spec.name}, statistics-aware weights on {len(dies)} dies",
-        weights=f"{folder}, {weights.study.training.method}, key {weights.key}",
+        weights=f"{folder}, {weights.method}, key {weights.key}",
         specimens=on_dies_of(weights, dies),
         images=images_of(read_digits(data)),
         card=load_card(spec.hardware.card),
@@ -158,56 +153,10 @@ def goodwill_subject(
         title=f"{study.name}: {len(chips)} networks",
         weights=f"{len(chips)} networks, trained here or read, each written into its own die",
         specimens=tuple(
-            _specimen(study, spec.card, card, chip, float(g))
+            Specimen(chip.network.name, chip.written.tuned(float(g)), (chip.die,), chip.network)
             for chip, g in zip(chips, g_norm, strict=True)
         ),
         images=Images(samples.inputs, samples.labels, samples.classes, samples.source),
         card=card,
         one_network=False,
     )
-
-
-def _specimen(study: Study, name: str, card: Card, chip: Chip, g_norm: float) -> Specimen:
-    """A chip with one G_norm for all layers, in units of G_P − G_AP."""
-    unit = study.crossbar.cell.mtj.delta_g
-    rows, columns = study.crossbar.shape
-    network: Network = chip.network
-    hidden = tuple(layer.bias.size for layer in network.layers[:-1])
-    described = TrainingStudy(
-        name=network.name,
-        seed=study.seed,
-        network=TiledNetwork(hidden=hidden),
-        hardware=Hardware(card=name, tiles=len(chip.tiles), spread=chip.die),
-    )
-    written = ProgrammedNetwork(
-        study=described,
-        features=tuple(range(network.layers[0].states.shape[0])),
-        classes=tuple(map(str, range(network.layers[-1].bias.size))),
-        data=study.data.kind,
-        card=card.key(),
-        key=network.name,
-        loss=(),
-        layers=tuple(
-            ProgrammedLayer(
-                inputs=layer.states.shape[0],
-                outputs=layer.bias.size,
-                groups=1,
-                copies=1,
-                first=k,
-                states=tile.states[None].copy(),
-                unit=unit,
-                g_norm=g_norm * unit,
-                outlier=0.0,
-                bias=layer.bias,
-            )
-            for k, (layer, tile) in enumerate(zip(network.layers, chip.tiles, strict=True))
-        ),
-    )
-    intended = []
-    for layer, as_trained in zip(written.layers, network.layers, strict=True):
-        states = np.ones((1, rows, columns), dtype=np.uint8)
-        states[0, : as_trained.states.shape[0], : as_trained.states.shape[1]] = as_trained.states
-        intended.append(replace(layer, states=states, g_norm=unit))
-    return Specimen(
-        network.name, written, (chip.die,), replace(written, layers=tuple(intended))
-    )  # fmt: skip

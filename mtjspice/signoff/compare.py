@@ -87,7 +87,7 @@ def compare_layer(network: OnDies, k: int, reads: LayerReads, errors: ReadErrors
         exact = levels(circuit, ours)
         flips = theirs != _codes(circuit, exact)
         differing += _levels(k, flips, exact, theirs, errors.bound * (scale / step), circuit)
-    if k < len(network.weights.layers) - 1 and network.weights.study.network.activation == "sign":
+    if k < len(network.weights.layers) - 1 and network.weights.activation == "sign":
         differing += _signs(network, k, reads, ours)
     return Compared(
         square=error.square().sum(1).numpy(),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mtjspice.collect.simulator import Progress, Simulator
-from mtjspice.data.weights import ProgrammedNetwork
+from mtjspice.data.network import Network
 from mtjspice.errors import InputError
 from mtjspice.networks.tiles import LayerReads, in_spice
 from mtjspice.signoff.compare import Compared, Differing, compare_layer
@@ -37,9 +37,9 @@ class Specimen:
     """
 
     name: str
-    weights: ProgrammedNetwork
+    weights: Network
     dies: tuple[Die, ...]
-    intended: ProgrammedNetwork | None = None
+    intended: Network | None = None
 
     @property
     def tiles(self) -> int:
@@ -61,7 +61,7 @@ def check_specimen(one: Specimen, card: Card) -> None:
             allowed="says nothing of the nodal solver, which bounds the errors of every tile's "
             "reads: calibrate it anew",
         )
-    tiles = one.weights.study.hardware.tiles
+    tiles = one.weights.tiles
     for layer in one.weights.layers:
         states = torch.from_numpy(layer.states)
         for tile in experiments_of(placement_of(layer), card.circuit, one.dies, tiles, states):

@@ -9,8 +9,9 @@ import torch
 
 from mtjspice.data.defects import dies_from
 from mtjspice.data.mnist import find_mnist
+from mtjspice.data.network import Network
 from mtjspice.data.samples import Samples
-from mtjspice.data.weights import ProgrammedNetwork, load_weights
+from mtjspice.data.weights import load_weights
 from mtjspice.errors import InputError
 from mtjspice.signoff.dies import Specimen
 from mtjspice.signoff.findings import GivenAccuracy, OtherWeights, Reference
@@ -55,7 +56,7 @@ def subject_of(
         InputError: if weights, card, dies, images and reference do not fit each other.
     """
     network = load_weights(weights)
-    hardware = network.study.hardware
+    hardware = _within(weights, lambda: network.training.hardware)
     card = _within(weights, lambda: card_of(network, named))
     found, said = dies_from(dies, hardware.spread, card.circuit.crossbar.shape, hardware.tiles)
     span = hardware.dies
@@ -68,8 +69,8 @@ def subject_of(
     _within(dies, lambda: check_subject(specimens, card))
     shown = images_of(_samples(network, weights, mnist, digits=digits), images, seed)
     return Subject(
-        title=f"{network.study.name} on {len(groups)} {'die' if len(groups) == 1 else 'dies'}",
-        weights=f"{weights}, {network.study.training.method}, key {network.key}",
+        title=f"{network.name} on {len(groups)} {'die' if len(groups) == 1 else 'dies'}",
+        weights=f"{weights}, {network.method}, key {network.key}",
         specimens=specimens,
         images=shown,
         card=card,
@@ -78,7 +79,7 @@ def subject_of(
     )
 
 
-def _reference(text: str, network: ProgrammedNetwork, images: Images) -> Reference:
+def _reference(text: str, network: Network, images: Images) -> Reference:
     """An accuracy, or what other weights make of the same images in software.
 
     Raises:
@@ -111,7 +112,7 @@ def _reference(text: str, network: ProgrammedNetwork, images: Images) -> Referen
         )  # fmt: skip
     inputs = torch.from_numpy(images.inputs)
     classes = _within(folder, lambda: in_software(other, inputs)).argmax(-1).numpy()
-    return OtherWeights(f"{folder}, {other.study.training.method}, key {other.key}", classes)
+    return OtherWeights(f"{folder}, {other.method}, key {other.key}", classes)
 
 
 def size_of_signoff(subject: Subject, spec: SignOff, *, full: bool) -> Size:
@@ -136,7 +137,7 @@ def _within(folder: Path, check: Callable[[], T]) -> T:
         raise error.within(folder) from None
 
 
-def on_dies_of(network: ProgrammedNetwork, groups: list[tuple[Die, ...]]) -> tuple[Specimen, ...]:
+def on_dies_of(network: Network, groups: list[tuple[Die, ...]]) -> tuple[Specimen, ...]:
     """The same network on each group of dies."""
     digits = len(str(len(groups) - 1))
     return tuple(
@@ -175,9 +176,7 @@ def images_of(samples: Samples, count: int | None = None, seed: int = 0) -> Imag
     )
 
 
-def _samples(
-    network: ProgrammedNetwork, weights: Path, mnist: Path | None, *, digits: bool
-) -> Samples:
+def _samples(network: Network, weights: Path, mnist: Path | None, *, digits: bool) -> Samples:
     """The images that the network was trained on, with their test samples.
 
     Raises:

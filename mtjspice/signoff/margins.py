@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mtjspice.data.weights import ProgrammedLayer
+from mtjspice.data.network import Layer
 from mtjspice.device.converter import limits
 from mtjspice.signoff.findings import SAFEST
 from mtjspice.spec.calibration import Calibration
@@ -139,7 +139,7 @@ def _through(
             deviation = _lead(placement, sums, effect, moved, z.argmax(-1)).sqrt() * abs(gain)
             return Foreseen(z, deviation, sum(clipped) / len(clipped))
         change = _output(placement, sums, effect, moved, abs(gain))
-        activation = weights.study.network.activation
+        activation = weights.activation
         if activation == "sign":
             alone = _alone(placement, sums, effect, moved, 2 * circuit.read_voltage, z / gain)
             moved = _crossed(circuit, z, change, alone)
@@ -178,7 +178,7 @@ def levels(circuit: Calibration, currents: Tensor) -> Tensor:
 
 
 def _sums(
-    layer: ProgrammedLayer,
+    layer: Layer,
     placement: Placement,
     circuit: Calibration,
     currents: Tensor,

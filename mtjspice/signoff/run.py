@@ -218,8 +218,9 @@ def _story(
 
 def _odd(subject: Subject, spec: SignOff) -> list[str]:
     """What is unusual in what is asked, and in what the weights were trained for."""
-    hardware = subject.specimens[0].weights.study.hardware
-    return [*unusual(spec), *(f"the weights' hardware.{one}" for one in unusual(hardware))]
+    study = subject.specimens[0].weights.study
+    odd = [] if study is None else unusual(study.hardware)
+    return [*unusual(spec), *(f"the weights' hardware.{one}" for one in odd)]
 
 
 def _conditions(spec: SignOff, circuit: Calibration) -> list[Calibration]:

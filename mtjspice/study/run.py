@@ -3,7 +3,7 @@
 import functools
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -12,9 +12,10 @@ import numpy as np
 
 from mtjspice.collect.simulator import Simulator
 from mtjspice.data import nist, versions
-from mtjspice.data.network import Layer, Network, load_networks, save_networks
+from mtjspice.data.network import Layer, Network
 from mtjspice.data.outputs import Outputs
 from mtjspice.data.samples import Samples
+from mtjspice.data.weights import ABOUT, load_weights, save_weights
 from mtjspice.data.wine import load_wine
 from mtjspice.errors import InputError
 from mtjspice.networks.levels import Chip, SpiceRun, spice_outputs, write_chips
@@ -174,10 +175,11 @@ def check_fit(study: Study, samples: Samples, networks: list[Network]) -> None:
     if isinstance(study.network, FullBatch):
         widths = (samples.inputs.shape[1], *study.network.hidden, len(samples.classes))
         blank = tuple(
-            Layer(states=np.ones((a, 2 * b), dtype=np.uint8), bias=np.zeros(b))
-            for a, b in pairwise(widths)
+            Layer.on_paper(np.ones((a, 2 * b), dtype=np.uint8), np.zeros(b), k)
+            for k, (a, b) in enumerate(pairwise(widths))
         )
-        networks = [Network(name=f"{study.name}: network.hidden", layers=blank)]
+        name = f"{study.name}: network.hidden"
+        networks = [Network(name, blank, (), samples.classes, samples.source, key="")]
     for network in networks:
         place_network(network, study.crossbar)
 
@@ -218,36 +220,59 @@ def _solutions_folder(study: Study, solutions: Path | None) -> Path:
     return solutions
 
 
-def _check_stored(networks: list[Network], wanted: FullBatch, samples: Samples, path: Path) -> None:
-    """Refuse networks that have the key of a training and cannot be its outcome."""
-    count = wanted.count if isinstance(wanted, PopulationNetwork) else 1
-    widths = (samples.inputs.shape[1], *wanted.hidden, len(samples.classes))
-    shapes = [(a, 2 * b) for a, b in pairwise(widths)]
-    if len(networks) != count or any(
-        [layer.states.shape for layer in one.layers] != shapes for one in networks
-    ):
-        allowed = "holds other networks than the study trains; move it away"
-        raise InputError(source=path, key="networks", allowed=allowed)
-
-
 def trained(
     study: Study, samples: Samples, out: Path | None, progress: Callable[[int, int], None]
 ) -> list[Network]:
-    """The networks of a study, trained unless the folder, if one is named, holds them already."""
+    """The networks of a study, trained unless the folder, if one is named, holds them already.
+
+    Each has a folder of its own in ``networks``, as `load_weights` reads it.
+
+    Raises:
+        InputError: if such a folder holds what cannot be read, or what the study cannot have
+            trained.
+    """
     assert isinstance(study.network, TrainedNetwork | PopulationNetwork)
+    many = isinstance(study.network, PopulationNetwork)
     first = study.network.first if isinstance(study.network, PopulationNetwork) else None
     whole = study.network if first is None else study.network.replace(first=None)
-    path = None if out is None else out / "networks.json"
+    count = study.network.count if isinstance(study.network, PopulationNetwork) else 1
     determines = whole.canonical() + study.data.canonical() + versions.of_training()
     key = hashlib.sha256(f"{determines} {study.seed}".encode()).hexdigest()
-    if path is not None and path.exists():
-        networks, its_key = load_networks(path)
-        if its_key == key:
-            _check_stored(networks, study.network, samples, path)
-            return networks[:first]
+    digits = len(str(count))
+    folders = [] if out is None else [
+        out / "networks" / (f"{n + 1:0{digits}d}" if many else "trained") for n in range(count)
+    ]  # fmt: skip
+    stored = _stored(folders, key, study.network, samples)
+    if stored:
+        return stored[:first]
     from mtjspice.train.loop import train_networks  # noqa: PLC0415, torch takes seconds to import
 
-    networks = train_networks(whole, samples, study.seed, progress)
-    if path is not None:
-        save_networks(networks, path, key=key)
+    networks = train_networks(whole, samples, study.seed, key, progress)
+    for folder, network in zip(folders, networks, strict=bool(folders)):
+        save_weights(folder, network)
     return networks[:first]
+
+
+def _stored(
+    folders: Sequence[Path], key: str, wanted: FullBatch, samples: Samples
+) -> list[Network]:
+    """The networks of earlier training with this key; none if one of them is not there."""
+    networks = []
+    for folder in folders:
+        if not (folder / ABOUT).exists():
+            return []
+        network = load_weights(folder)
+        if network.key != key:
+            return []
+        _check_stored(network, wanted, samples, folder)
+        networks.append(network)
+    return networks
+
+
+def _check_stored(network: Network, wanted: FullBatch, samples: Samples, folder: Path) -> None:
+    """Refuse a network that has the key of a training and cannot be its outcome."""
+    widths = (samples.inputs.shape[1], *wanted.hidden, len(samples.classes))
+    shapes = [(1, a, 2 * b) for a, b in pairwise(widths)]
+    if [layer.states.shape for layer in network.layers] != shapes:
+        allowed = "is another network than the study trains; move the folder away"
+        raise InputError(source=folder / ABOUT, key="layers", allowed=allowed)

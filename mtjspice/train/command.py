@@ -9,7 +9,8 @@ from typing import Any
 from mtjspice.data.defects import dies_from
 from mtjspice.data.files import write_text
 from mtjspice.data.mnist import find_mnist
-from mtjspice.data.weights import ABOUT, TENSORS, ProgrammedNetwork
+from mtjspice.data.network import Network
+from mtjspice.data.weights import ABOUT, TENSORS
 from mtjspice.errors import InputError
 from mtjspice.spec.training import TrainingStudy
 from mtjspice.spec.unusual import unusual
@@ -41,7 +42,7 @@ class Outcome:
     """
 
     title: str
-    weights: ProgrammedNetwork
+    weights: Network
     figures: list[Figure]
     warnings: list[str]
 

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from mtjspice.data import versions
 from mtjspice.data.files import make_folder
+from mtjspice.data.network import Layer, Network
 from mtjspice.data.samples import Samples
-from mtjspice.data.weights import ProgrammedLayer, ProgrammedNetwork
 from mtjspice.errors import InputError
 from mtjspice.reading import MIB
 from mtjspice.spec.die import Die
@@ -46,7 +46,7 @@ def training_key(
     samples: Samples,
     surrogate: Surrogate,
     dies: Sequence[Die] = (),
-    start: ProgrammedNetwork | None = None,
+    start: Network | None = None,
 ) -> str:
     """SHA-256 of all that determines trained weights."""
     data = hashlib.sha256(samples.inputs.tobytes() + samples.labels.tobytes())
@@ -65,11 +65,11 @@ def train(
     surrogate: Surrogate,
     *,
     dies: Sequence[Die] = (),
-    start: ProgrammedNetwork | None = None,
+    start: Network | None = None,
     checkpoint: Path | None = None,
     progress: Progress | None = None,
     notes: list[str] | None = None,
-) -> ProgrammedNetwork:
+) -> Network:
     """Train one network.
 
     Args:
@@ -104,7 +104,7 @@ class Session:
         samples: Samples,
         surrogate: Surrogate,
         dies: Sequence[Die],
-        start: ProgrammedNetwork | None = None,
+        start: Network | None = None,
         checkpoint: Path | None = None,
     ):
         self.study, self.recipe, self.checkpoint = study, study.training, checkpoint
@@ -137,7 +137,7 @@ class Session:
         self.kept = 0  # epochs that the checkpoint holds
         self.notes: list[str] = []
 
-    def run(self, progress: Progress | None) -> ProgrammedNetwork:
+    def run(self, progress: Progress | None) -> Network:
         """All epochs that are left; only now is anything written."""
         if self.checkpoint is not None:
             make_folder(self.checkpoint.parent)
@@ -158,7 +158,7 @@ class Session:
                 progress(epoch + 1, epochs)
         return self._written()
 
-    def _written(self) -> ProgrammedNetwork:
+    def _written(self) -> Network:
         """The weights as they go into tiles."""
         model = self.model
         parts = zip(
@@ -166,7 +166,7 @@ class Session:
             strict=True,
         )  # fmt: skip
         layers = tuple(
-            ProgrammedLayer(
+            Layer(
                 groups=placement.groups,
                 copies=placement.copies,
                 inputs=placement.inputs,
@@ -180,7 +180,8 @@ class Session:
             )
             for placement, weights, unit, gain, outlier, bias in parts
         )
-        return ProgrammedNetwork(
+        return Network(
+            name=self.study.name,
             study=self.study,
             features=self.features,
             classes=self.samples.classes,
@@ -328,7 +329,7 @@ def _on(
     return made
 
 
-def _start_from(model: TiledModel, start: ProgrammedNetwork) -> None:
+def _start_from(model: TiledModel, start: Network) -> None:
     """Begin at trained weights."""
     with torch.no_grad():
         for k, (layer, placement) in enumerate(zip(start.layers, model.placements, strict=True)):

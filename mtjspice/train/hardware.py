@@ -10,8 +10,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from mtjspice.data.network import Layer, Network
 from mtjspice.data.samples import Samples
-from mtjspice.data.weights import ProgrammedLayer, ProgrammedNetwork
 from mtjspice.errors import InputError
 from mtjspice.spec.base import is_path
 from mtjspice.spec.calibration import Calibration
@@ -44,7 +44,7 @@ class OnDies:
         by_nodal: of the surrogate: tiles that it leaves to the nodal solver.
     """
 
-    weights: ProgrammedNetwork
+    weights: Network
     circuit: Calibration
     read: Reader
     by_nodal: int = 0
@@ -79,9 +79,7 @@ class OnDies:
         return _through(self.weights, inputs, self.sums)
 
 
-def _through(
-    weights: ProgrammedNetwork, inputs: Tensor, sums: Callable[[int, Tensor], Tensor]
-) -> Tensor:
+def _through(weights: Network, inputs: Tensor, sums: Callable[[int, Tensor], Tensor]) -> Tensor:
     """Outputs of a network for inputs [sample, feature]; sums are those of `OnDies.sums`."""
 
     def read(k: int, x: Tensor) -> Tensor:
@@ -89,13 +87,13 @@ def _through(
         return sums(k, x) * (layer.unit / layer.g_norm) + torch.from_numpy(layer.bias).to(x.dtype)
 
     def activate(x: Tensor) -> Tensor:
-        return activated(x, weights.study.network.activation)
+        return activated(x, weights.activation)
 
     return through(len(weights.layers), inputs[:, list(weights.features)], read, activate)
 
 
 def on_dies(
-    weights: ProgrammedNetwork,
+    weights: Network,
     surrogate: Surrogate,
     dies: Sequence[Die],
     dtype: torch.dtype = torch.float32,
@@ -118,7 +116,7 @@ def on_dies(
 
 
 def programmed(
-    weights: ProgrammedNetwork, surrogate: Surrogate, dies: Sequence[Die], dtype: torch.dtype
+    weights: Network, surrogate: Surrogate, dies: Sequence[Die], dtype: torch.dtype
 ) -> list[Programmed]:
     """Each layer's tiles as the surrogate reads them; as `on_dies`."""
     card = surrogate.card
@@ -129,7 +127,7 @@ def programmed(
             placement_of(layer),
             card.circuit,
             dies,
-            weights.study.hardware.tiles,
+            weights.tiles,
             torch.from_numpy(layer.states),
         )
         made.append(surrogate.program(circuits).to(dtype))
@@ -149,7 +147,7 @@ def reader(surrogate: Surrogate, tiles: Sequence[Programmed]) -> Reader:
     return read
 
 
-def card_of(weights: ProgrammedNetwork, named: str | Path | None = None) -> Card:
+def card_of(weights: Network, named: str | Path | None = None) -> Card:
     """The calibration card that weights were trained with.
 
     A file that the weights name is not followed: they may come from others, who would say what is
@@ -163,21 +161,21 @@ def card_of(weights: ProgrammedNetwork, named: str | Path | None = None) -> Card
     Raises:
         InputError: if the weights name a file, or the card is not theirs by its key.
     """
-    theirs = weights.study.hardware.card
-    if named is None and is_path(theirs):
+    theirs = named if named is not None else weights.training.hardware.card
+    if named is None and is_path(str(theirs)):
         raise InputError(
-            source=f"weights of {weights.study.name}",
+            source=f"weights of {weights.name}",
             key="study.hardware.card",
             value=theirs,
             allowed="is a file, and weights do not say which files are read here; if it is the "
             "card that you want, name it: --card FILE",
         )
-    card = load_card(theirs if named is None else named)
+    card = load_card(theirs)
     _check_key(weights, card)
     return card
 
 
-def check_design(weights: ProgrammedNetwork, card: Card, dies: Sequence[Die]) -> None:
+def check_design(weights: Network, card: Card, dies: Sequence[Die]) -> None:
     """See that weights, card and dies belong together.
 
     Raises:
@@ -188,23 +186,23 @@ def check_design(weights: ProgrammedNetwork, card: Card, dies: Sequence[Die]) ->
     for k, layer in enumerate(weights.layers):
         if layer.states.shape[1:] != shape:
             raise InputError(
-                source=f"weights of {weights.study.name}",
+                source=f"weights of {weights.name}",
                 key=f"layer{k}.states",
                 value=list(layer.states.shape),
                 allowed=f"the card {card.name} has tiles of {shape[0]} rows and {shape[1]} columns",
             )
-    if len(dies) != weights.study.hardware.dies:
+    if len(dies) != weights.dies:
         raise InputError(
             source="dies",
             value=len(dies),
-            allowed=f"the network spans {weights.study.hardware.dies} dies",
+            allowed=f"the network spans {weights.dies} dies",
         )
 
 
-def _check_key(weights: ProgrammedNetwork, card: Card) -> None:
-    if weights.card != card.key():
+def _check_key(weights: Network, card: Card) -> None:
+    if weights.card not in (None, card.key()):
         raise InputError(
-            source=f"weights of {weights.study.name}",
+            source=f"weights of {weights.name}",
             key="card",
             value=weights.card,
             allowed=f"the card {card.name} in use has the key {card.key()}: the weights are of "
@@ -212,7 +210,7 @@ def _check_key(weights: ProgrammedNetwork, card: Card) -> None:
         )
 
 
-def check_inputs(weights: ProgrammedNetwork, inputs: Tensor) -> None:
+def check_inputs(weights: Network, inputs: Tensor) -> None:
     """See that inputs [sample, feature] have the features that weights use.
 
     Raises:
@@ -221,7 +219,7 @@ def check_inputs(weights: ProgrammedNetwork, inputs: Tensor) -> None:
     least = max(weights.features) + 1
     if inputs.dim() != 2 or inputs.shape[1] < least:
         raise InputError(
-            source=f"weights of {weights.study.name}",
+            source=f"weights of {weights.name}",
             key="inputs",
             value=list(inputs.shape),
             allowed=f"must have the shape [sample, feature], with at least {least} features, as "
@@ -234,7 +232,7 @@ def error_of(network: OnDies, inputs: Tensor, labels: Tensor) -> float:
     return float((network.outputs(inputs).argmax(-1) != labels).float().mean())
 
 
-def in_software(weights: ProgrammedNetwork, inputs: Tensor) -> Tensor:
+def in_software(weights: Network, inputs: Tensor) -> Tensor:
     """Outputs [sample, class] of the weights as numbers, without any circuit.
 
     Raises:
@@ -265,7 +263,7 @@ def corrected(network: OnDies, reference: OnDies, inputs: Tensor) -> OnDies:
         inputs: [sample, feature] of the training samples that are read.
     """
     x = y = inputs[:, list(network.weights.features)]
-    layers: list[ProgrammedLayer] = []
+    layers: list[Layer] = []
     for k, layer in enumerate(network.weights.layers):
         gain = layer.unit / layer.g_norm
         found, wanted = network.sums(k, x), reference.sums(k, y)
@@ -277,7 +275,7 @@ def corrected(network: OnDies, reference: OnDies, inputs: Tensor) -> OnDies:
         bias = layer.bias + gain * left.double().numpy()
         layers.append(replace(layer, g_norm=layer.unit / (gain * slope), bias=bias))
         own, old = (torch.from_numpy(b).to(x.dtype) for b in (bias, layer.bias))
-        activation = network.weights.study.network.activation
+        activation = network.weights.activation
         x = activated(gain * slope * found + own, activation)
         y = activated(gain * wanted + old, activation)
     key = hashlib.sha256(network.weights.key.encode())

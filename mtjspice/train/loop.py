@@ -22,13 +22,15 @@ def train_networks(
     spec: TrainedNetwork | PopulationNetwork,
     samples: Samples,
     seed: int,
+    key: str,
     progress: Progress | None = None,
 ) -> list[Network]:
     """The networks of a study: the best of its restarts, or its whole population.
 
     All are trained side by side. Each weight is a latent number in [−1, 1]; the forward pass uses
     the nearest of −1, 0, 1 and the gradient passes through as if it had not been rounded
-    (straight-through estimator). The same seed gives the same networks on one machine and version.
+    (straight-through estimator). The same seed gives the same networks on one machine and version;
+    the key says what determined them, and all of them keep it.
     """
     many = isinstance(spec, PopulationNetwork)
     count = spec.count if isinstance(spec, PopulationNetwork) else spec.restarts
@@ -42,12 +44,17 @@ def train_networks(
         Network(
             name=f"network {n + 1}" if many else "trained",
             layers=tuple(
-                Layer(
-                    states=pair_states(ternary(w[n]).to(torch.int8).numpy()),
-                    bias=b[n, 0].numpy().astype(np.float64),
+                Layer.on_paper(
+                    pair_states(ternary(w[n]).to(torch.int8).numpy()),
+                    b[n, 0].numpy().astype(np.float64),
+                    k,
                 )
-                for w, b in zip(weights, biases, strict=True)
+                for k, (w, b) in enumerate(zip(weights, biases, strict=True))
             ),
+            features=tuple(range(widths[0])),
+            classes=samples.classes,
+            data=samples.source,
+            key=key,
         )
         for n in kept
     ]

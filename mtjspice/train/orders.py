@@ -13,8 +13,9 @@ import torch
 from mtjspice.data import versions
 from mtjspice.data.files import make_folder, write_text
 from mtjspice.data.mnist import read_mnist, read_small_digits
+from mtjspice.data.network import Network
 from mtjspice.data.samples import Samples
-from mtjspice.data.weights import ABOUT, ProgrammedNetwork, load_weights, save_weights
+from mtjspice.data.weights import ABOUT, load_weights, save_weights
 from mtjspice.device.dies import draw_dies
 from mtjspice.errors import InputError
 from mtjspice.reading import read_json
@@ -114,7 +115,7 @@ def fill(
     data: Path | None,
     progress: Progress | None = None,
     notes: list[str] | None = None,
-) -> ProgrammedNetwork:
+) -> Network:
     """Train, unless the folder holds these very weights already.
 
     A training that was killed goes on from its last checkpoint. What lies there and cannot be used
@@ -167,7 +168,7 @@ def check_judging(study: TrainingStudy, data: Path | None) -> None:
 
 
 def judge_training(
-    weights: ProgrammedNetwork,
+    weights: Network,
     folder: Path,
     data: Path | None,
     dies: Dies = (),
@@ -182,14 +183,14 @@ def judge_training(
         dies: that they were trained for, if there are some.
         notes: what should be said of the judgements is added to them.
     """
-    study, samples = weights.study, read_digits(data)
+    study, samples = weights.training, read_digits(data)
     sets = judging_dies(study)
     asked = ((nominal_dies(study),), *(((dies,),) if dies else ()), sets)
     inputs, labels = tensors(samples, ~samples.train)
     wrong = in_software(weights, inputs).argmax(-1) != labels
     how = f"{len(labels)} test samples of {samples.source}"
     store = make_folder(folder / JUDGEMENTS)
-    questions = [Question(folder, some, "full", card=weights.study.hardware.card) for some in asked]
+    questions = [Question(folder, some, "full", card=study.hardware.card) for some in asked]
     found = [answer(question, data, store) for question in questions]
     answers = [one.errors for one in found]
     if notes is not None:
@@ -209,7 +210,7 @@ def judge_training(
     return figures
 
 
-def finished(folder: Path, key: str, notes: list[str]) -> ProgrammedNetwork | None:
+def finished(folder: Path, key: str, notes: list[str]) -> Network | None:
     """The weights of a key that a folder holds; None if it holds none, or others.
 
     Args:
@@ -282,13 +283,14 @@ def _checksum(content: dict[str, object]) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
-def _judged(question: Question, weights: ProgrammedNetwork, samples: Samples) -> Answer:
+def _judged(question: Question, weights: Network, samples: Samples) -> Answer:
     surrogate = Surrogate(card_of(weights, question.card), question.level)
     inputs, labels = tensors(samples, ~samples.train)
     shown = tensors(samples, samples.train)[0][: question.correction]
     errors, after, by_nodal = [], [], 0
     with torch.no_grad():
-        reference = on_dies(weights, surrogate, question.reference or nominal_dies(weights.study))
+        nominal = question.reference or nominal_dies(weights.training)
+        reference = on_dies(weights, surrogate, nominal)
         for dies in question.dies:
             network = on_dies(weights, surrogate, dies)
             errors.append(error_of(network, inputs, labels))
@@ -303,7 +305,7 @@ def nominal_dies(study: TrainingStudy) -> Dies:
     return (study.hardware.nominal,) * study.hardware.dies
 
 
-def _key(question: Question, weights: ProgrammedNetwork) -> str:
+def _key(question: Question, weights: Network) -> str:
     parts = [weights.key, question.level, str(question.correction), str(len(question.reference))]
     parts += [die.key() for dies in (question.reference, *question.dies) for die in dies]
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()
@@ -337,7 +339,7 @@ def losses_along(
     surrogate = Surrogate(card_of(weights), "linear")
     rows = []
     with one_thread(), torch.no_grad():
-        nominal = programmed(weights, surrogate, nominal_dies(weights.study), torch.float32)
+        nominal = programmed(weights, surrogate, nominal_dies(weights.training), torch.float32)
         for dies in draws:
             drawn = programmed(weights, surrogate, dies, torch.float32)
             row = []

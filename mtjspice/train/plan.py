@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
+from mtjspice.data.network import Network
 from mtjspice.data.samples import Samples
-from mtjspice.data.weights import ProgrammedNetwork
 from mtjspice.errors import InputError
 from mtjspice.spec.defects import DEFECTS, DefectKind
 from mtjspice.spec.die import Defect, Die
@@ -22,7 +22,7 @@ def check_training(
     samples: Samples,
     surrogate: Surrogate,
     dies: Sequence[Die] = (),
-    start: ProgrammedNetwork | None = None,
+    start: Network | None = None,
 ) -> list[Placement]:
     """Tiles of a network that can be trained; arguments as of `train`.
 
@@ -121,7 +121,7 @@ def _with_one(hardware: Hardware, kind: DefectKind | None) -> Die:
 
 
 def _check_start(
-    start: ProgrammedNetwork,
+    start: Network,
     placements: Sequence[Placement],
     features: tuple[int, ...],
     classes: tuple[str, ...],

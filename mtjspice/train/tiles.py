@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mtjspice.data.weights import ProgrammedLayer
+from mtjspice.data.network import Layer
 from mtjspice.errors import CapacityError, InputError
 from mtjspice.solver.array import Array, at_rest
 from mtjspice.solver.cells import Cells
@@ -147,7 +147,7 @@ class Placement:
         return each.sum((-4, -2))
 
 
-def placement_of(layer: ProgrammedLayer) -> Placement:
+def placement_of(layer: Layer) -> Placement:
     """Where a layer lies."""
     _, rows, columns = layer.states.shape
     return Placement(

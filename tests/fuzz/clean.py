@@ -13,7 +13,6 @@ from fuzz.folders import SPECS, write_everything_clean
 
 from mtjspice.data.defects import load_dies, read_defects
 from mtjspice.data.mnist import read_mnist
-from mtjspice.data.network import load_networks
 from mtjspice.data.nist import read_samples, read_solutions
 from mtjspice.data.weights import load_weights
 from mtjspice.netlist.cards import read_card
@@ -210,9 +209,6 @@ def _documents(folder: Path) -> Iterator[Clean]:
                 made(one.read_bytes()) if one.suffix == ".json" else one.read_bytes()
             )
         yield Clean(f"weights {name}", lambda inner=inner: load_weights(inner).key, "0" * 64)
-    networks = folder / "out" / "networks.json"
-    for name, file in _variants(networks, folder / "networks", DOCUMENTS):
-        yield Clean(name, lambda file=file: len(load_networks(file)[0]), 1)
     for name, kind in (("array", Experiment), ("spec", Experiment), ("die", DieDesign), ("study",
                                                                                          Study),
                        ("layout", Layout), ("calibration", Calibration), ("training",

@@ -8,6 +8,7 @@ from typing import Any
 from fuzz.attack import LARGE, Attack
 from fuzz.forge import (
     DELETED,
+    OWN,
     changed,
     document,
     originals,
@@ -18,7 +19,8 @@ from fuzz.forge import (
 from mtjspice.surrogate.card import VERSION
 
 WEIGHTS, TENSORS = "weights/weights.json", "weights/tiles.safetensors"
-CARD, DIES, MAP, NETWORKS = "own.card.json", "dies/dies.json", "map.csv", "out/networks.json"
+CARD, DIES, MAP = "own.card.json", "dies/dies.json", "map.csv"
+NETWORKS = f"{OWN}/weights.json"
 EVERY = {"card": CARD, "weights": WEIGHTS, "dies": DIES, "networks": NETWORKS}
 
 
@@ -265,18 +267,16 @@ def _dies() -> Iterator[Attack]:
 def _networks() -> Iterator[Attack]:
     content = document(NETWORKS)
     impossible: dict[str, list[Any]] = {
-        "networks": [[], None, {}, [1], "x"],
-        "networks.0.layers": [[], None, 1, [[]], [{}]],
-        "networks.0.layers.0.states": [[], [""], ["PX"], [1], None, ["PAPA", "PA"], "PA", [[0, 1]]],
-        "networks.0.layers.0.bias": [[], [None], ["x"], [float("nan")], [float("inf"), 1], [1e999],
-                                     {}, "x",
-                                     [[1, 2]], [True, "1"]],
-        "format": ["mtjspice networks 0", 1, None],
+        "layers": [[], None, 1, [[]], [{}]],
+        "layers.0.inputs": [0, -1, 12, 14, 10**30, None, True, "13", 1.5, float("nan"), [13]],
+        "layers.1.outputs": [0, 2, 4, None],
+        "features": [[], [0] * 13, [[]], None, "x"],
+        "format": ["mtjspice weights 0", 1, None],
     }  # fmt: skip
     for place, values in impossible.items():
         for value in values:
             forged = text_of(changed(content, place, value))
             yield Attack(f"{place} = {value!r:.60}", "networks", {NETWORKS: forged})
-    for place in ("format", "key", "networks", "networks.0.name", "networks.0.layers"):
+    for place in ("format", "key", "name", "layers", "layers.0.inputs", "classes"):
         forged = text_of(changed(content, place, DELETED))
         yield Attack(f"without {place}", "networks", {NETWORKS: forged})

@@ -12,7 +12,7 @@ from unit.tiled import NO_DEFECTS, study, written
 
 from mtjspice.data.defects import save_dies
 from mtjspice.data.mnist import read_small_digits
-from mtjspice.data.network import Layer, Network, save_networks
+from mtjspice.data.network import Layer, Network
 from mtjspice.data.weights import save_weights
 from mtjspice.device.dies import draw_dies
 from mtjspice.spec.rates import DefectRates
@@ -246,11 +246,13 @@ def write_networks(folder: Path) -> None:
     write_specs(folder)
     chance = np.random.default_rng(1)
     layers = tuple(
-        Layer(states=chance.integers(0, 2, (n, 2 * m)).astype(np.uint8), bias=chance.normal(size=m))
-        for n, m in ((13, 2), (2, 3))
+        Layer.on_paper(chance.integers(0, 2, (n, 2 * m)).astype(np.uint8), chance.normal(size=m), k)
+        for k, (n, m) in enumerate(((13, 2), (2, 3)))
     )
-    (folder / "out").mkdir()
-    save_networks([Network("one", layers)], folder / "out" / "networks.json", key="0" * 64)
+    network = Network(
+        "one", layers, features=tuple(range(13)), classes=("a", "b", "c"), data="none", key="0" * 64
+    )
+    save_weights(folder / "out" / "networks" / "trained", network)
 
 
 def write_everything_clean(folder: Path) -> None:

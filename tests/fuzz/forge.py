@@ -19,6 +19,10 @@ DELETED = object()
 """Takes a key away."""
 
 
+OWN = "out/networks/trained"
+"""Where a study keeps its network."""
+
+
 @cache
 def originals() -> Mapping[str, bytes]:
     """What our own writers wrote: weights, dies, networks; by path in the clean folder."""
@@ -32,7 +36,8 @@ def originals() -> Mapping[str, bytes]:
                  "dies/die00.csv", "dies/die01.csv", "map.csv",
                  *(f"nist/solutions/{path.name}" for path in solutions)]  # fmt: skip
         found = {name: (folder / name).read_bytes() for name in names}
-        return found | {"out/networks.json": (second / "out/networks.json").read_bytes(),
+        return found | {f"{OWN}/{name}": (second / OWN / name).read_bytes()
+                        for name in ("weights.json", "tiles.safetensors")} | {
                         "own.card.json": shipped_card()}  # fmt: skip
 
 

@@ -9,13 +9,12 @@ import tomllib
 import pytest
 from fuzz.commands import KEYS, LEAVES, change
 from fuzz.folders import CARD, SPECS
-from fuzz.forge import changed_places, originals, sealed
+from fuzz.forge import OWN, changed_places, originals, sealed
 from fuzz.libraries import CLEAN
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mtjspice.data.defects import load_dies, read_defects
-from mtjspice.data.network import load_networks
 from mtjspice.data.nist import read_solutions
 from mtjspice.data.weights import load_weights
 from mtjspice.errors import InputError
@@ -175,8 +174,7 @@ READERS = {
     "weights/tiles.safetensors": (
         lambda folder: load_weights(folder / "weights"), "weights/tiles.safetensors"),
     "own.card.json": (lambda folder: load_card(folder / "own.card.json"), "own.card.json"),
-    "out/networks.json": (
-        lambda folder: load_networks(folder / "out" / "networks.json"), "out/networks.json"),
+    f"{OWN}/weights.json": (lambda folder: load_weights(folder / OWN), f"{OWN}/weights.json"),
     "lib/tech.lib": (
         lambda folder: read_card(Technology(card=str(folder / "lib/tech.lib"))), "lib/tech.lib"),
     "nist/solutions/0_fc1_weight.txt": (

@@ -6,14 +6,14 @@ import re
 import pytest
 from unit.builders import STUDY
 
-from mtjspice.data.network import load_networks
+from mtjspice.data.weights import load_weights
 from mtjspice.reproduce.goodwill2022.run import TIME, reproduce_goodwill, shipped_spec
 from mtjspice.spec import Study, parse_spec
 from mtjspice.study.run import run_study
 from mtjspice.verdicts.figures import Verdict
 
 pytestmark = pytest.mark.ngspice
-FILES = {"manifest.json", "networks.json", "report.html", "report.json", "simulations"}
+FILES = {"manifest.json", "networks", "report.html", "report.json", "simulations"}
 
 
 def small():
@@ -62,7 +62,8 @@ def test_all_files_are_there_and_whole(story, folder):
     report = json.loads((folder / "report.json").read_text())
     assert [n["name"] for n in report["networks"]] == ["network 1", "network 2", "network 3"]
     assert report["verdict"] == story.verdict
-    assert len(load_networks(folder / "networks.json")[0]) == 4  # the whole population
+    stored = sorted((folder / "networks").iterdir())  # the whole population
+    assert [load_weights(one).name for one in stored] == [f"network {n}" for n in (1, 2, 3, 4)]
 
 
 def test_the_page_needs_no_other_file_and_describes_its_pictures(story, folder):
@@ -108,7 +109,7 @@ def test_published_networks_take_the_same_way(shared_data, tmp_path):
     assert [chip.network.name for chip in story.chips] == ["solution 0"]
     assert story.samples.source == "Wine data in NIST's split"
     assert (story.samples.train.sum(), (~story.samples.train).sum()) == (148, 30)
-    assert {path.name for path in tmp_path.iterdir()} == FILES - {"networks.json"}
+    assert {path.name for path in tmp_path.iterdir()} == FILES - {"networks"}
 
 
 def test_a_study_writes_a_population_into_dies_of_its_own(tmp_path):
@@ -119,5 +120,5 @@ def test_a_study_writes_a_population_into_dies_of_its_own(tmp_path):
     )
     outcome = run_study(study, tmp_path, jobs=2)
     assert outcome.comparison.spice.best.size == 2
-    assert len(load_networks(tmp_path / "networks.json")[0]) == 3
+    assert [one.name for one in sorted((tmp_path / "networks").iterdir())] == ["1", "2", "3"]
     assert 'dies = "own"' in json.loads((tmp_path / "manifest.json").read_text())["spec"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mtjspice.data.network import Layer, Network, pair_states
+from mtjspice.data.network import Layer, Network, key_of, pair_states
 from mtjspice.spec import Crossbar, Die, Experiment, Mtj, PassiveCell, ProgrammedTile, Stimulus
 
 OHMIC = PassiveCell(mtj=Mtj(v_half=float("inf")))
@@ -88,10 +88,15 @@ def drawn_at(seed: int, index: int = 0, shape: tuple[int, int] = (3, 4), **sprea
 
 def network(*layers: tuple[Sequence[Sequence[int]], Sequence[float]], name: str = "n") -> Network:
     """A network of (ternary weights, biases)."""
+    made = tuple(
+        Layer.on_paper(pair_states(np.array(weights, dtype=np.int8)), np.array(bias, float), k)
+        for k, (weights, bias) in enumerate(layers)
+    )
     return Network(
         name=name,
-        layers=tuple(
-            Layer(states=pair_states(np.array(weights, dtype=np.int8)), bias=np.array(bias, float))
-            for weights, bias in layers
-        ),
+        layers=made,
+        features=tuple(range(made[0].inputs)),
+        classes=tuple(f"class {k}" for k in range(made[-1].outputs)),
+        data="none",
+        key=key_of(made),
     )

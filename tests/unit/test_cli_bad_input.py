@@ -7,6 +7,7 @@ input and 3 for a missing simulator; nothing is written.
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from unit.builders import DESIGN, EXPERIMENT, STUDY
 from unit.commands import assert_refused, caller
 
 from mtjspice import cli
-from mtjspice.data.network import Layer, Network, load_networks, save_networks
+from mtjspice.data.network import Layer, Network
+from mtjspice.data.weights import save_weights
 from mtjspice.data.wine import load_wine
 from mtjspice.spec import Study, parse_spec
 from mtjspice.study.run import trained
@@ -368,29 +370,35 @@ def test_solutions_that_do_not_fit_the_tile_are_refused(mtjspice, folder, publis
 @pytest.mark.ngspice
 def test_a_damaged_network_in_the_output_folder_is_refused(mtjspice, folder):
     (folder / "spec.toml").write_text(STUDY)
-    (folder / "kept").mkdir()
-    (folder / "kept" / "networks.json").write_text("{")
+    path = folder / "kept" / "networks" / "trained" / "weights.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("{")
     answer = mtjspice("run", "spec.toml", "--out", "kept")
-    assert_refused(answer, folder, "kept/networks.json", "is not JSON")
-    assert (folder / "kept" / "networks.json").read_text() == "{"
+    assert_refused(answer, folder, "kept/networks/trained", "weights.json: is not JSON")
+    assert path.read_text() == "{"
 
 
 def cut(network: Network, *slices: tuple[slice, slice]) -> Network:
     """A network of parts of its layers: inputs and outputs."""
-    return Network(network.name, tuple(
-        Layer(one.states[inputs].reshape(-1, one.bias.size, 2)[:, outputs].reshape(
-            len(one.states[inputs]), -1), one.bias[outputs])
-        for one, (inputs, outputs) in zip(network.layers, slices, strict=False)
-    ))  # fmt: skip
+    layers = tuple(
+        Layer.on_paper(
+            one.cells[inputs].reshape(-1, one.outputs, 2)[:, outputs].reshape(
+                len(one.cells[inputs]), -1),
+            one.bias[outputs], k)
+        for k, (one, (inputs, outputs)) in enumerate(zip(network.layers, slices, strict=False))
+    )  # fmt: skip
+    return replace(
+        network, layers=layers, features=network.features[: layers[0].inputs],
+        classes=tuple(map(str, range(layers[-1].outputs))),
+    )  # fmt: skip
 
 
 ALL = slice(None)
 OTHERS = {
-    "one more": lambda n: [n, n],
-    "one layer": lambda n: [cut(n, (ALL, ALL))],
-    "narrower": lambda n: [cut(n, (ALL, slice(4)), (slice(4), ALL))],
-    "fewer inputs": lambda n: [cut(n, (slice(10), ALL), (ALL, ALL))],
-    "fewer classes": lambda n: [cut(n, (ALL, ALL), (ALL, slice(2)))],
+    "one layer": lambda n: cut(n, (ALL, ALL)),
+    "narrower": lambda n: cut(n, (ALL, slice(4)), (slice(4), ALL)),
+    "fewer inputs": lambda n: cut(n, (slice(10), ALL), (ALL, ALL)),
+    "fewer classes": lambda n: cut(n, (ALL, ALL), (ALL, slice(2))),
 }
 
 
@@ -398,15 +406,14 @@ OTHERS = {
 @pytest.mark.parametrize("change", OTHERS.values(), ids=OTHERS)
 def test_networks_that_the_study_cannot_have_trained_are_refused(mtjspice, folder, change):
     (folder / "spec.toml").write_text(STUDY)
-    (folder / "kept").mkdir()
-    study, path = parse_spec(STUDY, Study), folder / "kept" / "networks.json"
-    (network,) = trained(study, load_wine(study.data, study.seed), path.parent, lambda *_: None)
-    _, key = load_networks(path)
-    save_networks(change(network), path, key=key)
-    content = path.read_bytes()
+    study, path = parse_spec(STUDY, Study), folder / "kept" / "networks" / "trained"
+    wine = load_wine(study.data, study.seed)
+    (network,) = trained(study, wine, folder / "kept", lambda *_: None)
+    save_weights(path, change(network))
+    content = (path / "weights.json").read_bytes()
     answer = mtjspice("run", "spec.toml", "--out", "kept")
-    assert_refused(answer, folder, "kept/networks.json", "other networks than the study trains")
-    assert path.read_bytes() == content
+    assert_refused(answer, folder, "kept/networks/trained", "another network than the study trains")
+    assert (path / "weights.json").read_bytes() == content
 
 
 @pytest.mark.parametrize("content", [None, "not a library"])

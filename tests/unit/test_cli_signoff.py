@@ -19,7 +19,8 @@ from mtjspice.collect.cluster import Cluster
 from mtjspice.data import versions
 from mtjspice.data.defects import save_dies, write_defects
 from mtjspice.data.mnist import read_small_digits
-from mtjspice.data.weights import ABOUT, TENSORS, ProgrammedNetwork, save_weights
+from mtjspice.data.network import Network
+from mtjspice.data.weights import ABOUT, TENSORS, save_weights
 from mtjspice.device.dies import draw_dies
 from mtjspice.errors import SimulationError
 from mtjspice.spec import Defect
@@ -32,7 +33,7 @@ RATES = DefectRates(short=0.003, stuck_p=0.01, stuck_ap=0.01, dead_lines=0.2)
 SPREAD = {"sigma_ln_rp": 0.05, "sigma_ln_tmr": 0.05}
 
 
-def network(known: str = "die20k", data: str = DIGITS.source, **hardware) -> ProgrammedNetwork:
+def network(known: str = "die20k", data: str = DIGITS.source, **hardware) -> Network:
     """Sixteen pixels, six neurons and ten digits; its weights are random."""
     tiles = {"card": known, "tiles": 6, "rates": NO_DEFECTS, "spread": SPREAD} | hardware
     of = study(network={"hidden": (6,), "inputs": 16}, hardware=tiles)
@@ -41,7 +42,7 @@ def network(known: str = "die20k", data: str = DIGITS.source, **hardware) -> Pro
     return replace(made, data=data, classes=DIGITS.classes, features=features, key="0" * 64)
 
 
-def dies_for(weights: ProgrammedNetwork, count: int):
+def dies_for(weights: Network, count: int):
     hardware = weights.study.hardware
     shape = load_card(hardware.card).circuit.crossbar.shape
     return draw_dies(hardware.spread, RATES, shape, hardware.tiles, count, 4)

@@ -1,28 +1,12 @@
-import hashlib
-import json
-import os
-
 import numpy as np
 import pytest
+import torch
 from unit.builders import network
+from unit.tiled import study, written
 
-from mtjspice.data.network import FORMAT, check_layers, load_networks, pair_states, save_networks
+from mtjspice.data.network import Layer, check_layers, key_of, pair_states
 from mtjspice.errors import InputError
-
-SOUND = {
-    "format": FORMAT,
-    "key": "k",
-    "networks": [{"name": "n", "layers": [{"states": ["PA", "AP"], "bias": [0.5]}]}],
-}
-
-
-def written(content: dict) -> str:
-    """A file of somebody who knows how they are made."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return json.dumps(content | {"checksum": hashlib.sha256(text.encode()).hexdigest()})
-
-
-LAYER = SOUND["networks"][0]["layers"][0]
+from mtjspice.train.tiles import placement_of
 
 
 def test_a_weight_is_a_pair_of_junctions():
@@ -37,117 +21,34 @@ def test_weights_are_read_back_from_the_pairs():
 
 def test_two_junctions_in_the_same_state_are_a_weight_of_zero():
     layer = network(([[0]], [0])).layers[0]
-    both_p = type(layer)(states=np.zeros((1, 2), dtype=np.uint8), bias=layer.bias)
+    both_p = Layer.on_paper(np.zeros((1, 2), dtype=np.uint8), layer.bias, 0)
     assert both_p.weights.tolist() == layer.weights.tolist() == [[0]]
 
 
-def test_a_network_that_is_saved_loads_equal(tmp_path):
-    saved = network(([[1, 0], [-1, 1]], [0.1, 1 / 3]), ([[1], [-1]], [-2.5e-7]), name="trained µ")
-    save_networks([saved], tmp_path / "n.json", key="abc")
-    (loaded,), key = load_networks(tmp_path / "n.json")
-    assert key == "abc"
-    assert loaded.name == saved.name
-    for one, other in zip(loaded.layers, saved.layers, strict=True):
-        assert one.states.dtype == np.uint8
-        assert (one.states == other.states).all()
-        assert (one.bias == other.bias).all()
+@pytest.mark.parametrize("groups", [(1, 2), (3, 4)])
+@pytest.mark.parametrize("copies", [(1, 1), (2, 3)])
+def test_weights_on_many_tiles_are_those_that_training_sees_there(groups, copies):
+    """The layout of `Placement`, which is written for torch, is the reference."""
+    of = study(network={"hidden": (41,), "groups": groups, "copies": copies},
+               hardware={"tiles": 40})  # fmt: skip
+    for layer in written(of, features=25, classes=7).layers:
+        placement = placement_of(layer)
+        theirs = placement.weights(torch.from_numpy(layer.states)).flatten(0, 1)
+        assert layer.cells.shape == (layer.inputs, 2 * placement.lines)
+        assert layer.weights.tolist() == theirs[: layer.inputs].tolist()
 
 
-def test_the_sound_file_of_these_tests_loads(tmp_path):
-    (tmp_path / "n.json").write_text(written(SOUND))
-    assert load_networks(tmp_path / "n.json")[0][0].layers[0].weights.tolist() == [[1], [-1]]
+def test_a_network_of_no_training_for_dies_says_so():
+    made = network(([[1]], [0]), ([[1]], [0]))
+    assert (made.activation, made.tiles, made.dies, made.method) == ("tanh", 2, 1, "ideal")
+    with pytest.raises(InputError, match=r"weights of n: study: is missing.*`mtjspice train`"):
+        _ = made.training
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"\xff\xfe",
-        b"{",
-        b"[]",
-        b"{}",
-        b"3",
-        json.dumps(SOUND).encode()[:-5],
-        *(
-            written(SOUND | change).encode()
-            for change in (
-                {"format": "mtjspice networks 1"},
-                {"format": ["mtjspice networks 2"]},
-                {"networks": []},
-                {"networks": 3},
-                {"key": 3},
-                {"key": "k" * 65},
-                {"more": 1},
-            )
-        ),
-        *(
-            written(SOUND | {"networks": [SOUND["networks"][0] | change]}).encode()
-            for change in (
-                {"layers": []},
-                {"layers": None},
-                {"layers": [3]},
-                {"layers": [{"states": ["PA"]}]},
-                {"layers": [{"states": ["PA", "A"], "bias": [0]}]},
-                {"layers": [{"states": ["PX"], "bias": [0]}]},
-                {"layers": [{"states": [], "bias": []}]},
-                {"layers": [{"states": ["PA"], "bias": [0, 1]}]},
-                {"layers": [{"states": ["PA"], "bias": 0.5}]},
-                {"layers": [{"states": ["PA"], "bias": ["a"]}]},
-                {"layers": [{"states": ["PA"], "bias": [float("nan")]}]},
-                {"layers": [LAYER, {"states": ["PA"] * 3, "bias": [0]}]},
-                {"layers": [LAYER | {"states": [["PA", "AP"]]}]},
-                {"layers": [LAYER | {"states": "PA"}]},
-                {"layers": [LAYER | {"bias": ["0.5"]}]},
-                {"layers": [LAYER | {"bias": [True]}]},
-                {"layers": [LAYER | {"bias": [1e300]}]},
-                {"layers": [LAYER | {"bias": [10**400]}]},
-                {"layers": [LAYER | {"more": 1}]},
-                {"more": 1},
-                {"name": "../../x"},
-                {"name": "<script>"},
-                {"name": 3},
-            )
-        ),
-    ],
-)
-def test_a_file_that_holds_no_network_is_refused(tmp_path, content):
-    path = tmp_path / "n.json"
-    path.write_bytes(content)
-    with pytest.raises(InputError) as caught:
-        load_networks(path)
-    assert caught.value.source == str(path)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda c: c.update(key="other"),
-        lambda c: c["networks"][0].update(name="other"),
-        lambda c: c["networks"][0]["layers"][0]["states"].reverse(),
-        lambda c: c["networks"][0]["layers"][0].update(bias=[0.25, 0.5]),
-        lambda c: c.pop("checksum"),
-    ],
-)
-def test_a_file_that_was_changed_is_refused(tmp_path, change):
-    path = tmp_path / "n.json"
-    save_networks([network(([[1, 0], [-1, 1]], [0.1, 1 / 3]))], path, key="abc")
-    content = json.loads(path.read_text())
-    change(content)
-    path.write_text(json.dumps(content))
-    with pytest.raises(InputError, match="checksum"):
-        load_networks(path)
-
-
-@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
-def test_what_is_no_file_is_refused_at_once(tmp_path, make):
-    make(tmp_path / "n.json")
-    with pytest.raises(InputError, match="not a file"):
-        load_networks(tmp_path / "n.json")
-
-
-def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(InputError, match="cannot be read"):
-        load_networks(tmp_path / "n.json")
+def test_a_key_of_layers_changes_with_what_they_are():
+    made = network(([[1], [-1]], [0.5])).layers
+    others = [network(([[1], [0]], [0.5])), network(([[1], [-1]], [0.25])), network(([[1]], [0.5]))]
+    assert len({key_of(made), *(key_of(other.layers) for other in others)}) == 4
 
 
 def test_layers_that_fit_are_accepted():

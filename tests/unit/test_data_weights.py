@@ -9,6 +9,7 @@ import shutil
 import numpy as np
 import pytest
 from safetensors.numpy import load, save
+from unit.builders import network
 from unit.tiled import study, written
 
 from mtjspice.data import weights as module
@@ -74,6 +75,21 @@ def test_the_same_weights_give_the_same_bytes(folder, tmp_path_factory):
         p.name: p.read_bytes() for p in other.iterdir()
     }
     assert {p.name for p in folder.iterdir()} == {ABOUT, TENSORS}
+
+
+def test_a_network_on_paper_reads_back_exactly_too(tmp_path):
+    made = network(([[1, 0], [-1, 1]], [0.1, 1 / 3]), ([[1], [-1]], [-2.5e-7]), name="of µ")
+    save_weights(tmp_path, made)
+    assert same(load_weights(tmp_path), made)
+
+
+def test_weights_of_the_format_before_have_the_name_of_their_study(folder):
+    def older(content):
+        del content["name"]
+        content["format"] = "mtjspice weights 2"
+
+    rewritten(folder, older)
+    assert same(load_weights(folder), SAVED)
 
 
 def test_a_folder_is_made_and_weights_replace_others(tmp_path):
@@ -160,7 +176,7 @@ def test_a_description_that_was_only_laid_out_anew_is_read(folder):
     assert same(load_weights(folder), SAVED)
 
 
-def test_weights_of_the_version_before_are_refused_with_what_to_do(folder):
+def test_weights_of_an_old_version_are_refused_with_what_to_do(folder):
     rewritten(folder, lambda c: c.update(format="mtjspice weights 1"))
     refused(folder, "format = 'mtjspice weights 1'.*another version are trained again")
 
@@ -186,7 +202,8 @@ def test_halves_of_two_savings_are_refused(folder, tmp_path_factory):
     [
         lambda c: [1],
         lambda c: c.update(format="mtjspice weights 0"),
-        lambda c: c.update(format=["mtjspice weights 2"]),
+        lambda c: c.update(format=["mtjspice weights 3"]),
+        lambda c: c.pop("name") and None,
         lambda c: c.pop("format") and None,
         lambda c: c.pop("key") and None,
         lambda c: c.pop("study") and None,
@@ -223,6 +240,8 @@ def test_a_spoilt_description_is_refused(folder, change):
         (lambda c: c["features"].append(8), "do not fit each other"),
         (lambda c: c["classes"].append("d"), "do not fit each other"),
         (lambda c: c["layers"].pop(), "do not fit each other"),
+        (lambda c: c.pop("study"), "study and card stand together"),
+        (lambda c: c.update(card=None), "study and card stand together"),
         (lambda c: c["study"]["network"].update(hidden=[14, 6]), "not those of its study"),
         (lambda c: c["features"].__setitem__(3, 2), "features has 2 2 times"),
         (lambda c: c["classes"].__setitem__(2, "a"), "classes has 'a' 2 times"),
@@ -261,11 +280,14 @@ def test_numbers_that_cannot_be_are_refused_by_name(folder, key, value):
     ("key", "value"),
     [
         *((key, value) for key in ("key", "card", "tiles")
-          for value in ("", "of a test", "0" * 63, "0" * 65, "G" * 64, "0" * 64 + "\n", 0, None)),
+          for value in ("", "of a test", "0" * 63, "0" * 65, "G" * 64, "0" * 64 + "\n", 0)),
+        ("key", None),
+        ("tiles", None),
         *(("loss", [value]) for value in REAL[:-2]),
         ("loss", 1.0),
         *(("features", [0, 1, 2, 3, 4, 5, 6, value]) for value in WHOLE),
         *(("classes", ["a", "b", value]) for value in (3, None, "", "<script>", "a\nb", "$x$")),
+        *(("name", value) for value in (3, None, "", "<b>", "../x")),
         *(("data", value) for value in (3, None, "", "<b>", "../x")),
         ("versions", []),
         ("versions", {"torch": 9}),

@@ -25,7 +25,7 @@ def programmed(study: Study = STUDY, scale: float = 1.0, noise: float = 0.0):
     (chip,) = write_chips(study, [NET])
     mtj, chance, matrices = study.crossbar.cell.mtj, np.random.default_rng(5), []
     for layer, tile in zip(chip.network.layers, chip.tiles, strict=True):
-        rows, columns = layer.states.shape
+        rows, columns = layer.cells.shape
         states = tile.states[:rows, :columns]
         siemens = scale * np.where(states == 0, 1 / mtj.r_p, 1 / mtj.r_ap)
         matrices.append(siemens + noise * DELTA_G * chance.normal(size=siemens.shape))

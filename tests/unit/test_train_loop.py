@@ -18,7 +18,7 @@ def wine() -> Samples:
 
 
 def train_network(*arguments, **more):
-    (network,) = train_networks(*arguments, **more)
+    (network,) = train_networks(*arguments, key="k", **more)
     return network
 
 
@@ -122,12 +122,12 @@ POPULATION = PopulationNetwork(epochs=20, count=5)
 
 
 def test_a_population_is_the_restarts_of_one_network_all_kept(wine):
-    many = train_networks(POPULATION, wine, seed=7)
+    many = train_networks(POPULATION, wine, 7, "k")
     assert [network.name for network in many] == [f"network {n}" for n in range(1, 6)]
-    (best,) = train_networks(TrainedNetwork(epochs=20, restarts=5), wine, seed=7)
+    (best,) = train_networks(TrainedNetwork(epochs=20, restarts=5), wine, 7, "k")
     assert sum(same(best, network) for network in many) == 1
 
 
 def test_the_networks_of_a_population_differ(wine):
-    many = train_networks(POPULATION, wine, seed=7)
+    many = train_networks(POPULATION, wine, 7, "k")
     assert len({b"".join(x.weights.tobytes() for x in n.layers) for n in many}) == 5

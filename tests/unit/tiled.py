@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from mtjspice.data.mnist import read_small_digits
+from mtjspice.data.network import Layer, Network
 from mtjspice.data.samples import Samples
-from mtjspice.data.weights import ProgrammedLayer, ProgrammedNetwork
 from mtjspice.spec.rates import DefectRates
 from mtjspice.spec.training import Hardware, TiledNetwork, Training, TrainingStudy
 from mtjspice.surrogate.card import Card, load_card
@@ -66,7 +66,7 @@ def ternary(*shape: int, seed: int = 1) -> torch.Tensor:
 
 def written(
     of: TrainingStudy, features: int = 8, classes: int = 3, seed: int = 1, on: Card | None = None
-) -> ProgrammedNetwork:
+) -> Network:
     """A network of random weights as if it had been trained for a card, that of the shipped die."""
     on = on or card()
     chance = np.random.default_rng(seed)
@@ -77,7 +77,7 @@ def written(
     for k, placement in enumerate(placements):
         weights = ternary(*placement.shape, seed=seed + k) * placement.real
         layers.append(
-            ProgrammedLayer(
+            Layer(
                 inputs=placement.inputs,
                 outputs=placement.outputs,
                 groups=placement.groups,
@@ -90,7 +90,8 @@ def written(
                 bias=chance.normal(size=placement.outputs) / 3,
             )
         )
-    return ProgrammedNetwork(
+    return Network(
+        name=of.name,
         study=of,
         features=tuple(range(features)),
         classes=tuple("abcdefghij"[:classes]),

@@ -17,7 +17,7 @@ from mtjspice.reproduce.goodwill2022.predictors import (
 )
 from mtjspice.spec.toml import format_spec
 from mtjspice.study.page import array_words
-from mtjspice.train.mapping import place_network
+from mtjspice.train.mapping import tiles_of
 
 
 def write_goodwill(story: GoodwillStory, out: Outputs) -> None:
@@ -168,7 +168,7 @@ def _example(story: GoodwillStory) -> dict[str, Any]:
     chip = story.chips[n]
     tile, mtj = chip.tiles[0], study.crossbar.cell.mtj
     drawn = draw_junctions(mtj, tile, chip.die, study.technology.temperature)
-    wanted = place_network(chip.network, study.crossbar)[0]
+    wanted = tiles_of(chip.network)[0]
     shape = study.crossbar.shape
     rates = (
         np.zeros(shape)
@@ -177,7 +177,7 @@ def _example(story: GoodwillStory) -> dict[str, Any]:
             study.crossbar, study.writing, chip.die, wanted, study.technology.temperature
         )
     )
-    used = chip.network.layers[0].states.shape
+    used = chip.network.layers[0].cells.shape
     wrong = np.zeros(shape, dtype=np.bool_)
     wrong[: used[0], : used[1]] = (drawn.state != wanted.states)[: used[0], : used[1]]
     svg = plots.maps_plot(

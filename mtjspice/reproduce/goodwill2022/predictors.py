@@ -79,13 +79,13 @@ def read_devices(study: Study, chip: Chip, effective: Sequence[Floats]) -> Progr
     """
     mtj, right, errors, devices = study.crossbar.cell.mtj, [], [], []
     for layer, tile in zip(chip.network.layers, chip.tiles, strict=True):
-        rows, columns = layer.states.shape
+        rows, columns = layer.cells.shape
         drawn = draw_junctions(mtj, tile, chip.die, study.technology.temperature)
         used = slice(0, rows), slice(0, columns)
         siemens = junction_conductance(study, chip, drawn)[used]
         size = (diameters(mtj, chip.die, tile.states.shape)[used] / mtj.diameter) ** 2
-        wanted = size * np.where(layer.states == 0, 1 / mtj.r_p, 1 / mtj.r_ap)
-        right.append((read_back(mtj, chip.die, drawn)[used] == layer.states).ravel())
+        wanted = size * np.where(layer.cells == 0, 1 / mtj.r_p, 1 / mtj.r_ap)
+        right.append((read_back(mtj, chip.die, drawn)[used] == layer.cells).ravel())
         errors.append(((siemens - wanted) / mtj.delta_g).ravel())
         devices.append(_pairs(siemens) / mtj.delta_g)
     return Programmed(

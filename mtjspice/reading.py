@@ -62,7 +62,7 @@ def read_text(path: Path, most: int = MOST_TEXT) -> str:
     """Read a text file: UTF-8, or what its byte order mark says; line ends become newlines.
 
     Raises:
-        InputError: as `read_bytes`; if it is in another encoding, naming the line.
+        InputError: if it is missing, no file or too large, or in another encoding, naming the line.
     """
     return decoded(read_bytes(path, most), path)
 
@@ -105,7 +105,8 @@ def read_json(path: Path, most: int = MOST_TEXT) -> Any:
     """What a JSON file says.
 
     Raises:
-        InputError: as `read_text` and `parse_json`.
+        InputError: if it is missing, no file, too large, or no JSON; nests too deep, or names a key
+            twice.
     """
     return parse_json(read_text(path, most), path)
 

@@ -40,7 +40,7 @@ def open_pool(
         limits: what a call may take.
 
     Raises:
-        InputError: as `WorkerPool` and `Cluster`, and if both are given.
+        InputError: if both are given, or nothing answers at the scheduler's address.
     """
     if scheduler is None:
         return WorkerPool(jobs, limits=limits)

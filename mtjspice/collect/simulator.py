@@ -153,7 +153,10 @@ class Simulator:
         """Simulate experiments; results in their order, in the form of `mtjspice.data.results`.
 
         Raises:
-            InputError, SimulatorError, StorageError: as `attempt`.
+            InputError: if a transistor card cannot be read, or lacks what is asked of it; if a
+                circuit has a node without a path to ground.
+            SimulatorError: if the simulator is missing, or workers have another one or are gone.
+            StorageError: if the disk is full.
             SimulationError: if one fails, or its worker dies twice, with the folder that keeps its
                 netlist and log. The others are finished first and stay in the store.
         """
@@ -218,7 +221,9 @@ class Simulator:
             shifts: float64 [sample, transistor], V, in the order of `Deck.transistors`.
 
         Raises:
-            InputError, SimulationError: as `run`. Nothing is kept in the store.
+            InputError: if a transistor cannot be of its size.
+            SimulationError: if a simulation fails, with the folder that keeps its netlist and log.
+                Nothing is kept in the store.
         """
         deck, key = build_deck(experiment), self.key(experiment)
         chunks = np.array_split(shifts, min(self.jobs, len(shifts)))

@@ -120,7 +120,7 @@ def dies_from(
         The dies, and where spread and seed of one given by its map alone are from.
 
     Raises:
-        InputError: as `load_dies` and `read_defects`.
+        InputError: naming file, line or key, if there are no dies or one cannot be.
     """
     if path.is_dir():
         return load_dies(path, shape, tiles), ()

@@ -139,7 +139,7 @@ def find_mnist(given: Path | None, usual: Path, *, digits: bool = False) -> Path
         digits: whether the small digits are asked for.
 
     Raises:
-        InputError: if both are asked for; as `download_mnist`.
+        InputError: if both are asked for, or what is missing can neither be downloaded nor written.
     """
     if digits and given is not None:
         allowed = "names other images than --digits does: give one of the two"

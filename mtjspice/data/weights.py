@@ -47,7 +47,7 @@ trained, some thousands at most."""
 
 
 class LayerEntry(Spec):
-    """What ``weights.json`` says of a layer; as `Layer`."""
+    """What ``weights.json`` says of a layer, in the words of `Layer`."""
 
     inputs: Some
     outputs: Some
@@ -65,7 +65,7 @@ class LayerEntry(Spec):
 
 
 class About(Spec):
-    """What ``weights.json`` says; as `Network`.
+    """What ``weights.json`` says, in the words of `Network`.
 
     Attributes:
         format: of the folder.

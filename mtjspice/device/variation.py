@@ -97,11 +97,11 @@ def draw_spread(
     """Parallel resistance, Ω, and magnetoresistance ratio of each junction of a tile.
 
     Args:
-        mtj: as `draw_junctions`.
+        mtj: nominal junction.
         index: of the tile.
-        die: as `draw_junctions`.
+        die: with the spread and the seed.
         shape: rows and columns of the tile.
-        temperature: as `draw_junctions`.
+        temperature: °C; it changes the magnetoresistance.
     """
     of_tile = np.random.default_rng([die.seed, 1, index])
     ln_rp, ln_tmr = common_spread(die)

@@ -219,7 +219,7 @@ class Reads:
             layout: under its condition.
             access: of gated cells.
             driven: rows of the block.
-            scales: as `Reads`.
+            scales: of the input vectors, in units of the read voltage.
             leakage: of cells whose gates are off.
 
         Raises:

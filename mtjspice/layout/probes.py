@@ -128,8 +128,8 @@ def at_rest(
         values: expression of every number by its name.
         units: of those that the report has.
         parameters: of the expressions.
-        value: as `Probe`.
-        says: as `Probe`.
+        value: name of the number that the report states; empty where no circuit shows it.
+        says: for its netlist: what the number takes that is not in the circuit.
     """
     # Of a single point SPICE measures the largest, but finds no value "at" it.
     how = "max v({0})" if case.deck.points == 1 else "find v({0}) at=0"

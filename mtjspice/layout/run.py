@@ -229,13 +229,14 @@ def run_comparison(
     Args:
         layouts: by the file that describes each.
         out: folder of the comparison and of the layouts' own folders.
-        quick: as `run_layout`.
-        jobs: as `run_layout`.
+        quick: with fewer samples and patterns, as a first look.
+        jobs: worker processes; all processors if left out.
         progress: told of what is done for which layout.
 
     Raises:
-        InputError: if two have the same name; and as `run_layout`, with the file in front.
-        SimulatorError: as `run_layout`.
+        InputError: if two have the same name, or the circuit of one cannot be built or has no
+            path, with its file in front.
+        SimulatorError: if the simulator is missing or fails.
     """
     names = [one.name for one in layouts.values()]
     # Each gets a folder of its name, and not every disk tells capitals from small letters.

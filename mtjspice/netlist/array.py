@@ -20,7 +20,7 @@ def drawn_devices(experiment: Experiment, card: Card | None) -> Devices:
     """Those that the die's seed gives.
 
     Raises:
-        InputError: as `threshold_shifts`.
+        InputError: if a transistor is outside the card's range, or of a model that it lacks.
     """
     mtj, celsius = experiment.crossbar.cell.mtj, experiment.technology.temperature
     return Devices(

@@ -122,7 +122,7 @@ class Added:
         parts: other circuits beside it.
         definitions: models and subcircuits that only those have.
         printed: nodes that are printed in the place of the output currents.
-        measures: as `Circuit.measures`.
+        measures: numbers that SPICE works out of the analysis and prints, by name.
     """
 
     header: tuple[str, ...] = ()
@@ -203,7 +203,8 @@ def as_part(
         Models and subcircuits that it needs, and the part.
 
     Raises:
-        InputError: as `build_deck`.
+        InputError: if a node without a path to ground is read, or a transistor card cannot be read
+            or lacks what is asked of it.
     """
     own = build_deck(experiment).circuit
     return own.definitions, Part(name, tuple(pins), (*own.elements, *elements))

@@ -96,7 +96,7 @@ def simulation_key(experiment: Experiment, simulator: str) -> str:
         simulator: what runs it, as it describes itself.
 
     Raises:
-        InputError: as `inputs_digest`.
+        InputError: if a transistor card cannot be read, or lacks what is asked of it.
     """
     text = f"{simulator}\n{inputs_digest(experiment)}\n{experiment.canonical(lambda _: '')}"
     return hashlib.sha256(text.encode()).hexdigest()

@@ -30,7 +30,8 @@ def to_circuit(experiment: Experiment) -> Any:
     """Build the `PySpice.Spice.Netlist.Circuit` of an experiment.
 
     Raises:
-        InputError: as `mtjspice.netlist.deck.build_deck`.
+        InputError: if a node without a path to ground is read, or a transistor card cannot be read
+            or lacks what is asked of it.
 
     Example:
         >>> from mtjspice import Experiment, read_spec, to_circuit

@@ -78,7 +78,17 @@ def read_layer(
     simulator: Simulator,
     progress: Progress | None = None,
 ) -> LayerReads:
-    """Simulate layer k's tiles for volts [tile, image, row]; the rest as `in_spice`."""
+    """Simulate a layer's tiles for given voltages of their rows.
+
+    Args:
+        weights: what is written.
+        circuit: of a tile.
+        dies: that the network spans.
+        k: number of the layer.
+        volts: [tile, image, row], above the reference.
+        simulator: runs the tiles side by side, each with all images in one sweep.
+        progress: told of the tiles.
+    """
     tiles = driven_tiles(weights, circuit, dies, k, volts)
     results = simulator.run(tiles, progress)
     currents = np.stack([reported_current(circuit.periphery, result) for result in results])

@@ -53,10 +53,10 @@ def sign_borders(
 
     Args:
         out: folder of the weights; the report goes into its folder ``signoff``.
-        jobs: as `run_signoff`.
-        scheduler: the same.
+        jobs: worker processes; all processors if left out.
+        scheduler: address of a Dask scheduler, whose workers simulate then.
         progress: told of each step.
-        say: as `run_signoff`.
+        say: told, in words, how much is going to be simulated.
         options: of `borders_subject`.
     """
     subject = borders_subject(out, progress=progress, **options)
@@ -77,7 +77,13 @@ def sign_goodwill(
 ) -> SignOffStory:
     """Sign off the networks of `goodwill_subject`, every one with every sample.
 
-    Arguments are those of `sign_borders`, with the options of `goodwill_subject`.
+    Args:
+        out: folder of the networks; the report goes into its folder ``signoff``.
+        jobs: worker processes; all processors if left out.
+        scheduler: address of a Dask scheduler, whose workers simulate then.
+        progress: told of each step.
+        say: told, in words, how much is going to be simulated.
+        options: of `goodwill_subject`.
     """
     subject = goodwill_subject(out, progress=progress, **options)
     return run_signoff(
@@ -97,7 +103,16 @@ def borders_subject(
 ) -> Subject:
     """The statistics-aware weights of borders2024 on its dies; trained unless `out` holds them.
 
-    Arguments and errors are those of `reproduce_borders`.
+    Args:
+        out: folder of the weights.
+        quick: with few dies and epochs, as a first look.
+        mnist: folder of MNIST; what it lacks is downloaded.
+        digits: use the small digits that scikit-learn ships.
+        seed: in the place of the spec's.
+        progress: told of each step.
+
+    Raises:
+        InputError: if the images cannot be had.
     """
     tell = progress or (lambda what, done, total: None)
     data = find_mnist(mnist, out.parent / "mnist", digits=digits)
@@ -132,7 +147,15 @@ def goodwill_subject(
     Each network has the G_norm at which its surrogate classifies the training samples best. In
     software it has the weights that were to be written, and G_norm = G_P − G_AP.
 
-    Arguments and errors are those of `reproduce_goodwill`.
+    Args:
+        out: folder of the networks.
+        quick: with few networks, as a first look.
+        solutions: folder of NIST's solutions, which are taken in the place of trained networks.
+        seed: in the place of the spec's.
+        progress: told of each step.
+
+    Raises:
+        InputError: if the solutions cannot be read, or a seed is given where nothing is drawn.
     """
     tell = progress or (lambda what, done, total: None)
     spec = goodwill_spec()

@@ -35,7 +35,7 @@ def allowed_flips(seen: Seen, spec: SignOff, chance: float, conditions: int) -> 
     Args:
         seen: as it is foreseen, before anything is simulated.
         spec: with limits and confidence.
-        chance: as `least_accuracy`.
+        chance: accuracy of who always says the most frequent class.
         conditions: how many there are.
     """
     doubt, limits = doubt_of(spec, conditions), spec.limits

@@ -38,7 +38,7 @@ def parse_spec(text: str, kind: type[S], *, source: str | Path = "<text>") -> S:
     """Read a spec from TOML text; ``parse_spec(format_spec(x), type(x)) == x``.
 
     Raises:
-        InputError: as `read_spec`.
+        InputError: naming source, key, value and what is allowed.
     """
     return build_spec(parse_toml(text, source), kind, source=source)
 

@@ -74,7 +74,7 @@ class Backend(Protocol):
         """Which one this process has, loaded if need be; worker processes ask.
 
         Raises:
-            SimulatorMissingError: as `describe`.
+            SimulatorMissingError: if there is none that can be used; the message says what to do.
         """
         ...
 
@@ -105,6 +105,6 @@ class Backend(Protocol):
         """Run a netlist that measures by itself (`Circuit.measures`), and what it prints, by name.
 
         Raises:
-            SimulationError: as `run`; also where this simulator has no such netlists.
+            SimulationError: if it fails, or this simulator has no such netlists.
         """
         ...

@@ -51,7 +51,8 @@ def run_deck(deck: Deck, backend: Backend | None = None) -> Vectors:
         backend: where; the usual simulator if left out.
 
     Raises:
-        InputError, SimulationError: as `run_samples`.
+        InputError: if a model cannot be of the size that is asked.
+        SimulationError: if the simulator fails, or what it gives is not finite and whole.
     """
     return run_samples(deck, np.zeros((1, 0)), backend)[0]
 
@@ -85,7 +86,8 @@ def run_netlist(
     """The same with a netlist that saves what a deck says.
 
     Raises:
-        InputError, SimulationError: as `run_samples`.
+        InputError: if a model cannot be of the size that is asked.
+        SimulationError: if the simulator fails, or what it gives is not finite and whole.
     """
     used = backend or backend_named()
     found = used.run(netlist, deck, np.zeros((1, 0)) if shifts is None else shifts)

@@ -77,7 +77,17 @@ def simulate_study(
     """Train or read a study's networks, write them into their dies, run all samples in SPICE.
 
     What has been computed in `out` before is found again by its key and not computed anew.
-    Arguments and errors are those of `run_study`.
+
+    Args:
+        study: what to do.
+        out: folder of the networks and the results; nothing is kept if it is left out.
+        solutions: folder in NIST's format, where the study asks for it.
+        jobs: worker processes; all processors if left out.
+        progress: told of each step.
+
+    Raises:
+        InputError: if anything given is wrong; nothing is written then.
+        SimulatorError: if the simulator is missing or fails.
     """
     tell = progress or (lambda what, done, total: None)
     samples, ready = read_study(study, solutions)

@@ -88,7 +88,7 @@ class Surrogate(torch.nn.Module):
         place of the expansion where that bound is too large.
 
         Raises:
-            InputError: as `array`.
+            InputError: if a tile, a die or a circuit is outside the card's range, naming it.
         """
         array = self.array(experiments)
         with torch.no_grad():

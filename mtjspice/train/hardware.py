@@ -118,7 +118,7 @@ def on_dies(
 def programmed(
     weights: Network, surrogate: Surrogate, dies: Sequence[Die], dtype: torch.dtype
 ) -> list[Programmed]:
-    """Each layer's tiles as the surrogate reads them; as `on_dies`."""
+    """Each layer's tiles as the surrogate reads them, for weights on the dies that they span."""
     card = surrogate.card
     check_design(weights, card, dies)
     made = []

@@ -34,7 +34,17 @@ def tiles_of(network: Network) -> tuple[ProgrammedTile, ...]:
 
 
 def place_layer(layer: Layer, crossbar: Crossbar, index: int, name: str) -> Layer:
-    """One layer on one tile; as `place_network`."""
+    """One layer on one tile.
+
+    Args:
+        layer: of the network.
+        crossbar: the tile's array.
+        index: of the layer, which is that of its tile.
+        name: of the network, for messages.
+
+    Raises:
+        CapacityError: if it does not fit, with the lines that it needs.
+    """
     inputs, columns = layer.cells.shape
     if inputs > crossbar.rows or columns > crossbar.columns:
         raise CapacityError(

@@ -122,7 +122,7 @@ def fill(
     is replaced, and a line about it is added to the notes.
 
     Raises:
-        InputError: as `train`.
+        InputError: if network, card, dies and start do not fit each other, or the loss diverges.
     """
     said = [] if notes is None else notes
     samples = read_digits(data)

@@ -130,12 +130,13 @@ def at_least(
     """A figure that should not be below its limit; with an interval, all of that.
 
     Args:
-        name: as `Figure`.
-        value: the same.
+        name: of what is stated.
+        value: in `unit`.
         limit: None where there is none.
-        unit: as `Figure`.
-        how: the same.
-        interval: the same.
+        unit: as it is printed behind the number; empty for a plain number.
+        how: it came about, in words.
+        interval: that holds the true value at the confidence that is asked for; all of it has to
+            be within the limit.
         needed: what would decide a limit that the interval does not; else it is left out.
     """
     return _held(name, value, limit, unit, how, interval, needed, ">=")

@@ -23,7 +23,7 @@ class Ngspice:
         """Ask the library for its version, in a process of its own.
 
         Raises:
-            SimulatorMissingError: as `mtjspice.spice.ngspice.probe.probe`.
+            SimulatorMissingError: if there is none that can be used; the message says what to do.
         """
         return described(probe())
 

@@ -23,7 +23,15 @@ MEASURED = re.compile(r"^(\w+)[ \t]*=[ \t]+([-+]?\d\S*)(?:[ \t].*)?$", re.MULTIL
 def run_netlist(netlist: str, deck: Deck, shifts: npt.NDArray[np.float64]) -> list[Vectors]:
     """Load a netlist once and run its analysis for each sample of threshold shifts.
 
-    Arguments and errors are those of `mtjspice.spice.backend.Backend.run`.
+    Args:
+        netlist: in the words of ngspice.
+        deck: which vectors to read.
+        shifts: float64 [sample, transistor], V, in the order of `Deck.transistors`; [sample, 0]
+            leaves the circuit as it is.
+
+    Raises:
+        InputError: if a model cannot be of the size that is asked.
+        SimulationError: if it fails, or says in any way that it did not finish.
     """
     # Imported here: the import loads the simulator, and the parent process never needs it.
     from mtjspice.spice.ngspice.library import open_library  # noqa: PLC0415

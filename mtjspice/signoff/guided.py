@@ -30,7 +30,6 @@ Ints = npt.NDArray[np.int64]
 Told = Callable[[str, int, int], None]
 """Called with (what is being done, how much of it is done, how much there is): dies by the
 surrogate, input vectors of tiles by SPICE."""
-Flags = npt.NDArray[np.bool_]
 USUAL_BOUND = 0.001
 """What flips may do to the mean accuracy, where nobody says anything of it."""
 WIDER = 1.1

@@ -275,9 +275,3 @@ def _quantity(value: Floats, up: Flags, down: Flags, span: tuple[float, float]) 
 
 def _grouped(value: Floats, up: Flags, down: Flags, span: tuple[float, float]) -> Values:
     return values_of(value, span, up.astype(np.float64), down.astype(np.float64))
-
-
-# The dies one by one.
-
-
-# What would decide.

@@ -94,8 +94,8 @@ def _calibration_tiles(spec: Calibration) -> list[Run]:
         "all P": lambda _: np.zeros(shape, dtype=np.uint8),
         "all AP": lambda _: np.ones(shape, dtype=np.uint8),
         "checkerboard": lambda _: np.asarray(np.indices(shape).sum(axis=0) % 2, dtype=np.uint8),
-        "one P row": lambda _: _one_line(shape, row=shape[0] // 2),
-        "one P column": lambda _: _one_line(shape, column=shape[1] // 2),
+        "one P row": lambda _: cross(shape, row=shape[0] // 2),
+        "one P column": lambda _: cross(shape, column=shape[1] // 2),
     }
     assert len(patterns) == PATTERNS
     patterns |= {f"random {k}": lambda c: _random(shape, c) for k in range(plan.tiles)}
@@ -220,7 +220,8 @@ def _random(shape: tuple[int, int], chance: np.random.Generator) -> States:
     return chance.integers(0, 2, shape, dtype=np.uint8)
 
 
-def _one_line(shape: tuple[int, int], row: int | None = None, column: int | None = None) -> States:
+def cross(shape: tuple[int, int], row: int | None = None, column: int | None = None) -> States:
+    """P along a row and a column, AP elsewhere."""
     states = np.ones(shape, dtype=np.uint8)
     if row is not None:
         states[row] = 0

@@ -11,7 +11,6 @@ from torch import Tensor
 from mtjspice.networks.levels import Chip, layer_experiment
 from mtjspice.spec.study import Study
 from mtjspice.surrogate.card import Card
-from mtjspice.surrogate.expansion import Level
 from mtjspice.surrogate.model import Surrogate
 from mtjspice.surrogate.programmed import Programmed
 from mtjspice.train.through import through
@@ -78,21 +77,18 @@ def _read_by(
     return read
 
 
-def effective_conductances(
-    study: Study, card: Card, chips: Sequence[Chip], level: Level
-) -> list[Floats]:
+def effective_conductances(study: Study, card: Card, chips: Sequence[Chip]) -> list[Floats]:
     """Output current by input voltage at rest, S, [network, input, column], of each layer.
 
     Args:
-        study: the array.
+        study: the array, which counts with its wires.
         card: of the surrogate.
         chips: the networks in their tiles.
-        level: ``ideal`` without wires, ``linear`` with them.
 
     Raises:
         InputError: if the circuit or a die is outside the card's range.
     """
-    surrogate = Surrogate(card, level)
+    surrogate = Surrogate(card, "linear")
     return [
         _programmed(study, surrogate, chips, k).linear.numpy() for k in range(len(chips[0].tiles))
     ]

@@ -129,7 +129,7 @@ def _told(
         name: score(name, list(outputs), samples)
         for name, outputs in (("ideal", ideal), ("surrogate", fast), ("spice", spice))
     }
-    matrices = effective_conductances(study, card, chips, "linear")
+    matrices = effective_conductances(study, card, chips)
     devices = [read_devices(study, c, [m[n] for m in matrices]) for n, c in enumerate(chips)]
     metrics = [*predictors(devices, samples), _tuned_surrogate(levels["surrogate"])]
     values = np.stack([metric.values for metric in metrics])

@@ -15,7 +15,7 @@ from mtjspice.collect.simulator import Simulator
 from mtjspice.data import versions
 from mtjspice.data.files import make_folder
 from mtjspice.data.outputs import Outputs
-from mtjspice.errors import InputError
+from mtjspice.errors import InputError, naming
 from mtjspice.netlist.cards import read_card
 from mtjspice.signoff.audit import allowed_flips
 from mtjspice.signoff.chosen import Audit, Read
@@ -158,10 +158,8 @@ def check_subject(specimens: Sequence[Specimen], card: Card) -> None:
         InputError: naming the die, and what is not known of it.
     """
     for one in specimens:
-        try:
+        with naming(one.name):
             check_specimen(one, card)
-        except InputError as error:
-            raise error.within(one.name) from None
 
 
 def _named(tell: Progress, label: str) -> Progress:

@@ -17,7 +17,7 @@ from mtjspice.data.network import Network
 from mtjspice.data.samples import Samples
 from mtjspice.data.weights import ABOUT, load_weights, save_weights
 from mtjspice.device.dies import draw_dies
-from mtjspice.errors import InputError
+from mtjspice.errors import InputError, naming
 from mtjspice.reading import read_json
 from mtjspice.spec.die import Die
 from mtjspice.spec.training import TrainingStudy
@@ -161,10 +161,8 @@ def check_judging(study: TrainingStudy, data: Path | None) -> None:
     surrogate = Surrogate(load_card(study.hardware.card), "full")
     placements = placed(study, read_digits(data), surrogate)
     for k, dies in enumerate(judging_dies(study)):
-        try:
+        with naming(f"drawn die {k}"):
             check_dies(surrogate.card, placements, study.hardware, dies)
-        except InputError as error:
-            raise error.within(f"drawn die {k}") from None
 
 
 def judge_training(

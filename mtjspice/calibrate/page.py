@@ -6,7 +6,6 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
@@ -15,11 +14,10 @@ from mtjspice.data.outputs import Outputs
 from mtjspice.report.canvas import IDEAL, SPICE, as_svg, picture
 from mtjspice.report.page import inline, render
 from mtjspice.report.written import determined, write_report
+from mtjspice.spec.base import Floats
 from mtjspice.spec.toml import format_spec
 from mtjspice.surrogate.card import Card
 from mtjspice.units import si
-
-Floats = npt.NDArray[np.float64]
 
 
 def write_calibration(story: CalibrationStory, out: Outputs) -> CalibrationStory:

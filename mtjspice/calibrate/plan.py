@@ -4,12 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from mtjspice.calibrate.access import access_experiments
 from mtjspice.calibrate.amplifier import amplifier_experiment
 from mtjspice.device.converter import quantised
-from mtjspice.spec.base import States
+from mtjspice.spec.base import Floats, States
 from mtjspice.spec.calibration import KINDS_SEARCHED, Calibration
 from mtjspice.spec.defects import (
     DEFECTS,
@@ -26,7 +25,6 @@ from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.tile import ProgrammedTile
 from mtjspice.surrogate.model import MARGIN
 
-Floats = npt.NDArray[np.float64]
 HELD_INPUTS, NEW_TILES, DEFECTIVE, SHORTED = "new inputs", "new tiles", "defects", "shorts"
 NEW_STATES, NEW_DIES = "new states", "new dies"
 HARD = "new tiles, hard inputs"

@@ -4,18 +4,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from mtjspice.networks.levels import Chip, layer_experiment
+from mtjspice.spec.base import Floats
 from mtjspice.spec.study import Study
 from mtjspice.surrogate.card import Card
 from mtjspice.surrogate.model import Surrogate
 from mtjspice.surrogate.programmed import Programmed
 from mtjspice.train.through import through
 
-Floats = npt.NDArray[np.float64]
 SIDE_BY_SIDE = 25
 """Chips that are read at once; more need memory and save no time."""
 

@@ -1,7 +1,6 @@
 """The published experiments as subjects of a sign-off: networks on dies, with their images."""
 
 import functools
-from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
@@ -21,13 +20,10 @@ from mtjspice.signoff.from_files import images_of, on_dies_of
 from mtjspice.signoff.subject import Images, Subject
 from mtjspice.spec.signoff import SignOff
 from mtjspice.spec.toml import changed, parse_spec
-from mtjspice.study.run import read_study, seed_matters, trained
+from mtjspice.study.run import Progress, read_study, seed_matters, trained
 from mtjspice.study.verdict import score
 from mtjspice.surrogate.card import load_card
 from mtjspice.train.orders import Order, fill, read_digits
-
-Progress = Callable[[str, int, int], None]
-"""Called with (what is being done, steps done, steps in all)."""
 
 
 def shipped_signoff(name: str) -> SignOff:

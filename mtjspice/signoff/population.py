@@ -15,10 +15,10 @@ from functools import cached_property
 from typing import Literal, assert_never
 
 import numpy as np
-import numpy.typing as npt
 
 from mtjspice.signoff.findings import (
     Flags,
+    Floats,
     GivenAccuracy,
     Ints,
     Judged,
@@ -36,7 +36,6 @@ from mtjspice.verdicts.intervals import (
     values_of,
 )
 
-Floats = npt.NDArray[np.float64]
 FLIPPING = 20
 """Of so many images that are not safe one is foreseen to flip."""
 Sign = Literal["<=", ">="]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from mtjspice.calibrate.run import run_calibration
+from mtjspice.calibrate.run import Progress, run_calibration
 from mtjspice.collect.cluster import open_pool
 from mtjspice.collect.simulator import Simulator
 from mtjspice.data import versions
@@ -21,7 +21,7 @@ from mtjspice.signoff.audit import allowed_flips
 from mtjspice.signoff.chosen import Audit, Read
 from mtjspice.signoff.dies import Specimen, check_specimen
 from mtjspice.signoff.expected import FOUND, RAN, SUMMED, VECTORS, Expected
-from mtjspice.signoff.findings import Judged, SignOffStory
+from mtjspice.signoff.findings import Ints, Judged, SignOffStory
 from mtjspice.signoff.flips import flips_of
 from mtjspice.signoff.guided import read_guided
 from mtjspice.signoff.judged import Asked, judge
@@ -36,10 +36,6 @@ from mtjspice.spec.unusual import unusual
 from mtjspice.spice.backends import probe
 from mtjspice.surrogate.card import Card
 from mtjspice.surrogate.model import Surrogate
-
-Ints = npt.NDArray[np.int64]
-Progress = Callable[[str, int, int], None]
-"""Called with (what is being done, steps done, steps in all)."""
 
 
 def run_signoff(

@@ -5,18 +5,15 @@ from itertools import cycle
 from typing import Any, assert_never
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from mtjspice.report.canvas import as_svg, picture
-from mtjspice.reproduce.borders2024.findings import Findings
+from mtjspice.reproduce.borders2024.findings import Findings, Floats
 from mtjspice.reproduce.borders2024.spec import Sweeps
 from mtjspice.spec.defects import OF_JUNCTION, Bridged, Cut, OfJunction
 from mtjspice.spec.die import Defect, Die
-
-Floats = npt.NDArray[np.float64]
 
 LOOKS: Mapping[str, tuple[str, str, str]] = {
     "unaware": ("#e0a100", "--", "o"),

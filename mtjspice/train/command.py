@@ -16,7 +16,7 @@ from mtjspice.errors import InputError
 from mtjspice.spec.training import TrainingStudy
 from mtjspice.spec.unusual import unusual
 from mtjspice.surrogate.card import load_card
-from mtjspice.train.fit import Progress
+from mtjspice.train.loop import Progress
 from mtjspice.train.orders import (
     CHECKPOINT,
     JUDGEMENTS,

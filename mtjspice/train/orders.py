@@ -24,7 +24,7 @@ from mtjspice.spec.training import TrainingStudy
 from mtjspice.surrogate.card import load_card
 from mtjspice.surrogate.expansion import Level
 from mtjspice.surrogate.model import Surrogate
-from mtjspice.train.fit import Progress, train, training_key
+from mtjspice.train.fit import train, training_key
 from mtjspice.train.hardware import (
     OnDies,
     card_of,
@@ -36,6 +36,7 @@ from mtjspice.train.hardware import (
     reader,
     tensors,
 )
+from mtjspice.train.loop import Progress
 from mtjspice.train.plan import check_dies, placed
 from mtjspice.train.threads import one_thread
 from mtjspice.verdicts.figures import Figure, at_most

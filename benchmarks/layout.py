@@ -214,7 +214,7 @@ def yield_of_both_levels(simulator: Simulator, pool: WorkerPool) -> list[Figure]
     spread = over(pool)
     sides = worst_reads(layout, fitted, 3, spread)
     threshold = margins(layout, fitted, sides, None).threshold
-    found, _ = estimate_yield(layout, condition, fitted, threshold, simulator, None, spread)
+    found, _ = estimate_yield(layout, condition, fitted, threshold, simulator, spread)
     return yield_figures(found)
 
 

@@ -15,8 +15,9 @@ from mtjspice.reproduce.borders2024 import plots as borders_plots
 from mtjspice.reproduce.borders2024.findings import UNAWARE
 from mtjspice.reproduce.borders2024.run import shipped_spec
 from mtjspice.reproduce.borders2024.runs import explore
-from mtjspice.reproduce.subjects import sign_borders
+from mtjspice.reproduce.subjects import borders_subject, shipped_signoff
 from mtjspice.signoff.page_plots import margins_plot
+from mtjspice.signoff.run import run_signoff
 from mtjspice.spec import Layout, Study, read_spec
 from mtjspice.study.plots import accuracy_plot, delivered_plot
 from mtjspice.study.run import run_study
@@ -47,8 +48,10 @@ def borders(mnist: Path) -> dict[str, str]:
 
 def signoff(mnist: Path) -> dict[str, str]:
     """The sign-off of borders2024 on its 36 dies."""
-    dies = sign_borders(OUT / "borders2024", mnist=mnist).judged[0].dies
-    return {"signoff_margins": margins_plot(dies, "image")}
+    folder = OUT / "borders2024"
+    subject = borders_subject(folder, mnist=mnist)
+    story = run_signoff(subject, shipped_signoff("borders2024"), folder / "signoff")
+    return {"signoff_margins": margins_plot(story.judged[0].dies, "image")}
 
 
 def layouts() -> dict[str, str]:

@@ -3,6 +3,8 @@
 Every message says what is wrong, where, and what to do.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
 
@@ -96,6 +98,15 @@ class InputError(MtjspiceError):
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle with the keyword arguments: errors travel from worker processes."""
         return _rebuild_input_error, (type(self), self.source, self.key, self.value, self.allowed)
+
+
+@contextmanager
+def naming(source: str | Path) -> Iterator[None]:
+    """Put the file, the folder or the part that a block is about in front of errors about it."""
+    try:
+        yield
+    except InputError as error:
+        raise error.within(source) from None
 
 
 class CapacityError(InputError):

@@ -8,7 +8,6 @@ thresholds, give its voltage as a function of its current.
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import xarray as xr
 
@@ -16,6 +15,7 @@ from mtjspice.device.variation import draw_normal
 from mtjspice.errors import SimulatorError
 from mtjspice.netlist.cards import read_card
 from mtjspice.solver.access import AccessModel
+from mtjspice.spec.base import Floats
 from mtjspice.spec.calibration import Calibration
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.defects import Shorted, kind_that
@@ -24,8 +24,6 @@ from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.periphery import VirtualGround
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.tile import ProgrammedTile
-
-Floats = npt.NDArray[np.float64]
 
 SHORT = 1.0
 """Resistance in the place of the junction, Ω; it is subtracted."""

@@ -11,11 +11,11 @@ import xarray as xr
 
 from mtjspice.calibrate.plan import Run
 from mtjspice.device.converter import at_limit, to_codes
+from mtjspice.spec.base import Floats
 from mtjspice.surrogate.card import Card, HeldOut, nominal_full_scale
 from mtjspice.surrogate.model import Surrogate
 from mtjspice.surrogate.programmed import solved
 
-Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 Judged = Literal["full", "linear", "nodal"]
 """Levels that are held against SPICE: two of the surrogate, and the solver beneath it."""

@@ -3,14 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
-
+from mtjspice.spec.base import Floats
 from mtjspice.spec.unusual import unusual
 from mtjspice.surrogate.card import Card
 from mtjspice.verdicts.figures import Figure, Verdict
 
-Floats = npt.NDArray[np.float64]
 Pooled = Mapping[str, Floats]
 """``error`` and ``current`` (shares of full scale), ``column``, ``cells``: flat, a read each."""
 

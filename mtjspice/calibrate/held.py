@@ -22,10 +22,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from mtjspice.calibrate.errors import NOTHING, Reads, summary
 from mtjspice.calibrate.plan import HELD_INPUTS, NEW_TILES, SHORTED
+from mtjspice.spec.base import Floats
 from mtjspice.spec.calibration import CardLimits
 from mtjspice.surrogate.card import Card, HeldOut
 from mtjspice.verdicts.figures import Figure, Interval, Verdict, at_least, at_most, kept
@@ -38,7 +38,6 @@ from mtjspice.verdicts.intervals import (
     values_of,
 )
 
-Floats = npt.NDArray[np.float64]
 SIGNAL = "of_signal"
 MEASURES = {
     "rms": ("RMS error", "of full scale"),

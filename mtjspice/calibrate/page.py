@@ -1,23 +1,23 @@
 """Write a calibration's report: ``report.json``, ``report.html``, ``manifest.json``."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
 
 from mtjspice.calibrate.findings import CalibrationStory, Pooled
 from mtjspice.data.outputs import Outputs
 from mtjspice.report.canvas import IDEAL, SPICE, as_svg, picture
 from mtjspice.report.page import inline, render
 from mtjspice.report.written import determined, write_report
+from mtjspice.spec.base import Floats
 from mtjspice.spec.toml import format_spec
 from mtjspice.surrogate.card import Card
 from mtjspice.units import si
-
-Floats = npt.NDArray[np.float64]
 
 
 def write_calibration(story: CalibrationStory, out: Outputs) -> CalibrationStory:
@@ -93,50 +93,38 @@ def _array_words(card: Card) -> str:
 def distribution_plot(groups: Mapping[str, Pooled]) -> str:
     """Share of reads beyond an error, on two logarithmic axes, a line a group."""
     with picture(9.5, 4.2) as (canvas, (axis,)):
-        for (group, reads), (colour, style) in zip(
-            groups.items(), _styles(len(groups)), strict=True
-        ):
+        for group, reads, colour, style in _styled(groups):
             error = np.sort(100 * np.abs(reads["error"]))[::-1]
             share = np.arange(1, error.size + 1) / error.size
             axis.loglog(error, share, ls=style, color=colour, label=group, lw=1.8)
         axis.set_xlabel("|surrogate − SPICE|, % of full scale")
         axis.set_ylabel("share of reads beyond")
         axis.set_xlim(left=1e-5)
-        axis.grid(alpha=0.3)
-        axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
-        return as_svg(canvas)
+        return _finished(canvas, axis)
 
 
 def current_plot(groups: Mapping[str, Pooled]) -> str:
     """RMS error against the output current."""
     edges = np.linspace(-1, 1, 41)
     with picture(9.5, 3.8) as (canvas, (axis,)):
-        for (group, reads), (colour, style) in zip(
-            groups.items(), _styles(len(groups)), strict=True
-        ):
+        for group, reads, colour, style in _styled(groups):
             centres, rms = _binned(reads["current"], reads["error"], edges)
             axis.semilogy(100 * centres, 100 * rms, ls=style, color=colour, label=group, lw=1.8)
         axis.set_xlabel("output current in SPICE, % of full scale")
         axis.set_ylabel("RMS error, % of full scale")
-        axis.grid(alpha=0.3)
-        axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
-        return as_svg(canvas)
+        return _finished(canvas, axis)
 
 
 def distance_plot(groups: Mapping[str, Pooled]) -> str:
     """RMS error against the distance of an output line from the drivers."""
     with picture(9.5, 3.8) as (canvas, (axis,)):
-        for (group, reads), (colour, style) in zip(
-            groups.items(), _styles(len(groups)), strict=True
-        ):
+        for group, reads, colour, style in _styled(groups):
             edges = np.arange(-0.5, reads["column"].max() + 1)
             centres, rms = _binned(reads["column"], reads["error"], edges)
             axis.semilogy(centres, 100 * rms, ls=style, color=colour, label=group, lw=1.8)
         axis.set_xlabel("output line, counted from the drivers of the input lines")
         axis.set_ylabel("RMS error, % of full scale")
-        axis.grid(alpha=0.3)
-        axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
-        return as_svg(canvas)
+        return _finished(canvas, axis)
 
 
 def size_plot(groups: Mapping[str, Pooled]) -> str:
@@ -154,9 +142,7 @@ def size_plot(groups: Mapping[str, Pooled]) -> str:
         axis.minorticks_off()
         axis.set_xlabel("cells of the array")
         axis.set_ylabel("error, % of full scale")
-        axis.grid(alpha=0.3)
-        axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
-        return as_svg(canvas)
+        return _finished(canvas, axis)
 
 
 def _regular(groups: Mapping[str, Pooled]) -> list[Pooled]:
@@ -174,8 +160,16 @@ def _binned(x: Floats, error: Floats, edges: Floats) -> tuple[Floats, Floats]:
     return centres[filled], np.sqrt(total[filled] / count[filled])
 
 
-def _styles(count: int) -> list[tuple[Any, Any]]:
-    """Colour and dashes of so many groups, told apart by lightness and without colour."""
+def _styled(groups: Mapping[str, Pooled]) -> Iterator[tuple[str, Pooled, Any, Any]]:
+    """Groups with colour and dashes, told apart by lightness and without colour."""
     dashes = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
-    colours = mpl.colormaps["viridis"](np.linspace(0, 0.88, count))
-    return [(colour, dashes[k % len(dashes)]) for k, colour in enumerate(colours)]
+    colours = mpl.colormaps["viridis"](np.linspace(0, 0.88, len(groups)))
+    for k, (group, reads) in enumerate(groups.items()):
+        yield group, reads, colours[k], dashes[k % len(dashes)]
+
+
+def _finished(canvas: Canvas, axis: Axes) -> str:
+    """The picture with a grid, and a legend beside it."""
+    axis.grid(alpha=0.3)
+    axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return as_svg(canvas)

@@ -4,12 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from mtjspice.calibrate.access import access_experiments
 from mtjspice.calibrate.amplifier import amplifier_experiment
 from mtjspice.device.converter import quantised
-from mtjspice.spec.base import States
+from mtjspice.spec.base import Floats, States
 from mtjspice.spec.calibration import KINDS_SEARCHED, Calibration
 from mtjspice.spec.defects import (
     DEFECTS,
@@ -26,7 +25,6 @@ from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.tile import ProgrammedTile
 from mtjspice.surrogate.model import MARGIN
 
-Floats = npt.NDArray[np.float64]
 HELD_INPUTS, NEW_TILES, DEFECTIVE, SHORTED = "new inputs", "new tiles", "defects", "shorts"
 NEW_STATES, NEW_DIES = "new states", "new dies"
 HARD = "new tiles, hard inputs"
@@ -94,8 +92,8 @@ def _calibration_tiles(spec: Calibration) -> list[Run]:
         "all P": lambda _: np.zeros(shape, dtype=np.uint8),
         "all AP": lambda _: np.ones(shape, dtype=np.uint8),
         "checkerboard": lambda _: np.asarray(np.indices(shape).sum(axis=0) % 2, dtype=np.uint8),
-        "one P row": lambda _: _one_line(shape, row=shape[0] // 2),
-        "one P column": lambda _: _one_line(shape, column=shape[1] // 2),
+        "one P row": lambda _: cross(shape, row=shape[0] // 2),
+        "one P column": lambda _: cross(shape, column=shape[1] // 2),
     }
     assert len(patterns) == PATTERNS
     patterns |= {f"random {k}": lambda c: _random(shape, c) for k in range(plan.tiles)}
@@ -220,7 +218,8 @@ def _random(shape: tuple[int, int], chance: np.random.Generator) -> States:
     return chance.integers(0, 2, shape, dtype=np.uint8)
 
 
-def _one_line(shape: tuple[int, int], row: int | None = None, column: int | None = None) -> States:
+def cross(shape: tuple[int, int], row: int | None = None, column: int | None = None) -> States:
+    """P along a row and a column, AP elsewhere."""
     states = np.ones(shape, dtype=np.uint8)
     if row is not None:
         states[row] = 0

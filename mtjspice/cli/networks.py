@@ -164,12 +164,16 @@ def goodwill2022(
 
     folder = out or Path("out") / "goodwill2022"
     if sign:
-        from mtjspice.reproduce.subjects import sign_goodwill  # noqa: PLC0415, imports torch
+        from mtjspice.reproduce import subjects  # noqa: PLC0415, imports torch
+        from mtjspice.signoff.run import run_signoff  # noqa: PLC0415, imports torch
 
         with progress() as tell:
-            signed = sign_goodwill(
-                folder, quick=quick, solutions=solutions, seed=seed, jobs=jobs,
-                scheduler=scheduler, progress=tell, say=tell.say,
+            subject = subjects.goodwill_subject(
+                folder, quick=quick, solutions=solutions, seed=seed, progress=tell
+            )
+            signed = run_signoff(
+                subject, subjects.shipped_signoff("goodwill2022"), folder / "signoff", full=True,
+                jobs=jobs, scheduler=scheduler, progress=tell, say=tell.say,
             )  # fmt: skip
         signed_off(signed, folder / "signoff", as_json=as_json)
     with naming(Path(goodwill.SPEC)), progress() as tell:
@@ -207,12 +211,16 @@ def borders2024(
 
     folder = out or Path("out") / "borders2024"
     if sign:
-        from mtjspice.reproduce.subjects import sign_borders  # noqa: PLC0415, imports torch
+        from mtjspice.reproduce import subjects  # noqa: PLC0415, imports torch
+        from mtjspice.signoff.run import run_signoff  # noqa: PLC0415, imports torch
 
         with progress() as tell:
-            signed = sign_borders(
-                folder, quick=quick, mnist=mnist, digits=digits, seed=seed, jobs=jobs,
-                scheduler=scheduler, progress=tell, say=tell.say,
+            subject = subjects.borders_subject(
+                folder, quick=quick, mnist=mnist, digits=digits, seed=seed, progress=tell
+            )
+            signed = run_signoff(
+                subject, subjects.shipped_signoff("borders2024"), folder / "signoff",
+                jobs=jobs, scheduler=scheduler, progress=tell, say=tell.say,
             )  # fmt: skip
         signed_off(signed, folder / "signoff", as_json=as_json)
     with naming(Path(borders.SPEC)), progress() as tell:

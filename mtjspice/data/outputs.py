@@ -7,9 +7,7 @@ are as they were written; everything else in the folder is the user's and stays.
 import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 from mtjspice.data.files import inside, make_folder, write_text
@@ -19,8 +17,6 @@ from mtjspice.reading import read_bytes, read_json
 MANIFEST: Final = "manifest.json"
 REPORT: Final = "report.json"
 PAGE: Final = "report.html"
-NO_FILES: Final[Mapping[str, str]] = MappingProxyType({})
-"""Of a run that wrote none besides its report."""
 
 
 class Outputs:

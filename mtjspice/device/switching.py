@@ -63,9 +63,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mtjspice.device.temperature import KELVIN, ROOM
+from mtjspice.spec.base import Floats
 from mtjspice.spec.writing import FreeLayer
-
-Floats = npt.NDArray[np.float64]
 
 MU_0: Final = 1.25663706e-6
 """Vacuum permeability, T·m/A."""

@@ -11,6 +11,7 @@ from mtjspice.device.switching import (
     time_constant,
 )
 from mtjspice.device.variation import Junctions, diameters, draw_junctions
+from mtjspice.spec.base import Floats
 from mtjspice.spec.crossbar import Crossbar
 from mtjspice.spec.die import Die
 from mtjspice.spec.line import Line
@@ -18,7 +19,6 @@ from mtjspice.spec.mtj import Mtj
 from mtjspice.spec.tile import ProgrammedTile
 from mtjspice.spec.writing import FreeLayer, Writing
 
-Floats = npt.NDArray[np.float64]
 HALVINGS = 60
 """Of the interval that holds a junction's voltage; more would not change a float."""
 

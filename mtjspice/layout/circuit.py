@@ -127,13 +127,12 @@ def read_experiment(
     *,
     scales: Sequence[float] = (1.0,),
     die: Die | None = None,
-    index: int = 0,
 ) -> Experiment:
     """A read of all columns with some rows driven, one input vector for each scale."""
     volts = layout.read.voltage * np.outer(scales, np.ones(len(driven)))
     return Experiment(
         crossbar=layout.crossbar,
-        tile=ProgrammedTile(states=states.astype(np.uint8), index=index),
+        tile=ProgrammedTile(states=states.astype(np.uint8)),
         stimulus=Stimulus(
             volts=volts,
             driven_rows=None if len(driven) == layout.crossbar.rows else tuple(driven),

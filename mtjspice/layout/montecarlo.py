@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from mtjspice.collect.simulator import Progress, Simulator
+from mtjspice.collect.simulator import Simulator
 from mtjspice.device.dies import draw_die
 from mtjspice.device.variation import common_spread
 from mtjspice.layout.access import Fitted
@@ -161,7 +161,6 @@ def estimate_yield(
     fitted: Fitted,
     threshold: float,
     simulator: Simulator,
-    progress: Progress | None = None,
     spread: Spread = in_turn,
 ) -> tuple[Yield, Finding]:
     """The yield under a condition, which the layout is under; and the array that is worst.
@@ -185,7 +184,7 @@ def estimate_yield(
     of_lines = margins.min((0, 2))
     good = (of_lines <= 0).sum(1) <= layout.defects.bad_lines
     audited = np.linspace(0, plan.samples - 1, max(1, round(plan.audit * plan.samples))).astype(int)
-    audit = _audit(layout, thresholds, margins, currents, audited, simulator, progress)
+    audit = _audit(layout, thresholds, margins, currents, audited, simulator)
     bounds = of_share(good.sum(), good.size, plan.confidence)
     found = Yield(
         condition=condition,
@@ -263,13 +262,12 @@ def _audit(
     currents: Sequence[Floats],
     audited: npt.NDArray[np.int64],
     simulator: Simulator,
-    progress: Progress | None,
 ) -> _Audit:
     samples = [_drawn(layout, int(k)) for k in audited]
     worst = margins[:, audited].min((0, 3)).argmin(1)  # the group, [sample]
     reads = [s.lows[g] for s, g in zip(samples, worst, strict=True)]
     reads += [s.highs[g] for s, g in zip(samples, worst, strict=True)]
-    results = simulator.run(reads, progress)
+    results = simulator.run(reads)
     theirs = np.stack([r["current"].to_numpy()[0] for r in results])
     theirs = theirs.reshape(2, len(audited), -1)
     offsets = np.stack([s.offsets for s in samples])

@@ -215,13 +215,3 @@ def named_patterns(shape: tuple[int, int]) -> dict[str, States]:
         "all AP": np.ones(shape, dtype=np.uint8),
         "checkerboard": np.asarray(np.indices(shape).sum(axis=0) % 2, dtype=np.uint8),
     }
-
-
-def cross(shape: tuple[int, int], row: int | None, column: int | None) -> States:
-    """P along a row and a column, AP elsewhere."""
-    states = np.ones(shape, dtype=np.uint8)
-    if row is not None:
-        states[row] = 0
-    if column is not None:
-        states[:, column] = 0
-    return states

@@ -5,10 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
-
-Floats = npt.NDArray[np.float64]
 MOST_HEADROOM = 10.0
 """That of something that does not happen at all."""
 SWITCHING = ("read_disturb", "life_disturb", "write_error", "half_select")

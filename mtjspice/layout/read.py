@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mtjspice.calibrate.plan import cross
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import (
     TOLERANCE,
@@ -19,7 +20,7 @@ from mtjspice.layout.circuit import (
     rows_in_words,
 )
 from mtjspice.layout.findings import Finding, Floats, PatternLine, Shown, States, VoltageMap
-from mtjspice.layout.patterns import Objective, best_start, cross, named_patterns, search
+from mtjspice.layout.patterns import Objective, best_start, named_patterns, search
 from mtjspice.layout.quantities import Condition
 from mtjspice.layout.spread import Spread, in_turn
 from mtjspice.solver import nodal

@@ -2,8 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,7 @@ from mtjspice.collect.pool import WorkerPool
 from mtjspice.collect.simulator import Simulator
 from mtjspice.data import versions
 from mtjspice.data.outputs import Outputs
-from mtjspice.errors import InputError
+from mtjspice.errors import InputError, naming
 from mtjspice.layout import scale
 from mtjspice.layout.access import fit_conditions
 from mtjspice.layout.circuit import (
@@ -262,15 +261,6 @@ def run_comparison(
 
 def _named(progress: Progress, name: str, what: str, done: int, total: int) -> None:
     progress(f"{name}: {what}", done, total)
-
-
-@contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Put the file that describes a layout in front of errors about it."""
-    try:
-        yield
-    except InputError as error:
-        raise error.within(path) from None
 
 
 def _clocked(times: dict[str, float], name: str, work: Callable[[], T]) -> T:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import xarray as xr
 
-from mtjspice.collect.simulator import Simulator
+from mtjspice.collect.simulator import Progress, Simulator
 from mtjspice.errors import InputError
 from mtjspice.layout.access import Fitted, fit_layouts
 from mtjspice.layout.circuit import blocks, read_experiment
@@ -29,7 +29,6 @@ GROWTH = 1.4
 """Between sizes that are tried one after the other."""
 STEP = 0.1
 """By how much a parameter is moved, relative to it."""
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from mtjspice.collect.simulator import Progress, Simulator
 from mtjspice.data.network import Layer, Network
 from mtjspice.device.writing import write_tile
+from mtjspice.spec.base import Floats
 from mtjspice.spec.die import Die
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.periphery import Periphery
@@ -22,7 +22,6 @@ from mtjspice.spec.tile import ProgrammedTile
 from mtjspice.train.mapping import place_network, tiles_of
 from mtjspice.train.through import through
 
-Floats = npt.NDArray[np.float64]
 MOST_VECTORS = 1000
 """So many input vectors at most share a simulation; every simulation loads its netlist anew."""
 

@@ -4,19 +4,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from mtjspice.networks.levels import Chip, layer_experiment
+from mtjspice.spec.base import Floats
 from mtjspice.spec.study import Study
 from mtjspice.surrogate.card import Card
-from mtjspice.surrogate.expansion import Level
 from mtjspice.surrogate.model import Surrogate
 from mtjspice.surrogate.programmed import Programmed
 from mtjspice.train.through import through
 
-Floats = npt.NDArray[np.float64]
 SIDE_BY_SIDE = 25
 """Chips that are read at once; more need memory and save no time."""
 
@@ -78,21 +76,18 @@ def _read_by(
     return read
 
 
-def effective_conductances(
-    study: Study, card: Card, chips: Sequence[Chip], level: Level
-) -> list[Floats]:
+def effective_conductances(study: Study, card: Card, chips: Sequence[Chip]) -> list[Floats]:
     """Output current by input voltage at rest, S, [network, input, column], of each layer.
 
     Args:
-        study: the array.
+        study: the array, which counts with its wires.
         card: of the surrogate.
         chips: the networks in their tiles.
-        level: ``ideal`` without wires, ``linear`` with them.
 
     Raises:
         InputError: if the circuit or a die is outside the card's range.
     """
-    surrogate = Surrogate(card, level)
+    surrogate = Surrogate(card, "linear")
     return [
         _programmed(study, surrogate, chips, k).linear.numpy() for k in range(len(chips[0].tiles))
     ]

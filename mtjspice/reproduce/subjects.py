@@ -1,10 +1,8 @@
 """The published experiments as subjects of a sign-off: networks on dies, with their images."""
 
 import functools
-from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,19 +16,14 @@ from mtjspice.reproduce.borders2024.runs import drawn, study_of
 from mtjspice.reproduce.goodwill2022.run import chosen_study
 from mtjspice.reproduce.goodwill2022.run import shipped_spec as goodwill_spec
 from mtjspice.signoff.dies import Specimen
-from mtjspice.signoff.findings import SignOffStory
 from mtjspice.signoff.from_files import images_of, on_dies_of
-from mtjspice.signoff.run import run_signoff
 from mtjspice.signoff.subject import Images, Subject
 from mtjspice.spec.signoff import SignOff
 from mtjspice.spec.toml import changed, parse_spec
-from mtjspice.study.run import read_study, seed_matters, trained
+from mtjspice.study.run import Progress, read_study, seed_matters, trained
 from mtjspice.study.verdict import score
 from mtjspice.surrogate.card import load_card
 from mtjspice.train.orders import Order, fill, read_digits
-
-Progress = Callable[[str, int, int], None]
-"""Called with (what is being done, steps done, steps in all)."""
 
 
 def shipped_signoff(name: str) -> SignOff:
@@ -38,58 +31,6 @@ def shipped_signoff(name: str) -> SignOff:
     file = f"{name}_signoff.toml"
     text = files(__package__).joinpath(file).read_text(encoding="utf-8")
     return parse_spec(text, SignOff, source=file)
-
-
-def sign_borders(
-    out: Path,
-    *,
-    jobs: int | None = None,
-    scheduler: str | None = None,
-    progress: Progress | None = None,
-    say: Callable[[str], None] | None = None,
-    **options: Any,
-) -> SignOffStory:
-    """Sign off the weights of `borders_subject` on every die, where margins ask for it.
-
-    Args:
-        out: folder of the weights; the report goes into its folder ``signoff``.
-        jobs: worker processes; all processors if left out.
-        scheduler: address of a Dask scheduler, whose workers simulate then.
-        progress: told of each step.
-        say: told, in words, how much is going to be simulated.
-        options: of `borders_subject`.
-    """
-    subject = borders_subject(out, progress=progress, **options)
-    return run_signoff(
-        subject, shipped_signoff("borders2024"), out / "signoff",
-        jobs=jobs, scheduler=scheduler, progress=progress, say=say,
-    )  # fmt: skip
-
-
-def sign_goodwill(
-    out: Path,
-    *,
-    jobs: int | None = None,
-    scheduler: str | None = None,
-    progress: Progress | None = None,
-    say: Callable[[str], None] | None = None,
-    **options: Any,
-) -> SignOffStory:
-    """Sign off the networks of `goodwill_subject`, every one with every sample.
-
-    Args:
-        out: folder of the networks; the report goes into its folder ``signoff``.
-        jobs: worker processes; all processors if left out.
-        scheduler: address of a Dask scheduler, whose workers simulate then.
-        progress: told of each step.
-        say: told, in words, how much is going to be simulated.
-        options: of `goodwill_subject`.
-    """
-    subject = goodwill_subject(out, progress=progress, **options)
-    return run_signoff(
-        subject, shipped_signoff("goodwill2022"), out / "signoff", full=True,
-        jobs=jobs, scheduler=scheduler, progress=progress, say=say,
-    )  # fmt: skip
 
 
 def borders_subject(

@@ -3,14 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from mtjspice.signoff.dies import FoundFlip
-from mtjspice.signoff.findings import DieRead, Statement
+from mtjspice.signoff.findings import DieRead, Flags, Ints, Statement
 
-Ints = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 Allowed = Callable[[Ints, Ints, Flags], int]
 """How many flips the audit may leave open, from the classes by the surrogate and by the weights as
 numbers, int64 [die, image], and which are not safe."""

@@ -7,20 +7,15 @@ what came to it from the layers before.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from mtjspice.networks.tiles import LayerReads
-from mtjspice.signoff.findings import Kind
+from mtjspice.signoff.findings import Floats, Ints, Kind
 from mtjspice.signoff.margins import full_scale, levels, step_of
 from mtjspice.spec.calibration import Calibration
 from mtjspice.surrogate.programmed import ReadErrors
 from mtjspice.train.hardware import OnDies
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

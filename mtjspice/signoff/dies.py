@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -13,6 +12,7 @@ from mtjspice.data.network import Network
 from mtjspice.errors import InputError
 from mtjspice.networks.tiles import LayerReads, in_spice
 from mtjspice.signoff.compare import Compared, Differing, compare_layer
+from mtjspice.signoff.findings import Floats, Ints
 from mtjspice.signoff.margins import Foreseen, foresee
 from mtjspice.spec.die import Die
 from mtjspice.surrogate.card import Card
@@ -20,9 +20,6 @@ from mtjspice.surrogate.model import Surrogate, check_range
 from mtjspice.surrogate.programmed import Programmed, ReadErrors
 from mtjspice.train.hardware import OnDies, check_design, programmed, reader
 from mtjspice.train.tiles import experiments_of, placement_of
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,6 @@
 """What is signed off, from folders: trained weights, dies, images."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -12,7 +10,7 @@ from mtjspice.data.mnist import find_mnist
 from mtjspice.data.network import Network
 from mtjspice.data.samples import Samples
 from mtjspice.data.weights import load_weights
-from mtjspice.errors import InputError
+from mtjspice.errors import InputError, naming
 from mtjspice.signoff.dies import Specimen
 from mtjspice.signoff.findings import GivenAccuracy, OtherWeights, Reference
 from mtjspice.signoff.run import check_subject
@@ -24,8 +22,6 @@ from mtjspice.train.hardware import card_of, check_design, in_software
 from mtjspice.train.orders import read_digits
 from mtjspice.units import parse_quantity
 from mtjspice.verdicts.chance import chance_of
-
-T = TypeVar("T")
 
 
 def subject_of(
@@ -56,8 +52,8 @@ def subject_of(
         InputError: if weights, card, dies, images and reference do not fit each other.
     """
     network = load_weights(weights)
-    hardware = _within(weights, lambda: network.training.hardware)
-    card = _within(weights, lambda: card_of(network, named))
+    with naming(weights):
+        hardware, card = network.training.hardware, card_of(network, named)
     found, said = dies_from(dies, hardware.spread, card.circuit.crossbar.shape, hardware.tiles)
     span = hardware.dies
     if len(found) < span or len(found) % span:
@@ -65,8 +61,10 @@ def subject_of(
         raise InputError(source=dies, key="dies", value=len(found), allowed=allowed)
     groups = [found[k : k + span] for k in range(0, len(found), span)]
     specimens = on_dies_of(network, groups)
-    _within(weights, lambda: check_design(network, card, groups[0]))
-    _within(dies, lambda: check_subject(specimens, card))
+    with naming(weights):
+        check_design(network, card, groups[0])
+    with naming(dies):
+        check_subject(specimens, card)
     shown = images_of(_samples(network, weights, mnist, digits=digits), images, seed)
     return Subject(
         title=f"{network.name} on {len(groups)} {'die' if len(groups) == 1 else 'dies'}",
@@ -111,7 +109,8 @@ def _reference(text: str, network: Network, images: Images) -> Reference:
             "is signed off",
         )  # fmt: skip
     inputs = torch.from_numpy(images.inputs)
-    classes = _within(folder, lambda: in_software(other, inputs)).argmax(-1).numpy()
+    with naming(folder):
+        classes = in_software(other, inputs).argmax(-1).numpy()
     return OtherWeights(f"{folder}, {other.method}, key {other.key}", classes)
 
 
@@ -127,14 +126,6 @@ def size_of_signoff(subject: Subject, spec: SignOff, *, full: bool) -> Size:
         conditions=max(len(spec.corners), 1) * max(len(spec.temperatures), 1),
         full=full,
     )
-
-
-def _within(folder: Path, check: Callable[[], T]) -> T:
-    """Have what a check says name the folder that it is about."""
-    try:
-        return check()
-    except InputError as error:
-        raise error.within(folder) from None
 
 
 def on_dies_of(network: Network, groups: list[tuple[Die, ...]]) -> tuple[Specimen, ...]:

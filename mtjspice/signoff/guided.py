@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -18,7 +17,7 @@ from mtjspice.collect.machine import processors
 from mtjspice.collect.simulator import Progress, Simulator
 from mtjspice.signoff.chosen import Audit, Chosen, Read
 from mtjspice.signoff.dies import FoundFlip, OnOneDie, Specimen
-from mtjspice.signoff.findings import ALL, AUDIT, NOT, UNSAFE, DieRead, Statement
+from mtjspice.signoff.findings import ALL, AUDIT, NOT, UNSAFE, DieRead, Ints, Statement
 from mtjspice.signoff.margins import Foreseen
 from mtjspice.signoff.statement import audit_size, draw, most_flips, of_round
 from mtjspice.spec.signoff import SignOff
@@ -26,11 +25,9 @@ from mtjspice.surrogate.model import Surrogate
 from mtjspice.train.hardware import in_software
 from mtjspice.train.threads import one_thread
 
-Ints = npt.NDArray[np.int64]
 Told = Callable[[str, int, int], None]
 """Called with (what is being done, how much of it is done, how much there is): dies by the
 surrogate, input vectors of tiles by SPICE."""
-Flags = npt.NDArray[np.bool_]
 USUAL_BOUND = 0.001
 """What flips may do to the mean accuracy, where nobody says anything of it."""
 WIDER = 1.1

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 import numpy as np
-import numpy.typing as npt
 
 from mtjspice.signoff.findings import (
     DieRead,
+    Floats,
     GivenAccuracy,
+    Ints,
     Judged,
     Known,
     OtherWeights,
@@ -34,8 +35,6 @@ NOT_SIMULATED = "not simulated"
 """In the place of a number of SPICE, where it saw no image."""
 JOINED = "the two are joined in the one interval, in which they overlap"
 """Of what is open as images are a sample, and as not all were simulated."""
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

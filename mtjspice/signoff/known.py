@@ -3,9 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-import numpy as np
-import numpy.typing as npt
-
 from mtjspice.signoff.findings import Known
 from mtjspice.signoff.population import Doubt, Seen, doubt_of
 from mtjspice.spec.signoff import SignOff, SignOffLimits
@@ -19,7 +16,6 @@ from mtjspice.verdicts.intervals import (
     samples_needed,
 )
 
-Floats = npt.NDArray[np.float64]
 ON_DIES = ("drop_die", "accuracy_die")
 """Names of the limits of a die."""
 TOO_NEAR = f"more than {MOST:,} images: what was seen lies at the limit"

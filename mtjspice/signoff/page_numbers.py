@@ -113,9 +113,9 @@ def _line(labels: Ints, condition: str, die: DieRead, k: int, known: Known) -> D
         simulated=int(die.simulated.sum()),
         unsafe=int((die.why == UNSAFE).sum()),
         audited=int((die.why == AUDIT).sum()),
-        software=_share(die.software == labels),
-        surrogate=_share(die.surrogate == labels),
-        spice=_share(die.final == labels),
+        software=_mean(die.software == labels),
+        surrogate=_mean(die.surrogate == labels),
+        spice=_mean(die.final == labels),
         compared=known.compared[k],
         low=known.of_dies[k].low,
         high=known.of_dies[k].high,
@@ -309,9 +309,5 @@ def _largest(values: Floats) -> float:
     return float(known.max()) if known.size else math.nan
 
 
-def _share(flags: Flags) -> float:
-    return float(np.mean(flags))
-
-
-def _mean(values: Sequence[float]) -> float:
+def _mean(values: Sequence[float] | Flags) -> float:
     return float(np.mean(values))

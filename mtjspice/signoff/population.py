@@ -15,10 +15,10 @@ from functools import cached_property
 from typing import Literal, assert_never
 
 import numpy as np
-import numpy.typing as npt
 
 from mtjspice.signoff.findings import (
     Flags,
+    Floats,
     GivenAccuracy,
     Ints,
     Judged,
@@ -36,7 +36,6 @@ from mtjspice.verdicts.intervals import (
     values_of,
 )
 
-Floats = npt.NDArray[np.float64]
 FLIPPING = 20
 """Of so many images that are not safe one is foreseen to flip."""
 Sign = Literal["<=", ">="]
@@ -275,9 +274,3 @@ def _quantity(value: Floats, up: Flags, down: Flags, span: tuple[float, float]) 
 
 def _grouped(value: Floats, up: Flags, down: Flags, span: tuple[float, float]) -> Values:
     return values_of(value, span, up.astype(np.float64), down.astype(np.float64))
-
-
-# The dies one by one.
-
-
-# What would decide.

@@ -9,19 +9,19 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from mtjspice.calibrate.run import run_calibration
+from mtjspice.calibrate.run import Progress, run_calibration
 from mtjspice.collect.cluster import open_pool
 from mtjspice.collect.simulator import Simulator
 from mtjspice.data import versions
 from mtjspice.data.files import make_folder
 from mtjspice.data.outputs import Outputs
-from mtjspice.errors import InputError
+from mtjspice.errors import InputError, naming
 from mtjspice.netlist.cards import read_card
 from mtjspice.signoff.audit import allowed_flips
 from mtjspice.signoff.chosen import Audit, Read
 from mtjspice.signoff.dies import Specimen, check_specimen
 from mtjspice.signoff.expected import FOUND, RAN, SUMMED, VECTORS, Expected
-from mtjspice.signoff.findings import Judged, SignOffStory
+from mtjspice.signoff.findings import Ints, Judged, SignOffStory
 from mtjspice.signoff.flips import flips_of
 from mtjspice.signoff.guided import read_guided
 from mtjspice.signoff.judged import Asked, judge
@@ -36,10 +36,6 @@ from mtjspice.spec.unusual import unusual
 from mtjspice.spice.backends import probe
 from mtjspice.surrogate.card import Card
 from mtjspice.surrogate.model import Surrogate
-
-Ints = npt.NDArray[np.int64]
-Progress = Callable[[str, int, int], None]
-"""Called with (what is being done, steps done, steps in all)."""
 
 
 def run_signoff(
@@ -158,10 +154,8 @@ def check_subject(specimens: Sequence[Specimen], card: Card) -> None:
         InputError: naming the die, and what is not known of it.
     """
     for one in specimens:
-        try:
+        with naming(one.name):
             check_specimen(one, card)
-        except InputError as error:
-            raise error.within(one.name) from None
 
 
 def _named(tell: Progress, label: str) -> Progress:

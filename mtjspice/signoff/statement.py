@@ -6,10 +6,10 @@ one, which they approach in large populations and never exceed.
 """
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
-Ints = npt.NDArray[np.int64]
+from mtjspice.signoff.findings import Ints
+
 FIRST = 0.9
 """Share of the doubt that is allowed which the first of several rounds may use."""
 

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from mtjspice.device import conductance
+from mtjspice.spec.base import Floats
 from mtjspice.spec.cell import Cell, SelectorCell
 from mtjspice.spec.mtj import Mtj
 
-Floats = npt.NDArray[np.float64]
 HALVINGS = 100
 """Of the interval of a junction's voltage: next to nothing may be left over it."""
 

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from mtjspice.spec.base import Floats
 
 
 def accuracy(outputs: Floats, labels: npt.NDArray[np.int64]) -> Floats:

@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 
 from mtjspice.report.canvas import IDEAL, SPICE, as_svg, picture
 from mtjspice.report.words import level_words
+from mtjspice.spec.base import Floats
 from mtjspice.study.verdict import Comparison, LevelScore
-
-Floats = npt.NDArray[np.float64]
 
 
 def accuracy_plot(g_norm: Sequence[float], comparison: Comparison) -> str:

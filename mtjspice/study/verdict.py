@@ -10,6 +10,7 @@ from mtjspice.data.network import Network
 from mtjspice.data.samples import Samples
 from mtjspice.networks.levels import SpiceRun, full_scale_current, ideal_current, ideal_outputs
 from mtjspice.report.words import level_words
+from mtjspice.spec.base import Floats
 from mtjspice.spec.study import Study
 from mtjspice.spec.unusual import unusual
 from mtjspice.study.metrics import accuracy, best_index, confusion
@@ -33,7 +34,6 @@ from mtjspice.verdicts.intervals import (
     values_of,
 )
 
-Floats = npt.NDArray[np.float64]
 SPLITS = ("all", "train", "test")
 
 

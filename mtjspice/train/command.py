@@ -10,12 +10,13 @@ from mtjspice.data.defects import dies_from
 from mtjspice.data.files import write_text
 from mtjspice.data.mnist import find_mnist
 from mtjspice.data.network import Network
+from mtjspice.data.outputs import REPORT
 from mtjspice.data.weights import ABOUT, TENSORS
 from mtjspice.errors import InputError
 from mtjspice.spec.training import TrainingStudy
 from mtjspice.spec.unusual import unusual
 from mtjspice.surrogate.card import load_card
-from mtjspice.train.fit import Progress
+from mtjspice.train.loop import Progress
 from mtjspice.train.orders import (
     CHECKPOINT,
     JUDGEMENTS,
@@ -26,8 +27,6 @@ from mtjspice.train.orders import (
     judge_training,
 )
 from mtjspice.verdicts.figures import Figure
-
-REPORT = "report.json"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import hashlib
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,15 +21,13 @@ from mtjspice.spec.training import Hardware, TrainingStudy
 from mtjspice.surrogate.model import Surrogate
 from mtjspice.train.checkpoint import State, load_checkpoint, save_checkpoint
 from mtjspice.train.faults import CellUnits, Pool, draw_pool
+from mtjspice.train.loop import Progress
 from mtjspice.train.model import TiledModel
 from mtjspice.train.plan import check_training, used_features
 from mtjspice.train.schedule import rate_of
 from mtjspice.train.threads import one_thread
 from mtjspice.train.tiles import Placement, TiledLayer
 from mtjspice.train.units import cell_units, nominal
-
-Progress = Callable[[int, int], None]
-"""Called with (epochs done, epochs asked for)."""
 
 DRAWS = 256
 """Dies in a pool; consecutive ones meet in a batch."""

@@ -17,14 +17,14 @@ from mtjspice.data.network import Network
 from mtjspice.data.samples import Samples
 from mtjspice.data.weights import ABOUT, load_weights, save_weights
 from mtjspice.device.dies import draw_dies
-from mtjspice.errors import InputError
+from mtjspice.errors import InputError, naming
 from mtjspice.reading import read_json
 from mtjspice.spec.die import Die
 from mtjspice.spec.training import TrainingStudy
 from mtjspice.surrogate.card import load_card
 from mtjspice.surrogate.expansion import Level
 from mtjspice.surrogate.model import Surrogate
-from mtjspice.train.fit import Progress, train, training_key
+from mtjspice.train.fit import train, training_key
 from mtjspice.train.hardware import (
     OnDies,
     card_of,
@@ -36,6 +36,7 @@ from mtjspice.train.hardware import (
     reader,
     tensors,
 )
+from mtjspice.train.loop import Progress
 from mtjspice.train.plan import check_dies, placed
 from mtjspice.train.threads import one_thread
 from mtjspice.verdicts.figures import Figure, at_most
@@ -161,10 +162,8 @@ def check_judging(study: TrainingStudy, data: Path | None) -> None:
     surrogate = Surrogate(load_card(study.hardware.card), "full")
     placements = placed(study, read_digits(data), surrogate)
     for k, dies in enumerate(judging_dies(study)):
-        try:
+        with naming(f"drawn die {k}"):
             check_dies(surrogate.card, placements, study.hardware, dies)
-        except InputError as error:
-            raise error.within(f"drawn die {k}") from None
 
 
 def judge_training(

@@ -23,12 +23,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import optimize, special
 
+from mtjspice.spec.base import Floats
 from mtjspice.verdicts.figures import Interval
 
-Floats = npt.NDArray[np.float64]
 Decides = Callable[[float], bool]
 """Whether so many samples would, at the rates that were seen."""
 MOST = 1_000_000

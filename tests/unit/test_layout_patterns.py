@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from mtjspice.calibrate.plan import cross
 from mtjspice.layout import circuit, read, sense
 from mtjspice.layout.access import Fitted
 from mtjspice.layout.circuit import Reads, blocks, nominal_condition
@@ -16,7 +17,6 @@ from mtjspice.layout.patterns import (
     ALL_EXACT,
     Found,
     best_start,
-    cross,
     named_patterns,
     search,
 )

@@ -1,14 +1,11 @@
 """The stated figures of borders2024."""
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
-from mtjspice.reproduce.borders2024.findings import AWARE, DEEP, OWN, UNAWARE, Findings
+from mtjspice.reproduce.borders2024.findings import AWARE, DEEP, OWN, UNAWARE, Findings, Floats
 from mtjspice.reproduce.borders2024.spec import Borders
 from mtjspice.verdicts.figures import Figure, at_least, at_most
-
-Floats = npt.NDArray[np.float64]
 
 
 def figures_of(spec: Borders, found: Findings) -> list[Figure]:

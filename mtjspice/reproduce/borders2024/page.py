@@ -4,7 +4,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mtjspice.data.outputs import Outputs
 from mtjspice.report.page import inline, render
@@ -20,10 +19,9 @@ from mtjspice.reproduce.borders2024.findings import (
     UNAWARE_SHAPED,
     BordersStory,
     Findings,
+    Floats,
 )
 from mtjspice.spec.toml import format_spec
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

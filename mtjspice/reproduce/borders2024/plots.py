@@ -5,18 +5,15 @@ from itertools import cycle
 from typing import Any, assert_never
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from mtjspice.report.canvas import as_svg, picture
-from mtjspice.reproduce.borders2024.findings import Findings
+from mtjspice.reproduce.borders2024.findings import Findings, Floats
 from mtjspice.reproduce.borders2024.spec import Sweeps
 from mtjspice.spec.defects import OF_JUNCTION, Bridged, Cut, OfJunction
 from mtjspice.spec.die import Defect, Die
-
-Floats = npt.NDArray[np.float64]
 
 LOOKS: Mapping[str, tuple[str, str, str]] = {
     "unaware": ("#e0a100", "--", "o"),
@@ -37,6 +34,8 @@ CUT: Mapping[str, Any] = {"color": "#c4426f", "lw": 1.6}
 """Look of lines that are cut off."""
 JOINED: Mapping[str, Any] = {"color": "black", "lw": 2.4}
 """Look of a bridge between neighbouring lines, as long as it is from one to the next."""
+OVER_DIES = "mean over dies;\nband: best to worst"
+"""What lines of errors show."""
 LEAST = 0.01
 """Per cent; no error at all is drawn there, on a logarithmic axis."""
 
@@ -113,14 +112,8 @@ def deep_plot(found: Findings) -> str:
             colour, dash, mark = LOOKS[kind]
             axis.plot(100 * errors[order], dash, marker=mark, color=colour, ms=5, label=kind)
         base = 100 * found.software["deep"][0]
-        axis.axhline(base, color="k", lw=1, ls="--", label=f"ideal in software, {base:.1f} %")
-        axis.set_xlabel("sets of dies, in the order of the unaware error")
-        axis.set_ylabel("test error, %")
-        axis.set_yscale("log")
-        _percent(axis)
-        axis.grid(alpha=0.3, which="both")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-        _beside(axis, "")
+        _finish(axis, "sets of dies, in the order of the unaware error", base, "ideal", "")
         return as_svg(canvas)
 
 
@@ -186,14 +179,16 @@ def _line(axis: Axes, x: Any, errors: Floats, kind: str) -> None:
         axis.fill_between(x, errors.min(axis=1), errors.max(axis=1), color=colour, alpha=0.13, lw=0)
 
 
-def _finish(axis: Axes, label: str, base: float) -> None:
-    axis.axhline(base, color="k", lw=1, ls="--", label=f"baseline in software, {base:.1f} %")
+def _finish(
+    axis: Axes, label: str, base: float, what: str = "baseline", title: str = OVER_DIES
+) -> None:
+    axis.axhline(base, color="k", lw=1, ls="--", label=f"{what} in software, {base:.1f} %")
     axis.set_xlabel(label)
     axis.set_ylabel("test error, %")
     axis.set_yscale("log")
     _percent(axis)
     axis.grid(alpha=0.3, which="both")
-    _beside(axis, "mean over dies;\nband: best to worst")
+    _beside(axis, title)
 
 
 def _beside(axis: Axes, title: str) -> None:

@@ -2,7 +2,6 @@
 
 import time
 import tomllib
-from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from mtjspice.data.outputs import Outputs
 from mtjspice.reproduce.borders2024.figures import figures_of
 from mtjspice.reproduce.borders2024.findings import TIME, BordersStory
 from mtjspice.reproduce.borders2024.page import write_borders
-from mtjspice.reproduce.borders2024.runs import explore
+from mtjspice.reproduce.borders2024.runs import Progress, explore
 from mtjspice.reproduce.borders2024.spec import Borders
 from mtjspice.spec.toml import build_spec, changed
 from mtjspice.spice.backends import probe
@@ -22,8 +21,6 @@ from mtjspice.surrogate.card import load_card
 from mtjspice.train.orders import read_digits
 from mtjspice.verdicts.figures import at_most
 
-Progress = Callable[[str, int, int], None]
-"""Called with (what is being done, steps done, steps in all)."""
 SPEC = "borders2024.toml"
 
 

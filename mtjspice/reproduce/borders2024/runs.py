@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from mtjspice.collect.pool import WorkerPool
@@ -30,6 +29,7 @@ from mtjspice.reproduce.borders2024.findings import (
     UNAWARE_SHAPED,
     Audit,
     Findings,
+    Floats,
     Judged,
 )
 from mtjspice.reproduce.borders2024.spec import Borders, Recipe
@@ -53,7 +53,6 @@ from mtjspice.train.plan import placed
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, steps done, steps in all)."""
-Floats = npt.NDArray[np.float64]
 T = TypeVar("T")
 TRAINING_S = 4 * 3600.0
 """What a training may take at least, s."""

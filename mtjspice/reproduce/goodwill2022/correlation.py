@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
-Floats = npt.NDArray[np.float64]
+from mtjspice.spec.base import Floats
+
 LEVEL = 0.95
 """Of the intervals."""
 

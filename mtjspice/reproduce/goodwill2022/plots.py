@@ -13,9 +13,9 @@ from mtjspice.report.canvas import IDEAL, SPICE, as_svg, picture
 from mtjspice.report.words import level_words
 from mtjspice.reproduce.goodwill2022.correlation import Correlations
 from mtjspice.reproduce.goodwill2022.predictors import FIDELITY, Predictor
+from mtjspice.spec.base import Floats
 from mtjspice.study.verdict import LevelScore
 
-Floats = npt.NDArray[np.float64]
 SURROGATE = "#1f1f1f"
 STYLES = {
     "ideal": (IDEAL, "--", "o"),

@@ -21,9 +21,9 @@ from mtjspice.device.conductance import conductance
 from mtjspice.device.variation import Junctions, diameters, draw_junctions
 from mtjspice.device.writing import read_back
 from mtjspice.networks.levels import Chip, ideal_outputs
+from mtjspice.spec.base import Floats
 from mtjspice.spec.study import Study
 
-Floats = npt.NDArray[np.float64]
 FIDELITY = "write fidelity"
 SCALES = np.linspace(0.2, 1.6, 57)
 """Values of G_norm that the errors of outputs are minimised over, in units of G_P − G_AP."""

@@ -1,7 +1,6 @@
 """Goodwill et al. (2022): many networks for Wine on passive arrays of 15 x 15 junctions."""
 
 import time
-from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
@@ -21,14 +20,12 @@ from mtjspice.spec.stimulus import Stimulus
 from mtjspice.spec.study import PopulationNetwork, SolutionsNetwork, Study, WineNistData
 from mtjspice.spec.tile import ProgrammedTile
 from mtjspice.spec.toml import changed, parse_spec
-from mtjspice.study.run import Simulated, simulate_study
+from mtjspice.study.run import Progress, Simulated, simulate_study
 from mtjspice.study.verdict import LevelScore, score
 from mtjspice.surrogate.card import Card, load_card
 from mtjspice.surrogate.model import check_range
 from mtjspice.verdicts.figures import Figure, at_least, at_most, verdict_of
 
-Progress = Callable[[str, int, int], None]
-"""Called with (what is being done, steps done, steps in all)."""
 SPEC = "goodwill2022.toml"
 TIME = "wall time"
 
@@ -129,7 +126,7 @@ def _told(
         name: score(name, list(outputs), samples)
         for name, outputs in (("ideal", ideal), ("surrogate", fast), ("spice", spice))
     }
-    matrices = effective_conductances(study, card, chips, "linear")
+    matrices = effective_conductances(study, card, chips)
     devices = [read_devices(study, c, [m[n] for m in matrices]) for n, c in enumerate(chips)]
     metrics = [*predictors(devices, samples), _tuned_surrogate(levels["surrogate"])]
     values = np.stack([metric.values for metric in metrics])

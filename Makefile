@@ -26,7 +26,9 @@ BIN := $(VENV)/bin
 # -I: what the caller's PYTHONPATH holds must not count as installed.
 PIP := $(BIN)/python -I -m pip
 # One thread: the matrices of tests are small, and threads that wait for each other waste both cores.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+# What is compiled is kept, whatever the environment says: tests start hundreds of processes, and the
+# asserts of test files, which pytest writes anew, take longer to compile than many tests to run.
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 # Test files side by side, one a processor; each file in its own order, so that results are the same.
 SPREAD := -n auto --dist loadfile
 

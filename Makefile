@@ -30,7 +30,9 @@ PIP := $(BIN)/python -I -m pip
 # asserts of test files, which pytest writes anew, take longer to compile than many tests to run.
 PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 # Test files side by side, one a processor; each file in its own order, so that results are the same.
-SPREAD := -n auto --dist loadfile
+# Files in their order, too: pytest-xdist would begin with those of the most tests, and what runs
+# SPICE has few and long ones. Unit tests come last, and are short, so that no processor waits.
+SPREAD := -n auto --dist loadfile --no-loadscope-reorder
 
 # Written last, and only by a setup that got through. It holds the folder's path, because a .venv
 # that was copied along with the folder would go on importing the package from the old place.

@@ -26,9 +26,13 @@ BIN := $(VENV)/bin
 # -I: what the caller's PYTHONPATH holds must not count as installed.
 PIP := $(BIN)/python -I -m pip
 # One thread: the matrices of tests are small, and threads that wait for each other waste both cores.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+# What is compiled is kept, whatever the environment says: tests start hundreds of processes, and the
+# asserts of test files, which pytest writes anew, take longer to compile than many tests to run.
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 # Test files side by side, one a processor; each file in its own order, so that results are the same.
-SPREAD := -n auto --dist loadfile
+# Files in their order, too: pytest-xdist would begin with those of the most tests, and what runs
+# SPICE has few and long ones. Unit tests come last, and are short, so that no processor waits.
+SPREAD := -n auto --dist loadfile --no-loadscope-reorder
 
 # Written last, and only by a setup that got through. It holds the folder's path, because a .venv
 # that was copied along with the folder would go on importing the package from the old place.

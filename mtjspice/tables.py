@@ -333,9 +333,10 @@ def print_currents(result: Any) -> None:
         sizes = " x ".join(f"{size} {name}s" for name, size in currents.sizes.items())
         console.print(f"{sizes}: {si(low, 'A')} to {si(high, 'A')}, {result.attrs['simulator']}")
         return
-    lines = (f"column {line}" for line in currents["output_line"].to_numpy())
+    # `to_numpy` would import dask, where it is installed, to see whether these are arrays of it.
+    lines = (f"column {line}" for line in currents["output_line"].values)
     table = _table(f"Output current in µA, {result.attrs['simulator']}", "vector", *lines)
-    for k, row in enumerate(currents.to_numpy()):
+    for k, row in enumerate(currents.values):
         table.add_row(str(k), *(f"{1e6 * i:.4f}" for i in row))
     console.print(table)
 

@@ -154,7 +154,8 @@ def simulate(
     if out is not None:
         save_result(result, out / "result.nc")
     if as_json:
-        tables.print_json({"attrs": result.attrs, "current": result["current"].to_numpy().tolist()})
+        # Not `to_numpy`, which would import dask where it is installed.
+        tables.print_json({"attrs": result.attrs, "current": result["current"].values.tolist()})
     else:
         tables.print_currents(result)
         if out is not None:

@@ -175,14 +175,14 @@ class Worker:
             if self._ended:
                 raise WorkerDeathError("it was stopped")
             try:
-                connection = self._start(call.limits)
+                connection = self._start(call)
             except OSError as error:
                 raise WorkerError(f"no worker process could be started: {error}") from None
         self._watched(call)
         connection.recv()
         return connection
 
-    def _start(self, limits: Resources) -> Connection:
+    def _start(self, call: Call) -> Connection:
         self._folder = make_private()
         self._said = tempfile.TemporaryFile()  # noqa: SIM115, lives as long as the process
         ours, theirs = socket.socketpair()
@@ -194,7 +194,8 @@ class Worker:
                     str(theirs.fileno()),
                     str(os.getpid()),
                     str(self._folder),
-                    limits.model_dump_json(),
+                    call.limits.model_dump_json(),
+                    getattr(call.function, "__module__", None) or "",
                 ),
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
@@ -203,7 +204,7 @@ class Worker:
                 cwd=self._folder,
                 env=environment(self._folder),
             )
-        self._limits = limits
+        self._limits = call.limits
         return self._connection
 
     def _death(self, limits: Resources) -> Exception:

@@ -1,5 +1,7 @@
 """The program of a process of `mtjspice.collect.process`: receives calls, sends back results."""
 
+import contextlib
+import importlib
 import os
 import pickle
 import signal
@@ -62,7 +64,7 @@ def watch(parent: int, folder: Path, memory: int) -> None:
     threading.Thread(target=look, daemon=True).start()
 
 
-def main(connection: str, parent: str, folder: str, limits: str) -> None:
+def main(connection: str, parent: str, folder: str, limits: str, module: str) -> None:
     """Serve until the parent closes the connection.
 
     Args:
@@ -70,6 +72,7 @@ def main(connection: str, parent: str, folder: str, limits: str) -> None:
         parent: its process id.
         folder: private, the working folder.
         limits: JSON of `Resources`.
+        module: of the function that is called first.
     """
     may = Resources.model_validate_json(limits)
     assert may.memory is not None
@@ -80,6 +83,9 @@ def main(connection: str, parent: str, folder: str, limits: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     connected = Connection(int(connection))
+    # Loading its libraries is part of the start, too; what cannot be loaded the call will tell.
+    with contextlib.suppress(Exception):
+        importlib.import_module(module)
     connected.send(READY)
     serve(connected)
     sandbox.remove_private(Path(folder))

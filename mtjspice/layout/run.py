@@ -91,15 +91,16 @@ def run_layout(
     conditions = tuple(c for c in conditions if c.process not in same)
     judged_layout = quickened(layout) if quick else layout
     conditions = quick_conditions(conditions) if quick else conditions
-    check_path(layout, jobs)
-    outputs = None if out is None else Outputs(out)
-    store = None if out is None else out / "simulations"
     times: dict[str, float] = {}
     with (
         one_thread(),
-        Simulator(jobs=jobs, store=store, limits=layout.simulator) as simulator,
-        WorkerPool(simulator.jobs, limits=layout.simulator) as pool,
+        WorkerPool(jobs, limits=layout.simulator) as spice,
+        WorkerPool(spice.jobs, limits=layout.simulator) as pool,
     ):
+        check_path(layout, spice)
+        outputs = None if out is None else Outputs(out)
+        store = None if out is None else out / "simulations"
+        simulator = Simulator(pool=spice, store=store)
         fits = _clocked(times, "access", lambda: fit_conditions(
             judged_layout, conditions, simulator, partial(tell, "access")
         ))  # fmt: skip
@@ -247,9 +248,9 @@ def run_comparison(
             allowed="layouts that are compared must have different names",
         )
     for path, one in layouts.items():
-        with naming(path):
+        with naming(path), WorkerPool(jobs, limits=one.simulator) as spice:
             check(one, conditions_of(one))
-            check_path(one, jobs)
+            check_path(one, spice)
     stories = []
     for path, one in layouts.items():
         tell = None if progress is None else partial(_named, progress, one.name)
@@ -305,15 +306,18 @@ def check(layout: Layout, conditions: Sequence[Condition]) -> None:
         build_deck(read.replace(analysis=layout.timing.analysis))
 
 
-def check_path(layout: Layout, jobs: int | None) -> None:
+def check_path(layout: Layout, spice: WorkerPool) -> None:
     """Refuse a design whose access devices do not conduct, before anything is written.
+
+    Args:
+        layout: under nominal conditions.
+        spice: where its simulations run.
 
     Raises:
         InputError: saying so.
         SimulatorError: if the simulator is missing or fails.
     """
-    with Simulator(jobs=jobs, limits=layout.simulator) as simulator:
-        fit_conditions(layout, [nominal_condition(layout)], simulator)
+    fit_conditions(layout, [nominal_condition(layout)], Simulator(pool=spice))
 
 
 def _counted(simulator: Simulator) -> tuple[Figure, ...]:

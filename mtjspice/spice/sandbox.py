@@ -16,9 +16,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mtjspice.data.files import storing
-from mtjspice.spec.resources import Resources
+
+if TYPE_CHECKING:  # specs take longer to load than a simulator takes to say its version
+    from mtjspice.spec.resources import Resources
 
 LIBRARY_VARIABLE = "NGSPICE_LIBRARY_PATH"
 """Names the shared library; see `mtjspice.spice.ngspice.probe`."""
@@ -96,7 +99,7 @@ def python(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
-def confine(limits: Resources) -> None:
+def confine(limits: "Resources") -> None:
     """Set limits on this process and those that it starts, but for the number of processes.
 
     Where memory is refused to it, ngspice crashes. Workers therefore look at `resident` and end by
@@ -167,6 +170,8 @@ def _absolute(paths: list[str]) -> list[str]:
 
 if __name__ == "__main__":
     # ``sandbox LIMITS PROGRAM ARGUMENT...``: the program under limits, for one that is not Python.
+    from mtjspice.spec.resources import Resources
+
     confine(Resources.model_validate_json(sys.argv[1]))
     confine_processes()
     os.execv(sys.argv[2], sys.argv[2:])

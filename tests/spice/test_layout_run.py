@@ -39,7 +39,7 @@ pytestmark = pytest.mark.ngspice
 PASSIVE = """\
 name = "small passive"
 seed = 3
-largest = 8
+largest = 6
 
 [crossbar]
 rows = 5
@@ -94,7 +94,7 @@ settling = "1ns"
 TINY = (
     PASSIVE.replace("rows = 5", "rows = 3")
     .replace("columns = 4", "columns = 2")
-    .replace("largest = 8", "largest = 3")
+    .replace("largest = 6", "largest = 3")
     .replace("samples = 100", "samples = 20")
     .replace("tail = 200", "tail = 20")
     .replace('[writing]\nlength = "20ns"\n', "")
@@ -191,7 +191,7 @@ def passive(tmp_path_factory):
 @pytest.fixture(scope="module")
 def gated(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gated")
-    return run_layout(parse_spec(GATED, Layout), folder, quick=True, jobs=2), folder
+    return run_layout(parse_spec(GATED, Layout), folder, quick=True, jobs=1), folder
 
 
 @pytest.fixture(scope="module")

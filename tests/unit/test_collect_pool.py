@@ -1,3 +1,4 @@
+import importlib
 import operator
 import os
 import signal
@@ -476,3 +477,34 @@ def test_modules_where_the_user_names_them_are_found(repository, tmp_path, how):
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.stdout, done.returncode) == ("here\n", 0), done.stderr
+
+
+SLOW_TO_LOAD = """\
+import sys, time
+
+if sys.argv[0].endswith("worker.py"):
+    time.sleep(1.5)
+
+def answer():
+    return 42
+"""
+
+
+def test_loading_the_libraries_of_a_call_is_no_part_of_its_time(tmp_path, monkeypatch):
+    (tmp_path / "slow_to_load.py").write_text(SLOW_TO_LOAD)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    answer = importlib.import_module("slow_to_load").answer
+    with WorkerPool(1, limits=Resources(time=1.0)) as pool:
+        assert pool.submit(answer).result() == 42
+
+
+def test_a_worker_loads_no_library_that_its_calls_do_not_need():
+    """Names of the package come when they are asked for, and only those that there are."""
+    heavy = "sum(name in sys.modules for name in ('xarray', 'torch', 'PySpice'))"
+    lines = (
+        "import sys, mtjspice.collect, mtjspice.collect.worker",
+        f"assert {heavy} == 0",
+        "assert all(hasattr(mtjspice.collect, name) for name in mtjspice.collect.__all__)",
+        "assert not hasattr(mtjspice.collect, 'no_such_name')",
+    )
+    subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True)

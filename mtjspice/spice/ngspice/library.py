@@ -7,16 +7,18 @@ import functools
 import json
 import os
 import re
+import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mtjspice.errors import SimulationError
-from mtjspice.spice.ngspice.probe import LIMITS, NgspiceInfo, find_library
+from mtjspice.spice.ngspice.probe import NgspiceInfo, find_library
 from mtjspice.spice.sandbox import LIBRARY_VARIABLE, SCRIPTS, confine, confine_processes
 
 # Both must stand before PySpice is imported and the library loaded; see scripts/spinit.
@@ -161,5 +163,6 @@ def open_library() -> Library:
 
 if __name__ == "__main__":
     # What this library says of itself, for `mtjspice.spice.ngspice.probe` in another process.
-    confine(LIMITS)
+    bounds: Any = SimpleNamespace(**json.loads(sys.argv[1]))  # those of a `Resources`
+    confine(bounds)
     print(json.dumps(asdict(open_library().info)))

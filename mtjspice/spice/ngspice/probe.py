@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mtjspice.errors import SimulatorMissingError
-from mtjspice.spec.resources import Resources
 from mtjspice.spice.sandbox import LIBRARY_VARIABLE, environment, private_folder, python
 
 MIN_VERSION = 39
-LIMITS = Resources(time=60.0, memory=2**31)
-"""Of the process that asks the library for its version."""
+TIME_S, MEMORY = 60.0, 2**31
+"""What the process may take that asks the library for its version, s and bytes."""
 ADVICE = (
     "Install ngspice 39 or newer with its shared library (Debian and Ubuntu: the packages "
     "ngspice and libngspice0; Fedora: libngspice; Arch: ngspice; macOS: brew install libngspice), "
@@ -80,21 +79,25 @@ def probe() -> NgspiceInfo:
 
 @functools.cache
 def _probe(library: str) -> NgspiceInfo:
+    # The other process imports this module, too, and has no use for specs: they take long to load.
+    from mtjspice.spec.resources import Resources  # noqa: PLC0415
+
+    limits = Resources(time=TIME_S, memory=MEMORY)
     with private_folder() as here:
         try:
             done = subprocess.run(
-                python("mtjspice.spice.ngspice.library"),
+                python("mtjspice.spice.ngspice.library", limits.model_dump_json()),
                 cwd=here,
                 env=environment(here) | {LIBRARY_VARIABLE: library},
                 capture_output=True,
                 text=True,
                 errors="replace",
-                timeout=LIMITS.time,
+                timeout=TIME_S,
                 check=False,
             )
         except subprocess.TimeoutExpired:
             raise SimulatorMissingError(
-                f"{library} did not say its version within {LIMITS.time:g} s. {ADVICE}"
+                f"{library} did not say its version within {TIME_S:g} s. {ADVICE}"
             ) from None
     answer = re.search(r"^\{.*\}$", done.stdout, re.MULTILINE)
     if done.returncode != 0 or answer is None:

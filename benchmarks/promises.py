@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +34,7 @@ class Measured:
 
 
 def in_parts(
-    title: str, parts: Mapping[str, Callable[[bool], Sequence[Figure]]], quick: Sequence[str]
+    title: str, parts: Mapping[str, Callable[[bool], Iterable[Figure]]], quick: Sequence[str]
 ) -> None:
     """As `main`, for a benchmark of several parts; ``--only`` names those that are wanted.
 
@@ -52,10 +52,9 @@ def in_parts(
     def measure() -> list[Figure]:
         found: list[Figure] = []
         for name in given.only or (quick if given.quick else list(parts)):
-            some = parts[name](given.quick)
-            for f in some:  # at once: a later part may take long, or fail
+            for f in parts[name](given.quick):  # at once: what comes later may take long, or fail
                 print(f"{f.name}: {f.value} {f.unit} {f.limit} ({f.how})", file=sys.stderr)
-            found += some
+                found.append(f)
         return found
 
     main(title, measure)

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 Method = Literal["auto", "elimination", "conjugate_gradients"]
 FEW_CELLS = 400
 """Cells, of all arrays together, up to which elimination takes no longer than a set-up."""
-TINY = 40
-"""Cells of one array up to which elimination is the faster for any number of arrays."""
 NARROW = 32
 """Columns up to which elimination is the faster a little sooner."""
 UNEVEN = 2.5
@@ -116,9 +114,9 @@ def chosen(conductance: Tensor, vectors: int) -> Method:
     every vector, more where a few cells conduct far more than the others. The limits are where the
     two cross in ``benchmarks/solver.py``.
     """
-    rows, columns = conductance.shape[-2:]
-    if conductance.numel() <= FEW_CELLS or rows * columns <= TINY:
+    if conductance.numel() <= FEW_CELLS:
         return "elimination"
+    columns = conductance.shape[-1]
     uneven = (conductance.std((-2, -1), correction=0) > UNEVEN * conductance.mean((-2, -1))).any()
     share = 0.25 if bool(uneven) else 0.8 if columns <= NARROW else 1.0
     return "conjugate_gradients" if vectors <= share * columns else "elimination"

@@ -7,6 +7,7 @@ Whoever simulates in its place gives the right result; so a wrong one can only c
 import logging
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -55,6 +56,19 @@ class Flipped:
         return len(self.wrong)
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Nothing is said of the damage, which is meant; afterwards the log is as it was."""
+    log = logging.getLogger("mtjspice")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
+
+
+@quiet()
 def flip_bits(experiment: Experiment, store: Path, count: int, seed: int) -> Flipped:
     """Damage one stored result in many ways, each from the whole one, and ask for it again.
 
@@ -64,7 +78,6 @@ def flip_bits(experiment: Experiment, store: Path, count: int, seed: int) -> Fli
         count: damaged copies.
         seed: of what is done to them.
     """
-    logging.getLogger("mtjspice").setLevel(logging.ERROR)
     with Simulator(jobs=1, store=store) as simulator:
         (right,) = simulator.run([experiment])
         path = store / f"{simulator.key(experiment)}.nc"

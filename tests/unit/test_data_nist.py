@@ -262,7 +262,7 @@ def test_the_published_folder_holds_100_solutions(shared_data):
     networks = nist.read_solutions(shared_data / "wine-nist")
     assert [n.name for n in networks] == [f"solution {i}" for i in range(100)]
     assert {tuple(layer.states.shape for layer in n.layers) for n in networks} == {
-        ((13, 12), (6, 6))
+        ((1, 13, 12), (1, 6, 6))
     }
 
 

@@ -184,14 +184,19 @@ def check_fit(study: Study, samples: Samples, networks: list[Network]) -> None:
     """
     if isinstance(study.network, FullBatch):
         widths = (samples.inputs.shape[1], *study.network.hidden, len(samples.classes))
-        blank = tuple(
-            Layer.on_paper(np.ones((a, 2 * b), dtype=np.uint8), np.zeros(b), k)
-            for k, (a, b) in enumerate(pairwise(widths))
-        )
+        blank = _blank(widths)
         name = f"{study.name}: network.hidden"
         networks = [Network(name, blank, (), samples.classes, samples.source, key="")]
     for network in networks:
         place_network(network, study.crossbar)
+
+
+def _blank(widths: Sequence[int]) -> tuple[Layer, ...]:
+    """Layers of such widths on paper, before anything is trained."""
+    return tuple(
+        Layer.on_paper(np.ones((a, 2 * b), dtype=np.uint8), np.zeros(b), k)
+        for k, (a, b) in enumerate(pairwise(widths))
+    )
 
 
 def _read_samples(study: Study, solutions: Path | None) -> Samples:
@@ -282,7 +287,20 @@ def _stored(
 def _check_stored(network: Network, wanted: FullBatch, samples: Samples, folder: Path) -> None:
     """Refuse a network that has the key of a training and cannot be its outcome."""
     widths = (samples.inputs.shape[1], *wanted.hidden, len(samples.classes))
-    shapes = [(1, a, 2 * b) for a, b in pairwise(widths)]
-    if [layer.states.shape for layer in network.layers] != shapes:
-        allowed = "is another network than the study trains; move the folder away"
-        raise InputError(source=folder / ABOUT, key="layers", allowed=allowed)
+    found = {
+        "layers": (_described(network.layers), _described(_blank(widths))),
+        "features": (network.features, tuple(range(widths[0]))),
+        "classes": (network.classes, samples.classes),
+        "study": (network.study, None),
+    }
+    for key, (theirs, ours) in found.items():
+        if theirs != ours:
+            allowed = "is another network than the study trains; move the folder away"
+            raise InputError(source=folder / ABOUT, key=key, allowed=allowed)
+
+
+def _described(layers: Sequence[Layer]) -> list[tuple[object, ...]]:
+    """All of layers but what training finds: shapes, tiles, and what the digital part does."""
+    return [
+        (x.states.shape, x.groups, x.copies, x.first, x.unit, x.g_norm, x.outlier) for x in layers
+    ]

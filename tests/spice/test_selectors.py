@@ -1,10 +1,9 @@
 """Selector cells in SPICE: against a netlist by hand, and the nodal solver against both."""
 
-import subprocess
-
 import numpy as np
 import pytest
 import torch
+from reference.plain_ngspice import branch_currents
 from scipy.optimize import brentq
 from unit.builders import experiment
 
@@ -90,12 +89,8 @@ quit
 
 
 def test_two_by_two_selectors_are_those_of_a_netlist_by_hand(simulator, tmp_path):
-    (tmp_path / "hand.cir").write_text(HAND)
-    done = subprocess.run(
-        ["ngspice", "-b", "hand.cir"], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    lines = dict(line.split(" = ") for line in done.stdout.splitlines() if "#branch =" in line)
-    out, into = float(lines["v3#branch"]), -float(lines["v1#branch"])
+    lines = branch_currents(HAND, tmp_path)
+    out, into = lines["v3#branch"], -lines["v1#branch"]
     # 4 kΩ and a diameter of one nanometre squared by pi/4: what r_p is follows from both.
     mtj = Mtj(ra=4000 * np.pi / 4 * (50e-9) ** 2, diameter=50e-9, tmr0=1.0, v_half=float("inf"))
     e = experiment(

@@ -4,11 +4,10 @@ A weak junction has its resistance times a factor: whatever the voltage over it,
 of the sound one divided by the factor.
 """
 
-import subprocess
-
 import numpy as np
 import pytest
 import torch
+from reference.plain_ngspice import branch_currents
 from unit.builders import experiment
 from unit.tiled import digits, study
 
@@ -97,12 +96,8 @@ quit
 
 
 def test_between_wires_currents_are_those_of_a_netlist_by_hand(simulator, tmp_path):
-    (tmp_path / "hand.cir").write_text(HAND)
-    done = subprocess.run(
-        ["ngspice", "-b", "hand.cir"], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    lines = dict(line.split(" = ") for line in done.stdout.splitlines() if "#branch =" in line)
-    theirs = np.array([float(lines["v3#branch"]), float(lines["v4#branch"])])
+    lines = branch_currents(HAND, tmp_path)
+    theirs = np.array([lines["v3#branch"], lines["v4#branch"]])
     wires = {"row": Line(resistance=5.0, end=20.0), "column": Line(resistance=5.0, end=20.0)}
     e = experiment(
         ["PA", "AP"], [[0.1, -0.05]],

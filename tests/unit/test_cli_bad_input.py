@@ -399,6 +399,12 @@ OTHERS = {
     "narrower": lambda n: cut(n, (ALL, slice(4)), (slice(4), ALL)),
     "fewer inputs": lambda n: cut(n, (slice(10), ALL), (ALL, ALL)),
     "fewer classes": lambda n: cut(n, (ALL, ALL), (ALL, slice(2))),
+    "other classes": lambda n: replace(n, classes=("a", "b", "c")),
+    "other features": lambda n: replace(n, features=n.features[::-1]),
+    "another scale": lambda n: n.tuned(2.0),
+    "outliers fade": lambda n: replace(
+        n, layers=(replace(n.layers[0], outlier=3.0), *n.layers[1:])
+    ),
 }
 
 

@@ -448,7 +448,7 @@ def _of_part(judged: Judged, labels: Ints, spec: SignOff, some: Ints) -> Verdict
         replace(
             die,
             **{name: getattr(die, name)[some]
-               for name in ("software", "surrogate", "lead", "safety", "why", "ngspice",
+               for name in ("software", "surrogate", "lead", "safety", "why", "spice",
                             "spice_lead")},
         )
         for die in judged.dies
@@ -482,6 +482,7 @@ def _read_in_full(count: int) -> SignOffStory:
         return run_signoff(subject, SignOff(), Path(out) / "signoff", full=True)
 
 
-def figures(quick: bool) -> Sequence[Figure]:
+def figures(quick: bool) -> Iterator[Figure]:
     """What verdicts are worth."""
-    return (*synthetic(quick), *parts_of_one(quick))
+    yield from synthetic(quick)
+    yield from parts_of_one(quick)

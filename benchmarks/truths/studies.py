@@ -101,12 +101,12 @@ def _made(networks: int, samples: int, chance: np.random.Generator) -> Made:
     right = chance.random((networks, samples)) < ease + own[:, None]
     every = np.concatenate([np.ones((networks, TRAINED), dtype=np.bool_), right], axis=1)
     labels = np.zeros(TRAINED + samples, dtype=np.int64)
-    ngspice = _level("ngspice", np.where(every, 0, 1), labels)
+    spice = _level("spice", np.where(every, 0, 1), labels)
     return Made(
         truth=SHARE_HARD * HARD + (1 - SHARE_HARD) * EASY,
         comparison=Comparison(
             ideal=_level("ideal", np.zeros_like(every, dtype=np.int64), labels),
-            spice=ngspice,
+            spice=spice,
             labels=labels,
             train=np.arange(labels.size) < TRAINED,
             flips=(),

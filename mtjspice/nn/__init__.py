@@ -13,6 +13,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from mtjspice.nn.coding import Coding as Coding
+    from mtjspice.nn.convert import convert as convert
+    from mtjspice.nn.converted import Converted as Converted
+    from mtjspice.nn.layers import Tiled as Tiled
+    from mtjspice.nn.statistics import DieStatistics as DieStatistics
     from mtjspice.solver.array import Array as Array
     from mtjspice.solver.array import array_of as array_of
     from mtjspice.solver.nodal import effective_matrix as effective_matrix
@@ -26,6 +31,11 @@ if TYPE_CHECKING:
     from mtjspice.train.hardware import tensors as tensors
 
 _NAMES: Final = {
+    "mtjspice.nn.coding": ("Coding",),
+    "mtjspice.nn.convert": ("convert",),
+    "mtjspice.nn.converted": ("Converted",),
+    "mtjspice.nn.layers": ("Tiled",),
+    "mtjspice.nn.statistics": ("DieStatistics",),
     "mtjspice.solver.array": ("Array", "array_of"),
     "mtjspice.solver.nodal": ("effective_matrix", "read"),
     "mtjspice.surrogate.model": ("Surrogate",),

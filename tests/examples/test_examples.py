@@ -153,6 +153,16 @@ def test_the_tutorial_of_a_passive_array_that_cannot_be_written(capsys, reposito
 
 
 @pytest.mark.slow
+def test_the_tutorial_of_a_network_of_ones_own(capsys, repository):
+    script = repository / "examples" / "own_network" / "own_loop.py"
+    runpy.run_path(str(script), run_name="__main__")
+    printed = capsys.readouterr().out
+    assert "5 tiles of die20k" in printed
+    wrong = {m: float(e) for m, e in re.findall(r"([a-z ]+): ([0-9.]+) % wrong, worst", printed)}
+    assert wrong["trained for all dies"] < wrong["trained as if arrays were ideal"] < 10
+
+
+@pytest.mark.slow
 def test_the_tutorial_of_a_large_gated_array(capsys, repository):
     runpy.run_path(str(repository / "examples" / "gated64" / "how_large.py"))
     assert "rows narrow, one end, 64 x 64: " in capsys.readouterr().out

@@ -70,9 +70,9 @@ def test_types_travel_in_the_package():
     assert (Path(mtjspice.__file__).parent / "py.typed").exists()
 
 
-def example_of(name: str) -> doctest.DocTest:
+def example_of(name: str, module=mtjspice) -> doctest.DocTest:
     """The example in the docstring of a name."""
-    doc = inspect.getdoc(getattr(mtjspice, name)) or ""
+    doc = inspect.getdoc(getattr(module, name)) or ""
     return doctest.DocTestParser().get_doctest(doc, {}, name, None, 0)
 
 
@@ -104,6 +104,15 @@ def test_every_name_has_an_example_that_runs(checkout, name):
     said: list[str] = []
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     assert runner.run(example, out=said.append).failed == 0, "".join(said)
+
+
+@pytest.mark.parametrize("name", ["Coding", "Converted", "DieStatistics", "Surrogate", "convert"])
+def test_the_names_that_work_on_tensors_have_examples_that_run(checkout, name):
+    said: list[str] = []
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    ran = runner.run(example_of(name, mtjspice.nn), out=said.append)
+    assert ran.attempted >= 2
+    assert ran.failed == 0, "".join(said)
 
 
 def test_examples_that_are_wrong_are_noticed():

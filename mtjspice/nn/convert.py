@@ -1,6 +1,7 @@
 """A torch module onto tiles: `convert`."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor, fx, nn
@@ -19,7 +20,7 @@ from mtjspice.surrogate.model import Surrogate
 def convert(
     module: nn.Module,
     inputs: Tensor,
-    card: Card | str = "die20k",
+    card: Card | str | Path = "die20k",
     *,
     weights: Coding | str = "ternary",
     tiles: int = 32,

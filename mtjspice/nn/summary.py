@@ -104,7 +104,8 @@ class Summary:
             for line in (head, *lines)
         ]
         used = sum(one.tiles for one in self.layers)
-        end = f"{used:,} tiles of {self.card}: {self.dies:,} dies of {self.tiles}"
+        dies = "one die" if self.dies == 1 else f"{self.dies:,} dies"
+        end = f"tiles of {self.card} in use: {used:,}, on {dies} of {self.tiles}"
         return "\n".join([*table, end])
 
 
@@ -125,9 +126,10 @@ class Cost:
     workers: int
 
     def __str__(self) -> str:
+        beside = f" with {self.workers} workers" if self.workers > 1 else ""
         return (
             f"{self.samples:,} samples: {self.reads:,} reads of tiles, about {self.seconds:,.3g} s "
-            f"in SPICE with {self.workers} workers"
+            f"in SPICE{beside}"
         )
 
 

@@ -157,7 +157,7 @@ def test_the_tutorial_of_a_network_of_ones_own(capsys, repository):
     script = repository / "examples" / "own_network" / "own_loop.py"
     runpy.run_path(str(script), run_name="__main__")
     printed = capsys.readouterr().out
-    assert "5 tiles of die20k" in printed
+    assert "tiles of die20k in use: 5, on one die of 32" in printed
     wrong = {m: float(e) for m, e in re.findall(r"([a-z ]+): ([0-9.]+) % wrong, worst", printed)}
     assert wrong["trained for all dies"] < wrong["trained as if arrays were ideal"] < 10
 

@@ -15,7 +15,7 @@ from mtjspice.spec.die import Die
 from mtjspice.spec.experiment import Experiment
 from mtjspice.spec.stimulus import Stimulus
 from mtjspice.train.hardware import OnDies
-from mtjspice.train.tiles import experiments_of, placement_of
+from mtjspice.train.tiles import experiments_of, placement_of, states_of
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def driven_tiles(
         circuit,
         dies,
         weights.tiles,
-        torch.from_numpy(layer.states),
+        states_of(layer),
     )
     return [
         tile.replace(

@@ -19,7 +19,7 @@ from mtjspice.surrogate.card import Card
 from mtjspice.surrogate.model import Surrogate, check_range
 from mtjspice.surrogate.programmed import Programmed, ReadErrors
 from mtjspice.train.hardware import OnDies, check_design, programmed, reader
-from mtjspice.train.tiles import experiments_of, placement_of
+from mtjspice.train.tiles import experiments_of, placement_of, states_of
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def check_specimen(one: Specimen, card: Card) -> None:
         )
     tiles = one.weights.tiles
     for layer in one.weights.layers:
-        states = torch.from_numpy(layer.states)
+        states = states_of(layer)
         for tile in experiments_of(placement_of(layer), card.circuit, one.dies, tiles, states):
             check_range(card, tile)
 

@@ -26,7 +26,7 @@ from mtjspice.train.model import TiledModel
 from mtjspice.train.plan import check_training, used_features
 from mtjspice.train.schedule import rate_of
 from mtjspice.train.threads import one_thread
-from mtjspice.train.tiles import Placement, TiledLayer
+from mtjspice.train.tiles import Placement, TiledLayer, states_of
 from mtjspice.train.units import cell_units, nominal
 
 DRAWS = 256
@@ -331,7 +331,7 @@ def _start_from(model: TiledModel, start: Network) -> None:
     """Begin at trained weights."""
     with torch.no_grad():
         for k, (layer, placement) in enumerate(zip(start.layers, model.placements, strict=True)):
-            weights = placement.weights(torch.from_numpy(layer.states))
+            weights = placement.weights(states_of(layer))
             model.latent[k].copy_(weights * RESTING)
             model.gain[k].fill_(layer.unit / layer.g_norm)
             model.bias[k].copy_(torch.from_numpy(layer.bias))

@@ -22,7 +22,7 @@ from mtjspice.surrogate.model import Surrogate
 from mtjspice.surrogate.programmed import Programmed
 from mtjspice.train.model import activated, weighed
 from mtjspice.train.through import through
-from mtjspice.train.tiles import experiments_of, placement_of
+from mtjspice.train.tiles import experiments_of, placement_of, states_of
 
 CHUNK = 2000
 """Samples that are read at once: their voltages and currents should stay in the cache's reach."""
@@ -128,7 +128,7 @@ def programmed(
             card.circuit,
             dies,
             weights.tiles,
-            torch.from_numpy(layer.states),
+            states_of(layer),
         )
         made.append(surrogate.program(circuits).to(dtype))
     return made
@@ -243,7 +243,7 @@ def in_software(weights: Network, inputs: Tensor) -> Tensor:
     def sums(k: int, x: Tensor) -> Tensor:
         layer = weights.layers[k]
         placement = placement_of(layer)
-        matrix = placement.weights(torch.from_numpy(layer.states)).to(x.dtype)
+        matrix = placement.weights(states_of(layer)).to(x.dtype)
         return placement.summed(weighed(placement.dealt(x) @ matrix, layer.outlier))
 
     return _through(weights, inputs, sums)

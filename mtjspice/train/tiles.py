@@ -155,6 +155,14 @@ def placement_of(layer: Layer) -> Placement:
     )
 
 
+def states_of(layer: Layer) -> Tensor:
+    """Junction states of a layer, uint8 [tile, row, column], copied.
+
+    Those of a tile that was written cannot be written to, and torch warns of such arrays.
+    """
+    return torch.tensor(layer.states)
+
+
 def place_layers(
     widths: Sequence[int],
     circuit: Calibration,

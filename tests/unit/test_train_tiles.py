@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 import torch
 from unit.tiled import card, surrogate, ternary
 
+from mtjspice.data.network import Layer
 from mtjspice.errors import CapacityError, InputError
 from mtjspice.spec import Defect
 from mtjspice.train.tiles import (
@@ -9,6 +11,7 @@ from mtjspice.train.tiles import (
     TiledLayer,
     experiments_of,
     place_layers,
+    states_of,
 )
 
 CARD = card()
@@ -43,6 +46,14 @@ def split(of: Placement) -> list[range]:
     """The inputs of each group."""
     first = range(0, of.inputs, of.used)
     return [range(k, min(k + of.used, of.inputs)) for k in first]
+
+
+def test_states_of_what_was_written_are_copied():
+    states = np.ones((1, 4, 4), dtype=np.uint8)
+    states.setflags(write=False)  # torch warns of such arrays, and writes to them all the same
+    found = states_of(Layer(4, 2, states, np.zeros(2)))
+    found[0, 0, 0] = 0
+    assert states.all()
 
 
 def test_the_network_of_the_paper_fits_one_die_exactly():

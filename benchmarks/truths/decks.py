@@ -18,10 +18,11 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from mtjspice.layout.decks import plain
 from mtjspice.layout.run import run_layout
@@ -137,24 +138,34 @@ class Line:
 
 
 def lines_of(run: Path) -> Iterator[Line]:
-    """Every number that the page of a run states or its netlists print."""
+    """Every number that the page of a run states or its netlists print.
+
+    Netlists are run side by side, those that take long among them.
+    """
     report = json.loads((run / "report.json").read_text(encoding="utf-8"))
-    for quantity in report["quantities"]:
-        path, where = run / quantity["netlist"], plain(quantity["where"])
-        printed = measured(_plain(path))
-        said = SAID.findall(path.read_text(encoding="utf-8"))
-        if not any(mark == ", the stated value" for *_, mark in said):
-            whole = math.inf if quantity["worst"] is None else quantity["worst"]
-            yield Line(path.stem, "", quantity["stated"], whole, math.nan, "stated")
-        for name, value, text, mark in said:
-            found = printed.get(name, math.nan)
-            if mark == ", the stated value":
-                yield Line(path.stem, name, quantity["stated"], quantity["worst"], found, "stated")
-            elif mark:  # what the page does not tell as the head does is not reproduced
-                on_page = found if text in where else math.nan
-                yield Line(path.stem, name, text, float(value), on_page, "told")
-            else:
-                yield Line(path.stem, name, text, float(value), found, "said")
+    paths = [run / quantity["netlist"] for quantity in report["quantities"]]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        outputs = list(map(pool.submit, [_plain] * len(paths), paths))
+        for quantity, path, output in zip(report["quantities"], paths, outputs, strict=True):
+            yield from _lines(quantity, path, measured(output.result()))
+
+
+def _lines(quantity: Mapping[str, Any], path: Path, printed: Mapping[str, float]) -> Iterator[Line]:
+    """Numbers of one quantity: as the page of a run states them, and as its netlist prints them."""
+    where = plain(quantity["where"])
+    said = SAID.findall(path.read_text(encoding="utf-8"))
+    if not any(mark == ", the stated value" for *_, mark in said):
+        whole = math.inf if quantity["worst"] is None else quantity["worst"]
+        yield Line(path.stem, "", quantity["stated"], whole, math.nan, "stated")
+    for name, value, text, mark in said:
+        found = printed.get(name, math.nan)
+        if mark == ", the stated value":
+            yield Line(path.stem, name, quantity["stated"], quantity["worst"], found, "stated")
+        elif mark:  # what the page does not tell as the head does is not reproduced
+            on_page = found if text in where else math.nan
+            yield Line(path.stem, name, text, float(value), on_page, "told")
+        else:
+            yield Line(path.stem, name, text, float(value), found, "said")
 
 
 def _plain(netlist: Path) -> str:
@@ -165,9 +176,8 @@ def _plain(netlist: Path) -> str:
         return done.stdout
 
 
-def figures(quick: bool) -> Sequence[Figure]:
+def figures(quick: bool) -> Iterator[Figure]:
     """The share of numbers that are reproduced, for each layout."""
-    found = []
     given = os.environ.get("MTJSPICE_LAYOUT_RUNS")
     with tempfile.TemporaryDirectory() as folder:
         for name in ("small",) if quick else NAMES:
@@ -175,8 +185,7 @@ def figures(quick: bool) -> Sequence[Figure]:
             if not (run / "report.json").is_file():
                 spec = parse_spec(SMALL, Layout) if quick else _example(name)
                 run_layout(spec, run, quick=True)
-            found += _figures(name, list(lines_of(run)))
-    return found
+            yield from _figures(name, [_told(name, one) for one in lines_of(run)])
 
 
 def _example(name: str) -> Layout:
@@ -190,15 +199,19 @@ def _without_circuit(line: Line) -> str:
     return NEVER if math.isinf(line.value) else NO_CIRCUIT.get(line.netlist, "")
 
 
+def _told(name: str, one: Line) -> Line:
+    """The same, told at once: what comes later may take long."""
+    why = _without_circuit(one)
+    mark = f"   {why}" if why else "" if one.holds else "   DIFFERS"
+    print(
+        f"{name:10} {one.netlist:22} {one.name or '-':22} {one.stated:>14} "
+        f"{one.printed:.6g}{mark}",
+        file=sys.stderr, flush=True,
+    )  # fmt: skip
+    return one
+
+
 def _figures(name: str, lines: Sequence[Line]) -> list[Figure]:
-    for one in lines:
-        why = _without_circuit(one)
-        mark = f"   {why}" if why else "" if one.holds else "   DIFFERS"
-        print(
-            f"{name:10} {one.netlist:22} {one.name or '-':22} {one.stated:>14} "
-            f"{one.printed:.6g}{mark}",
-            file=sys.stderr,
-        )
     stated = [one for one in lines if one.kind == "stated"]
     own = [one for one in stated if not _without_circuit(one)]
     left_out: dict[str, list[str]] = {}

@@ -48,7 +48,7 @@ class Coding:
         if self.kind not in get_args(Kind):
             allowed = f"there are {', '.join(get_args(Kind))}"
             raise InputError(source="coding", key="kind", value=self.kind, allowed=allowed)
-        if not 1 <= self.pairs <= MOST_PAIRS[self.kind]:
+        if type(self.pairs) is not int or not 1 <= self.pairs <= MOST_PAIRS[self.kind]:
             allowed = f"{self.kind} weights have 1 to {MOST_PAIRS[self.kind]} pairs"
             raise InputError(source="coding", key="pairs", value=self.pairs, allowed=allowed)
 

@@ -29,7 +29,7 @@ DRAWS, NUMBERS = 256, 2**25
 class Converted(nn.Module):
     """A network on tiles, made by `convert`; an ordinary torch module.
 
-    Until it is told otherwise it computes what its written weights are worth as numbers (`ideal`).
+    At first it computes what its written weights are worth as numbers (`ideal`).
     `on` puts it on given dies and `draw` on the distribution of dies. In training mode it then
     computes the linear circuit, wires and access devices included, with gradients; in evaluation
     mode what the surrogate reads at its level ``full``, through both converters, without.
@@ -113,6 +113,9 @@ class Converted(nn.Module):
             InputError: if they are too few or too many, or not such as the card knows.
         """
         given = [dies] if isinstance(dies, Die) else list(dies)
+        if not all(isinstance(die, Die) for die in given):
+            allowed = "must be a Die, or several"
+            raise InputError(source="dies", value=type(dies).__name__, allowed=allowed)
         if len(given) != self.dies:
             raise InputError(
                 source="dies", value=len(given), allowed=f"the network spans {self.dies} dies"
@@ -145,20 +148,24 @@ class Converted(nn.Module):
         if isinstance(dies, bool) or not isinstance(dies, int) or not 1 <= dies <= DRAWS:
             allowed = f"a batch can meet 1 to {DRAWS} dies"
             raise InputError(source="draw", key="dies", value=dies, allowed=allowed)
+        if not isinstance(statistics, DieStatistics | None):
+            kind, allowed = type(statistics).__name__, "must be DieStatistics"
+            raise InputError(source="draw", key="statistics", value=kind, allowed=allowed)
         shape = self.surrogate.card.circuit.crossbar.shape
-        told = statistics or DieStatistics(shape=shape, tiles=self.tiles)
-        if (told.shape, told.tiles) != (shape, self.tiles):
+        wanted = statistics or DieStatistics(shape=shape, tiles=self.tiles)
+        if (wanted.shape, wanted.tiles) != (shape, self.tiles):
             raise InputError(
-                source="statistics", key="shape, tiles", value=[*told.shape, told.tiles],
+                source="statistics", key="shape, tiles", value=[*wanted.shape, wanted.tiles],
                 allowed=f"the dies have {self.tiles} tiles of {shape[0]} x {shape[1]}",
             )  # fmt: skip
-        hardware = told.hardware(self.dies)
+        hardware = wanted.hardware(self.dies)
         first = [part.placement for _, part in self._parts()][:1]
-        for example in told.examples():
+        for example in wanted.examples():
             check_dies(self.surrogate.card, first, hardware, [example] * self.dies)
         self._given = [hardware.nominal] * self.dies
-        self._statistics = told
+        self._statistics = wanted
         self._chance = torch.Generator().manual_seed(seed)
+        self._batches = 0  # the same seed draws the same dies again
         self._cells = []
         for layer in self._layers.values():
             tiles = self._on(layer, self._given)
@@ -195,7 +202,13 @@ class Converted(nn.Module):
         Args:
             samples: that are read.
             workers: processes of SPICE side by side.
+
+        Raises:
+            InputError: if either is no number of things.
         """
+        for key, value in (("samples", samples), ("workers", workers)):
+            if type(value) is not int or value < 1:
+                raise InputError(source="cost", key=key, value=value, allowed="at least one")
         return cost_of(self.summary(), self.surrogate.card.circuit.crossbar, samples, workers)
 
     def _parts(self) -> Iterator[tuple[Tiled, Part]]:

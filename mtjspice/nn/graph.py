@@ -12,6 +12,7 @@ from typing import Any, Final
 import torch
 from torch import fx, nn
 from torch.nn import functional
+from torch.nn.modules.lazy import LazyModuleMixin
 
 from mtjspice.errors import InputError
 
@@ -56,7 +57,14 @@ def traced(module: nn.Module) -> fx.GraphModule:
     Raises:
         InputError: if it cannot be followed, or has a step of another kind, naming it.
     """
+    if not isinstance(module, nn.Module):
+        raise _refused("module", type(module).__name__, "must be a torch.nn.Module")
+    if type(module) in ON_TILES:
+        allowed = "is one layer alone; put it into a torch.nn.Sequential"
+        raise _refused("module", type(module).__name__, allowed)
     for name, layer in module.named_modules():
+        if isinstance(layer, LazyModuleMixin):
+            raise _refused(name, type(layer).__name__, "has no weights yet; run the module once")
         if layer._forward_pre_hooks or layer._forward_hooks:
             allowed = "has hooks, as pruning and weight norm leave them; bake them in first"
             raise _refused(name or "forward", type(layer).__name__, allowed)

@@ -93,7 +93,7 @@ class Tiled(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Outputs for a batch [sample, ...], in the shape that torch's layer gives them."""
         vectors = vectors_of(self.window, inputs)
-        if self.training:
+        if self.training and len(inputs):
             self._follow(inputs)
         if self.arrays is None:
             sums, scale = self._through(vectors, self._digits()), self._size()
@@ -153,6 +153,8 @@ class Tiled(nn.Module):
 
     def _read(self, shares: Tensor) -> Tensor:
         """Sums as the surrogate reads them, through both converters; without gradients."""
+        if not len(shares):
+            return shares.new_zeros(*shares.shape[:2], len(self.step))
         with torch.no_grad():
             flat = shares.flatten(0, 1).cpu()
             made = torch.cat([self._read_some(some) for some in torch.split(flat, CHUNK)])

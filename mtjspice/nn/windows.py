@@ -1,5 +1,6 @@
 """What a layer takes from a sample: all of it, or the windows of a convolution."""
 
+import math
 from dataclasses import dataclass
 from typing import Self
 
@@ -99,7 +100,7 @@ def vectors_of(window: Window | None, inputs: Tensor) -> Tensor:
         raise InputError(source="convert", key="inputs", value=list(inputs.shape), allowed=allowed)
     if window is not None:
         return window.patches(inputs)
-    return inputs.reshape(len(inputs), -1, 1, inputs.shape[-1])
+    return inputs.reshape(len(inputs), math.prod(inputs.shape[1:-1]), 1, inputs.shape[-1])
 
 
 def outputs_of(window: Window | None, made: Tensor, inputs: Tensor) -> Tensor:

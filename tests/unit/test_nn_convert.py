@@ -153,6 +153,7 @@ def test_a_batch_meets_several_dies_and_the_next_batch_others():
     assert not torch.equal(one, two)
     again = convert(module, inputs).draw(dies=3, seed=1).train()
     assert torch.equal(again(inputs), one)
+    assert torch.equal(again.draw(dies=3, seed=1)(inputs), one)
     other = convert(module, inputs).draw(dies=3, seed=2).train()
     assert not torch.equal(other(inputs), one)
     assert converted(inputs[:4]).shape == (4, 5)  # not a multiple of the dies
@@ -303,6 +304,9 @@ def _pruned():
         (_with_weight(float("inf")), r"0\.weight\[1, 2\]"),
         (_pruned(), "0"),
         (_sequence().half(), "float16"),
+        (_sequence(nn.LazyLinear(2)), "no weights yet"),
+        (nn.Linear(4, 4), "one layer alone"),
+        ({"weights": 1}, "must be a torch"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_mapped_is_refused_by_name(module, said):
@@ -341,8 +345,17 @@ def test_dies_that_do_not_fit_are_refused():
         converted.draw(dies=0)
     with pytest.raises(InputError, match="weak"):
         converted.draw(DieStatistics(rates=DefectRates(weak=0.01)))
-    with pytest.raises(InputError, match="pairs"):
-        Coding("unary", 0)
+    with pytest.raises(InputError, match=r"statistics = .*str"):
+        converted.draw("reference")
+    with pytest.raises(InputError, match="must be a Die"):
+        converted.on("die")
+    with pytest.raises(InputError, match="samples"):
+        converted.cost(-1)
+    with pytest.raises(InputError, match="workers"):
+        converted.cost(1, workers=0)
+    for pairs in (0, 1.5, True):
+        with pytest.raises(InputError, match="pairs"):
+            Coding("unary", pairs)
     with pytest.raises(InputError, match="kind"):
         Coding("trinary")
 
@@ -354,6 +367,17 @@ def test_a_sample_without_its_axis_is_refused():
         converted(inputs[0])
     with pytest.raises(InputError, match=r"\[sample, \.\.\., input\]"):
         convert(_sequence(), torch.rand(3, 4))(torch.rand(4))
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_a_batch_of_no_samples_gives_no_outputs(mode):
+    module, inputs = small()
+    converted = convert(module, inputs)
+    converted.norm.eval()
+    for network in (converted.ideal(), converted.on(Die())):
+        network.train(mode).norm.eval()
+        layer = network.last.train(mode)
+        assert layer(torch.zeros(0, 28)).shape == (0, 3)
 
 
 def test_nothing_that_is_not_finite_is_read():

@@ -75,6 +75,7 @@ def run(tmp_path_factory):
     return run_layout(parse_spec(SMALL, Layout), folder, quick=True, jobs=1), folder
 
 
+@pytest.mark.slow
 def test_netlists_print_margins_to_reference_cells(run, tmp_path):
     story, folder = run
     worst = {line.quantity.name: line.worst for line in story.judged}
@@ -100,6 +101,7 @@ def test_netlists_print_margins_to_reference_cells(run, tmp_path):
     assert printed["margin"] == pytest.approx(lowest, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_page_and_notes_say_what_margins_are_to(run):
     story, folder = run
     page = (folder / "report.html").read_text()
@@ -110,6 +112,7 @@ def test_page_and_notes_say_what_margins_are_to(run):
         assert line.worst.where.endswith(WORDS)
 
 
+@pytest.mark.slow
 def test_the_threshold_of_a_condition_is_that_of_reference_cells_under_it(run):
     story, _ = run
     assert len({f.shown.given["threshold"] for f in story.findings if f.quantity == "margin"}) == 2

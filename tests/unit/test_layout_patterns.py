@@ -88,7 +88,13 @@ CASES = {
 }
 
 
-@pytest.fixture(scope="module", params=CASES)
+SLOW = {"floating": pytest.mark.slow}
+"""What Newton's method takes a minute for."""
+
+
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=SLOW.get(name, ())) for name in CASES]
+)
 def case(request) -> Case:
     one, access = CASES[request.param]
     states = torch.from_numpy(EVERY.astype(np.float64))

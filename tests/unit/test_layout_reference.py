@@ -207,7 +207,7 @@ def counted_yield(one: Layout, pairs: int, count: int) -> float:
     return good / count
 
 
-@pytest.mark.parametrize("pairs", [1, 4])
+@pytest.mark.parametrize("pairs", [pytest.param(1, marks=pytest.mark.slow), 4])
 def test_the_yield_is_that_of_a_plain_count_with_pairs_that_differ(pairs):
     samples, many = 1200, 20_000
     one = layout(8, 4, pairs=pairs, die=EVERY, monte_carlo=MonteCarlo(samples=samples, audit=0.002))
